@@ -1,0 +1,36 @@
+import type { ErrorCode } from './error-code.ts'
+import { FlexgenError } from './flexgen-error.ts'
+
+type StorageCode = Extract<ErrorCode, 'OUT_OF_DISK' | 'NOT_WRITABLE' | 'READ_FAILED' | 'FILE_NOT_FOUND'>
+
+const codeOf: Readonly<Record<string, StorageCode>> = {
+  ENOSPC: 'OUT_OF_DISK',
+  EDQUOT: 'OUT_OF_DISK',
+  EACCES: 'NOT_WRITABLE',
+  EPERM: 'NOT_WRITABLE',
+  EROFS: 'NOT_WRITABLE',
+  ENOTDIR: 'NOT_WRITABLE',
+  ENOENT: 'FILE_NOT_FOUND',
+}
+
+/** A file operation that failed: disk full, not writable, missing or unreadable, exit codes 4, 6 and 7. */
+export class StorageError extends FlexgenError {
+  constructor(code: StorageCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super({ code, message, ...options })
+  }
+
+  /** Translates an error of the operating system; `doing` says what was tried, such as "write /tmp/x". */
+  static from(error: unknown, doing: string): FlexgenError {
+    if (FlexgenError.isInstance(error)) return error
+    const system = (error as { code?: unknown } | null)?.code
+    const name = typeof system === 'string' ? system : 'unknown error'
+    const message = error instanceof Error ? error.message : String(error)
+    return new StorageError(
+      codeOf[name] ?? (doing.startsWith('write') ? 'NOT_WRITABLE' : 'READ_FAILED'),
+      `cannot ${doing}: ${message}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

@@ -1,0 +1,21 @@
+/** Shares in percent on the device, in RAM and on disk; they sum to 100. */
+export interface TierPercent {
+  readonly device: number
+  readonly ram: number
+  readonly disk: number
+}
+
+/** How a run is laid out: FlexGen's policy (paper section 4.3, flex_opt.py) in camelCase; a frozen value. */
+export interface Policy {
+  /** Sequences of one kernel run. */
+  readonly gpuBatchSize: number
+  /** GPU batches of a block, which share each loaded weight. */
+  readonly numGpuBatches: number
+  readonly weights: TierPercent
+  readonly cache: TierPercent
+  readonly activations: TierPercent
+  /** Whether loads and stores run beside computation. */
+  readonly overlap: boolean
+  /** Whether attention and mlp are layers of their own in the schedule. */
+  readonly sepLayer: boolean
+}
