@@ -1,0 +1,2 @@
+export { demoModelPath } from './demo-model-path.ts'
+export { demoPrompts } from './demo-prompts.ts'

