@@ -1,0 +1,66 @@
+import { type DType, UnsupportedDataError } from '@flexgen/spec'
+import { mergeLayers } from '../graph/merge-layers.ts'
+import { placeWeights } from '../placement/place-weights.ts'
+import { listWeightUnits } from '../placement/weight-unit.ts'
+import { Cleanup } from './cleanup.ts'
+import type { Engine } from './engine.ts'
+import type { EngineOptions } from './engine-options.ts'
+import { LoadedEngine } from './loaded-engine.ts'
+import { compileLayers } from './layer-runtime.ts'
+import { checkBudgets, planRun } from '../plan/plan-run.ts'
+import { loadResident } from './resident-weights.ts'
+
+/**
+ * Loads a model under a policy. Everything is planned and checked against the budgets before weights are touched.
+ * @throws {FlexgenError} `INFEASIBLE` where a budget is too small, `CORRUPT_DATA` or `UNSUPPORTED_DATA` where model
+ * and checkpoint do not fit, and whatever loading fails with; then nothing is left allocated
+ */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { backend, model, policy, weights: source } = options
+  if (!backend.capabilities.scatteredCacheRows) {
+    throw new UnsupportedDataError(`${backend.name} cannot attend over scattered cache rows`)
+  }
+  const computeDtype: DType = 'float32'
+  const allPositions = options.workload?.logits === 'all'
+  const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
+  const layers = mergeLayers([...model.layers.slice(0, -1), head], policy.sepLayer)
+  const units = listWeightUnits(layers, source)
+  const unsupported = units.find((unit) => !backend.capabilities.weightDtypes.includes(unit.dtype))
+  if (unsupported !== undefined) {
+    throw new UnsupportedDataError(
+      `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
+    )
+  }
+  const placement = placeWeights(units, policy.weights)
+  const cleanup = new Cleanup()
+  try {
+    const { runtimes, kernels } = await compileLayers(backend, layers, units, placement, computeDtype)
+    for (const kernel of kernels) cleanup.add(() => kernel[Symbol.asyncDispose]())
+    const shape = { options, runtimes, units, placement, computeDtype }
+    const plan = planRun(shape, options.workload)
+    checkBudgets(plan, options)
+    const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
+    let doneBytes = 0
+    const startedAtMs = performance.now()
+    const resting = await loadResident(
+      {
+        backend,
+        ram: options.ram,
+        disk: options.disk,
+        source,
+        cleanup,
+        signal: options.signal,
+        onBytes: (sizeBytes) => {
+          doneBytes += sizeBytes
+          options.onProgress?.({ phase: 'weights', doneBytes, totalBytes })
+        },
+      },
+      runtimes,
+    )
+    const loadSeconds = (performance.now() - startedAtMs) / 1000
+    return new LoadedEngine({ ...shape, plan, resting, cleanup, allPositions, loadSeconds })
+  } catch (error) {
+    await cleanup.run()
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+import type { Backend, Clock, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
+import type { SamplingOptions } from '../sampling/sample-row.ts'
+
+/** How far loading has come. */
+export interface LoadProgress {
+  readonly phase: 'weights'
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
+/** What an engine is made from; everything is an instance, nothing is looked up by name. */
+export interface EngineOptions {
+  readonly model: Model
+  readonly weights: WeightSource
+  readonly backend: Backend
+  /** RAM tier whose allocator is the backend's `allocateHost`. */
+  readonly ram: Tier
+  readonly disk: Tier
+  readonly policy: Policy
+  /** Limit of all RAM that the engine allocates, in bytes; on a host backend the device's share counts too. */
+  readonly maxRamBytes?: number | undefined
+  /** Limit of device memory in bytes: prepared weights, resident KV, workspace. */
+  readonly maxDeviceBytes?: number | undefined
+  /**
+   * What will be generated at most, if known: then the whole run is checked against the budgets before anything is
+   * allocated; `generate` checks again.
+   */
+  readonly workload?: Workload | undefined
+  /** Positions of one KV page on disk. Default 64. */
+  readonly pagePositions?: number
+  readonly clock?: Clock
+  readonly trace?: TraceSink | undefined
+  readonly onProgress?: (progress: LoadProgress) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Bounds of a run, for planning. */
+export interface Workload {
+  readonly sequences: number
+  readonly maxPromptTokens: number
+  readonly maxNewTokens: number
+  readonly logits?: 'last' | 'all'
+}
+
+/** One prompt. */
+export interface GenerationRequest {
+  /** At least one id. */
+  readonly promptIds: readonly number[]
+  /** Overrides the limit of the call. */
+  readonly maxNewTokens?: number
+}
+
+/** How a call of `generate` runs. */
+export interface GenerateOptions {
+  readonly maxNewTokens: number
+  readonly sampling?: SamplingOptions
+  /** Key of the random numbers; the same seed gives the same samples whatever the placement. Default 0. */
+  readonly seed?: number
+  /** Go on after an end-of-sequence id. */
+  readonly ignoreEos?: boolean
+  /** Asked after every new token: true ends the sequence there. `position` counts new tokens from 0. */
+  readonly stopRule?: ((sequence: number, position: number, id: number) => boolean) | undefined
+  /**
+   * Receives rows of logits `[vocabulary]` (a view that is valid during the call): with `logits: 'last'` the row
+   * of every new token, with `'all'` also those of all prompt positions. `position` is that of the input token.
+   */
+  readonly onLogits?: ((sequence: number, position: number, row: Float32Array) => void) | undefined
+  readonly logits?: 'last' | 'all'
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Why a sequence ended. */
+export type FinishReason = 'length' | 'eos' | 'stop'
+
+/** A finished sequence. */
+export interface GenerationResult {
+  /** Index of the request. */
+  readonly sequence: number
+  readonly promptIds: readonly number[]
+  /** The new ids only, with the end-of-sequence id where there was one. */
+  readonly ids: readonly number[]
+  readonly finishReason: FinishReason
+}
+
+/** What `generate` yields: every token as it is made, and every sequence once it has finished. */
+export type GenerationEvent =
+  | { readonly type: 'token'; readonly sequence: number; readonly position: number; readonly id: number }
+  | { readonly type: 'result'; readonly result: GenerationResult }

@@ -1,0 +1,25 @@
+export { createPolicy, defaultPercent, type PolicyOptions } from './policy/create-policy.ts'
+export { placeRows, type RowHome } from './placement/place-rows.ts'
+export { placeWeights, type RowBlock, rowBlockMaxBytes, type UnitPlacement } from './placement/place-weights.ts'
+export { percentOf, type TierBytes, weightBytesByTier } from './placement/summary.ts'
+export { listWeightUnits, type WeightUnit } from './placement/weight-unit.ts'
+export { cutBatches, type LiveRow, type Step, sweep, type SweepShape, type TaskName } from './schedule/sweep.ts'
+export { fuseGraphs } from './graph/fuse-graphs.ts'
+export { mergeLayers } from './graph/merge-layers.ts'
+export { resolveGraph } from './graph/resolve-graph.ts'
+export { argMax, checkSampling, greedy, sampleRow, type SamplingOptions } from './sampling/sample-row.ts'
+export { keyedUniform } from './sampling/uniform.ts'
+export { createEngine } from './engine/create-engine.ts'
+export type { Engine } from './engine/engine.ts'
+export type {
+  EngineOptions,
+  FinishReason,
+  GenerateOptions,
+  GenerationEvent,
+  GenerationRequest,
+  GenerationResult,
+  LoadProgress,
+  Workload,
+} from './engine/engine-options.ts'
+export type { RamPlan, RunPlan } from './plan/run-plan.ts'
+export type { PlacementShare, RunReport, SweepTraffic } from './report/run-report.ts'

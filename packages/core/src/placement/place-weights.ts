@@ -1,0 +1,126 @@
+import type { TierPercent } from '@flexgen/spec'
+import type { WeightUnit } from './weight-unit.ts'
+
+/** Largest piece of a matrix that lies in RAM or on disk as one, in bytes (DESIGN: row blocks of at most 64 MB). */
+export const rowBlockMaxBytes: number = 64 * 2 ** 20
+
+/** Rows of a streamed matrix that rest in one tier. */
+export interface RowBlock {
+  readonly tier: 'ram' | 'disk'
+  readonly firstRow: number
+  readonly rowCount: number
+  /** Offset in the unit. */
+  readonly byteOffset: number
+  readonly byteLength: number
+}
+
+/** Where a unit is computed from: prepared on the device, or streamed from its row blocks. */
+export type UnitPlacement =
+  | { readonly tier: 'device' }
+  | { readonly tier: 'streamed'; readonly blocks: readonly RowBlock[] }
+
+/**
+ * Turns percents into places by error diffusion over the layers: device against the rest with every prefix of the
+ * model within half the largest unit and the whole within one smallest matrix (where the model has
+ * matrices enough, as every real size has); then RAM against
+ * disk over the rest, by row blocks, every prefix within half the largest block.
+ */
+export function placeWeights(units: readonly WeightUnit[], percent: TierPercent): UnitPlacement[] {
+  const onDevice = diffuseToDevice(units, percent.device / 100)
+  const streamedShare = percent.ram + percent.disk
+  const ramShare = streamedShare === 0 ? 1 : percent.ram / streamedShare
+  let owed = 0
+  return units.map((unit, i) => {
+    if (onDevice[i]) return { tier: 'device' }
+    const blocks = cutRows(unit).map((block) => {
+      owed += ramShare * block.byteLength
+      const tier: RowBlock['tier'] = owed >= block.byteLength / 2 && ramShare > 0 ? 'ram' : 'disk'
+      if (tier === 'ram') owed -= block.byteLength
+      return { ...block, tier }
+    })
+    return { tier: 'streamed', blocks: joinNeighbours(blocks) }
+  })
+}
+
+/** Which units are on the device. */
+function diffuseToDevice(units: readonly WeightUnit[], share: number): boolean[] {
+  if (share === 0 || share === 1) return units.map((unit) => share === 1 || unit.kind === 'vector')
+  const largest = Math.max(0, ...units.map((unit) => unit.sizeBytes))
+  const smallest = Math.min(...units.filter((unit) => unit.kind === 'matrix').map((unit) => unit.sizeBytes))
+  let owed = 0
+  const owedAfter: number[] = []
+  const placed = units.map((unit) => {
+    owed += share * unit.sizeBytes
+    const take = unit.kind === 'vector' || owed >= unit.sizeBytes / 2
+    if (take) owed -= unit.sizeBytes
+    owedAfter.push(owed)
+    return take
+  })
+  repairTotal(units, placed, owedAfter, { smallest, largest })
+  return placed
+}
+
+/**
+ * Diffusion leaves up to half the largest unit at the end, which may be the vocabulary. Moves one matrix, or two of
+ * the last ones, while that brings the total nearer and keeps every prefix within its bound.
+ */
+function repairTotal(
+  units: readonly WeightUnit[],
+  placed: boolean[],
+  owedAfter: number[],
+  bound: { readonly smallest: number; readonly largest: number },
+): void {
+  const matrices = units.flatMap((unit, i) => (unit.kind === 'matrix' ? [i] : []))
+  const last = matrices.slice(-pairWindow)
+  const changeOf = (i: number): number => (placed[i] ? units[i]!.sizeBytes : -units[i]!.sizeBytes)
+  for (;;) {
+    const owed = owedAfter.at(-1) ?? 0
+    if (Math.abs(owed) <= bound.smallest) return
+    const pairs = last.flatMap((i, n) => last.slice(n + 1).map((j) => [i, j]))
+    const candidates = [...matrices.map((i) => [i]), ...pairs]
+      .map((flips) => ({ flips, rest: Math.abs(owed + flips.reduce((sum, i) => sum + changeOf(i), 0)) }))
+      .filter(({ rest }) => rest < Math.abs(owed))
+      .toSorted((a, b) => a.rest - b.rest || b.flips[0]! - a.flips[0]!)
+    const best = candidates.find(({ flips }) => {
+      const changed = applyFlips(owedAfter, flips, changeOf)
+      return changed.every((value, i) => Math.abs(value) <= Math.max(bound.largest / 2, Math.abs(owedAfter[i]!)))
+    })
+    if (best === undefined) return
+    applyFlips(owedAfter, best.flips, changeOf).forEach((value, i) => (owedAfter[i] = value))
+    for (const i of best.flips) placed[i] = !placed[i]
+  }
+}
+
+/** How many of the last matrices are tried in pairs. */
+const pairWindow = 24
+
+function applyFlips(owedAfter: readonly number[], flips: readonly number[], changeOf: (i: number) => number): number[] {
+  return owedAfter.map((owed, i) => flips.reduce((sum, flip) => (i >= flip ? sum + changeOf(flip) : sum), owed))
+}
+
+/** Even row blocks of at most `rowBlockMaxBytes` (one row at least). */
+function cutRows(unit: WeightUnit): Omit<RowBlock, 'tier'>[] {
+  const rows = unit.spec.shape[0]!
+  const rowBytes = unit.sizeBytes / rows
+  const count = Math.min(rows, Math.ceil(unit.sizeBytes / rowBlockMaxBytes))
+  return Array.from({ length: count }, (_, i) => {
+    const firstRow = Math.floor((i * rows) / count)
+    const rowCount = Math.floor(((i + 1) * rows) / count) - firstRow
+    return { firstRow, rowCount, byteOffset: firstRow * rowBytes, byteLength: rowCount * rowBytes }
+  })
+}
+
+function joinNeighbours(blocks: readonly RowBlock[]): RowBlock[] {
+  const joined: RowBlock[] = []
+  for (const block of blocks) {
+    const last = joined.at(-1)
+    if (last?.tier === block.tier) {
+      joined[joined.length - 1] = {
+        ...last,
+        rowCount: last.rowCount + block.rowCount,
+        byteLength: last.byteLength + block.byteLength,
+      }
+    } else joined.push(block)
+  }
+  return joined
+}

@@ -1,0 +1,112 @@
+import type { TierStats } from '@flexgen/spec'
+import { cachePageBytes } from '@flexgen/spec'
+import type { BlockPlan } from '../engine/block-plan.ts'
+import type { GenerationRequest } from '../engine/engine-options.ts'
+import type { LoadedParts } from '../engine/loaded-engine.ts'
+import { percentOf, type TierBytes, weightBytesByTier } from '../placement/summary.ts'
+import type { RowHome } from '../placement/place-rows.ts'
+import type { RunPlan } from '../plan/run-plan.ts'
+import type { PlacementShare, RunReport, SweepTraffic } from './run-report.ts'
+
+/** Measures a run as it goes and makes its report. */
+export class RunMeter {
+  readonly #parts: LoadedParts
+  readonly #plan: RunPlan
+  readonly #requests: readonly GenerationRequest[]
+  readonly #sweeps: SweepTraffic[] = []
+  readonly #cache: TierBytes = { device: 0, ram: 0, disk: 0 }
+  readonly #hidden: TierBytes = { device: 0, ram: 0, disk: 0 }
+  #before: TierStats | undefined
+  #startedAtMs = 0
+  #newTokens = 0
+  #peakRamBytes = 0
+  #prefillTokens = 0
+
+  constructor(parts: LoadedParts, plan: RunPlan, requests: readonly GenerationRequest[]) {
+    this.#parts = parts
+    this.#plan = plan
+    this.#requests = requests
+  }
+
+  beginBlock(plan: BlockPlan): void {
+    count(this.#cache, plan.cacheHomes.flat(), cachePageBytes(plan.cacheSpec, plan.cacheSpec.maxPositions))
+    count(this.#hidden, plan.hiddenHomes.flat(), plan.hiddenRowBytes)
+    this.#measurePeak()
+  }
+
+  beginSweep(): void {
+    this.#before = this.#parts.options.disk.stats()
+    this.#startedAtMs = performance.now()
+  }
+
+  endSweep(phase: SweepTraffic['phase'], liveSequences: number): void {
+    const before = this.#before!
+    const after = this.#parts.options.disk.stats()
+    this.#sweeps.push({
+      phase,
+      liveSequences,
+      durationSeconds: (performance.now() - this.#startedAtMs) / 1000,
+      extentBytesRead: after.extentBytesRead - before.extentBytesRead,
+      regionBytesRead: after.regionBytesRead - before.regionBytesRead,
+      regionBytesWritten: after.regionBytesWritten - before.regionBytesWritten,
+    })
+    this.#newTokens += liveSequences
+    if (phase === 'prefill') this.#prefillTokens += liveSequences
+    this.#measurePeak()
+  }
+
+  report(): RunReport {
+    const { options, units, placement, loadSeconds } = this.#parts
+    const seconds = (phase: SweepTraffic['phase']): number =>
+      this.#sweeps.filter((sweep) => sweep.phase === phase).reduce((sum, sweep) => sum + sweep.durationSeconds, 0)
+    const [prefillSeconds, decodeSeconds] = [seconds('prefill'), seconds('decode')]
+    const promptTokens = this.#requests.reduce((sum, request) => sum + request.promptIds.length, 0)
+    const memory = options.backend.memory()
+    return {
+      model: options.model.name,
+      backend: options.backend.name,
+      device: options.backend.device.description,
+      notices: options.backend.notices,
+      policy: options.policy,
+      placement: {
+        weights: share(options.policy.weights, weightBytesByTier(units, placement)),
+        cache: share(options.policy.cache, this.#cache),
+        activations: share(options.policy.activations, this.#hidden),
+      },
+      plan: this.#plan,
+      sequences: this.#requests.length,
+      promptTokens,
+      newTokens: this.#newTokens,
+      loadSeconds,
+      prefillSeconds,
+      decodeSeconds,
+      prefillTokensPerSecond: rate(promptTokens, prefillSeconds),
+      decodeTokensPerSecond: rate(this.#newTokens - this.#prefillTokens, decodeSeconds),
+      totalTokensPerSecond: rate(this.#newTokens, prefillSeconds + decodeSeconds),
+      sweeps: [...this.#sweeps],
+      memory,
+      peakRamBytes: this.#peakRamBytes,
+      peakDeviceBytes: memory.peakDeviceBytes,
+      peakDiskBytes: options.disk.stats().peakHeldBytes,
+    }
+  }
+
+  #measurePeak(): void {
+    const { backend } = this.#parts.options
+    const memory = backend.memory()
+    const device = backend.device.hostVisible ? memory.deviceBytes + memory.preparedBytes + memory.workspaceBytes : 0
+    this.#peakRamBytes = Math.max(this.#peakRamBytes, memory.hostBytes + device)
+  }
+}
+
+function share(requested: TierBytes, bytes: TierBytes): PlacementShare {
+  return { requested, realised: percentOf(bytes), bytes }
+}
+
+function count(bytes: TierBytes, homes: readonly RowHome[], rowBytes: number): void {
+  for (const home of homes) bytes[home] += rowBytes
+}
+
+function rate(tokens: number, seconds: number): number {
+  return seconds === 0 ? 0 : tokens / seconds
+}

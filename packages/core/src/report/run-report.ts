@@ -1,0 +1,56 @@
+import type { MemoryStats, Policy } from '@flexgen/spec'
+import type { RunPlan } from '../plan/run-plan.ts'
+import type { TierBytes } from '../placement/summary.ts'
+
+/** Requested and realised shares of one kind of data, in percent. */
+export interface PlacementShare {
+  readonly requested: TierBytes
+  readonly realised: TierBytes
+  /** Bytes by tier that the realised shares stand for. */
+  readonly bytes: TierBytes
+}
+
+/** Bytes that one sweep (one token of every live sequence) moved. */
+export interface SweepTraffic {
+  readonly phase: 'prefill' | 'decode'
+  readonly liveSequences: number
+  readonly durationSeconds: number
+  /** Weights read from the checkpoint's files. */
+  readonly extentBytesRead: number
+  /** KV, hidden states and generated weights read from the offload file, and written to it. */
+  readonly regionBytesRead: number
+  readonly regionBytesWritten: number
+}
+
+/** What a run did: FlexGen's figures, placement, traffic and memory. */
+export interface RunReport {
+  readonly model: string
+  readonly backend: string
+  readonly device: string
+  /** What users should know of the run: fall-backs, settings that did not apply. */
+  readonly notices: readonly string[]
+  readonly policy: Policy
+  readonly placement: {
+    readonly weights: PlacementShare
+    readonly cache: PlacementShare
+    readonly activations: PlacementShare
+  }
+  readonly plan: RunPlan
+  readonly sequences: number
+  readonly promptTokens: number
+  readonly newTokens: number
+  readonly loadSeconds: number
+  /** Time to the first token, summed over the blocks. */
+  readonly prefillSeconds: number
+  /** Time of all further tokens, summed over the blocks. */
+  readonly decodeSeconds: number
+  readonly prefillTokensPerSecond: number
+  readonly decodeTokensPerSecond: number
+  /** New tokens over prefill and decode time. */
+  readonly totalTokensPerSecond: number
+  readonly sweeps: readonly SweepTraffic[]
+  readonly memory: MemoryStats
+  readonly peakRamBytes: number
+  readonly peakDeviceBytes: number
+  readonly peakDiskBytes: number
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Step, sweep, type SweepShape } from './sweep.ts'
+
+const shapes = fc.record({
+  layers: fc.integer({ min: 1, max: 12 }),
+  batches: fc.integer({ min: 1, max: 5 }),
+  lookAhead: fc.integer({ min: 1, max: 4 }),
+  continues: fc.boolean(),
+})
+
+function shapeOf(options: { layers: number; batches: number; lookAhead: number; continues: boolean }): SweepShape {
+  return {
+    firstLayer: 0,
+    endLayer: options.layers,
+    batches: options.batches,
+    hasCache: (layer) => layer % 2 === 1,
+    lookAhead: options.lookAhead,
+    startsWarm: false,
+    continues: options.continues,
+  }
+}
+
+function indexOf(steps: readonly Step[], task: Step['task'], layer: number, batch: number): number {
+  return steps.findIndex((step) => step.task === task && step.layer === layer && step.batch === batch)
+}
+
+describe('sweep', () => {
+  it('computes every layer and batch once, zig-zag', () => {
+    fc.assert(
+      fc.property(shapes, (options) => {
+        const computes = [...sweep(shapeOf(options))].filter((step) => step.task === 'compute')
+        const expected = Array.from({ length: options.layers * options.batches }, (_, i) => ({
+          task: 'compute',
+          layer: Math.floor(i / options.batches),
+          batch: i % options.batches,
+        }))
+        expect(computes).toEqual(expected)
+      }),
+    )
+  })
+
+  it('loads before it computes and stores after, each once', () => {
+    fc.assert(
+      fc.property(shapes, (options) => {
+        const shape = shapeOf(options)
+        const steps = [...sweep(shape)]
+        for (let layer = 0; layer < options.layers; layer++) {
+          const weight = indexOf(steps, 'loadWeight', layer, 0)
+          expect(weight).toBeGreaterThanOrEqual(0)
+          expect(weight).toBeLessThan(indexOf(steps, 'compute', layer, 0))
+          for (let batch = 0; batch < options.batches; batch++) {
+            const compute = indexOf(steps, 'compute', layer, batch)
+            if (layer > 0) {
+              const load = indexOf(steps, 'loadHidden', layer, batch)
+              expect(load).toBeLessThan(compute)
+              expect(load).toBeGreaterThan(indexOf(steps, 'storeHidden', layer - 1, batch))
+            }
+            if (layer === options.layers - 1) expect(indexOf(steps, 'sample', layer, batch)).toBeGreaterThan(compute)
+            else expect(indexOf(steps, 'storeHidden', layer, batch)).toBeGreaterThan(compute)
+            if (shape.hasCache(layer)) {
+              expect(indexOf(steps, 'loadCache', layer, batch)).toBeLessThan(compute)
+              expect(indexOf(steps, 'loadCache', layer, batch)).toBeGreaterThanOrEqual(0)
+              expect(indexOf(steps, 'storeCache', layer, batch)).toBeGreaterThan(compute)
+            }
+          }
+        }
+        const keys = steps.map((step) => `${step.task} ${step.layer} ${step.batch}`)
+        const repeated = keys.length - new Set(keys).size
+        expect(repeated).toBe(options.continues ? Math.min(options.lookAhead, options.layers) : 0)
+      }),
+    )
+  })
+
+  it('asks for every layer once where a warm sweep follows', () => {
+    fc.assert(
+      fc.property(shapes, (options) => {
+        const first = [...sweep({ ...shapeOf(options), continues: true })]
+        const second = [...sweep({ ...shapeOf(options), startsWarm: true, continues: false })]
+        const asked = [...first, ...second].filter((step) => step.task === 'loadWeight').map((step) => step.layer)
+        const order = Array.from({ length: options.layers }, (_, i) => i)
+        expect(asked).toEqual([...order, ...order])
+      }),
+    )
+  })
+
+  it('is empty without batches', () => {
+    expect([...sweep({ ...shapeOf({ layers: 3, batches: 0, lookAhead: 1, continues: true }) })]).toEqual([])
+  })
+})
