@@ -82,7 +82,6 @@ export class BlockRun {
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
   #hidden!: HiddenStore
-  #warm = false
 
   private constructor(options: BlockOptions) {
     this.#options = options
@@ -178,7 +177,7 @@ export class BlockRun {
     takeLogits: TakeLogits,
     continues: boolean,
   ): Promise<void> {
-    const { policy, model, runtimes, lookAhead, settled, signal } = this.#options
+    const { policy, model, runtimes, loader, lookAhead, settled, signal } = this.#options
     const batches = cutBatches(rows, policy.gpuBatchSize)
     batches.forEach((batchRows, k) => {
       const state = this.#batches[k]!
@@ -193,10 +192,10 @@ export class BlockRun {
       batches: batches.length,
       hasCache: (layer) => runtimes[layer]!.cache !== undefined,
       lookAhead,
-      startsWarm: this.#warm,
+      startsWarm: loader.isWarm,
       continues,
     })
-    this.#warm = continues
+    loader.isWarm = continues
     for (const step of steps) {
       signal?.throwIfAborted()
       await this.#run(step, batches.length)

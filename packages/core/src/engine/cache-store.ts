@@ -237,10 +237,10 @@ export class CacheStore {
 
   #free(unit: CacheUnit): void {
     const { backend, ram, disk } = this.#options
-    if (unit.resident !== undefined) backend.free(unit.resident)
-    if (unit.tail !== undefined) ram.free(unit.tail)
-    if (unit.region !== undefined)
-      (unit.home === 'disk' ? disk : ram).free(unit.region, ...(unit.written ? [unit.written] : []))
+    const after = [unit.stored, unit.written].filter((event) => event !== undefined)
+    if (unit.resident !== undefined) backend.free(unit.resident, ...after)
+    if (unit.tail !== undefined) ram.free(unit.tail, ...after)
+    if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
   }
 
   /** Whoever waits for a slot gets the error. */

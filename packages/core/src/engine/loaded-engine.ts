@@ -175,7 +175,7 @@ export class LoadedEngine implements Engine {
       runtimes,
       resting,
       plan,
-      lookAhead: defaultLookAhead,
+      lookAhead: engine.policy.overlap ? defaultLookAhead : 0,
       pagePositions: engine.pagePositions ?? defaultPagePositions,
       allPositions,
       signal: options.signal,

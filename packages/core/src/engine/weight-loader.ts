@@ -44,6 +44,11 @@ export interface WeightLoaderOptions {
  * rings have room. A host-visible backend binds the host ring; another gets a copy in its own ring.
  */
 export class WeightLoader {
+  /**
+   * Whether the first layers of the next sweep have been asked for; also when that sweep belongs to the next block,
+   * because the one that was expected never came.
+   */
+  isWarm = false
   readonly #options: WeightLoaderOptions
   readonly #loads = new Map<LayerRuntime, Promise<LoadedLayer>[]>()
   #tail: Promise<unknown> = Promise.resolve()

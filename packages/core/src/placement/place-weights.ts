@@ -61,8 +61,9 @@ function diffuseToDevice(units: readonly WeightUnit[], share: number): boolean[]
 }
 
 /**
- * Diffusion leaves up to half the largest unit at the end, which may be the vocabulary. Moves one matrix, or two of
- * the last ones, while that brings the total nearer and keeps every prefix within its bound.
+ * Diffusion leaves up to half the largest unit at the end, which may be the vocabulary. Moves up to three matrices
+ * at a time, the last ones of each size, while that brings the total nearer; a prefix may pass its bound by one small matrix,
+ * since the vocabulary as the last unit can make both bounds impossible together.
  */
 function repairTotal(
   units: readonly WeightUnit[],
@@ -70,29 +71,53 @@ function repairTotal(
   owedAfter: number[],
   bound: { readonly smallest: number; readonly largest: number },
 ): void {
-  const matrices = units.flatMap((unit, i) => (unit.kind === 'matrix' ? [i] : []))
-  const last = matrices.slice(-pairWindow)
+  const slack = smallestRecurring(units)
   const changeOf = (i: number): number => (placed[i] ? units[i]!.sizeBytes : -units[i]!.sizeBytes)
   for (;;) {
     const owed = owedAfter.at(-1) ?? 0
     if (Math.abs(owed) <= bound.smallest) return
-    const pairs = last.flatMap((i, n) => last.slice(n + 1).map((j) => [i, j]))
-    const candidates = [...matrices.map((i) => [i]), ...pairs]
+    const best = flipSets(lastOfEachKind(units, placed))
       .map((flips) => ({ flips, rest: Math.abs(owed + flips.reduce((sum, i) => sum + changeOf(i), 0)) }))
       .filter(({ rest }) => rest < Math.abs(owed))
-      .toSorted((a, b) => a.rest - b.rest || b.flips[0]! - a.flips[0]!)
-    const best = candidates.find(({ flips }) => {
-      const changed = applyFlips(owedAfter, flips, changeOf)
-      return changed.every((value, i) => Math.abs(value) <= Math.max(bound.largest / 2, Math.abs(owedAfter[i]!)))
-    })
+      .toSorted((a, b) => a.rest - b.rest || a.flips.length - b.flips.length)
+      .find(({ flips }) =>
+        applyFlips(owedAfter, flips, changeOf).every(
+          (value, i) => Math.abs(value) <= Math.max(bound.largest / 2 + slack, Math.abs(owedAfter[i]!)),
+        ),
+      )
     if (best === undefined) return
     applyFlips(owedAfter, best.flips, changeOf).forEach((value, i) => (owedAfter[i] = value))
     for (const i of best.flips) placed[i] = !placed[i]
   }
 }
 
-/** How many of the last matrices are tried in pairs. */
-const pairWindow = 24
+/** The smallest matrix size that comes again and again, such as the output projection. */
+function smallestRecurring(units: readonly WeightUnit[]): number {
+  const sizes = units.filter((unit) => unit.kind === 'matrix').map((unit) => unit.sizeBytes)
+  return Math.min(...sizes.filter((size) => sizes.filter((other) => other === size).length > 2), Math.max(0, ...sizes))
+}
+
+/** The last three matrices of every size and state: flipping any other of the kind changes the total alike. */
+function lastOfEachKind(units: readonly WeightUnit[], placed: readonly boolean[]): number[] {
+  const seen = new Map<string, number>()
+  const kept: number[] = []
+  for (let i = units.length - 1; i >= 0; i--) {
+    if (units[i]!.kind === 'vector') continue
+    const kind = `${units[i]!.sizeBytes} ${placed[i]}`
+    const count = seen.get(kind) ?? 0
+    seen.set(kind, count + 1)
+    if (count < 3) kept.push(i)
+  }
+  return kept
+}
+
+/** All sets of one to three of the given. */
+function flipSets(indices: readonly number[]): number[][] {
+  return indices.flatMap((a, i) => [
+    [a],
+    ...indices.slice(i + 1).flatMap((b, j) => [[a, b], ...indices.slice(i + j + 2).map((c) => [a, b, c])]),
+  ])
+}
 
 function applyFlips(owedAfter: readonly number[], flips: readonly number[], changeOf: (i: number) => number): number[] {
   return owedAfter.map((owed, i) => flips.reduce((sum, flip) => (i >= flip ? sum + changeOf(flip) : sum), owed))

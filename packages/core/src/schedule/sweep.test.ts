@@ -5,7 +5,7 @@ import { type Step, sweep, type SweepShape } from './sweep.ts'
 const shapes = fc.record({
   layers: fc.integer({ min: 1, max: 12 }),
   batches: fc.integer({ min: 1, max: 5 }),
-  lookAhead: fc.integer({ min: 1, max: 4 }),
+  lookAhead: fc.integer({ min: 0, max: 4 }),
   continues: fc.boolean(),
 })
 

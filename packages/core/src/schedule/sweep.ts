@@ -26,7 +26,7 @@ export interface SweepShape {
   readonly batches: number
   /** Whether a layer has a KV cache. */
   readonly hasCache: (layer: number) => boolean
-  /** Layers whose weights are asked for ahead of the one that computes. */
+  /** Layers whose weights are asked for ahead of the one that computes; 0 asks for a layer's as its turn comes. */
   readonly lookAhead: number
   /** Weights of the first `lookAhead` layers have been asked for by the sweep before. */
   readonly startsWarm: boolean

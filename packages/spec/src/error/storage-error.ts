@@ -6,10 +6,7 @@ type StorageCode = Extract<ErrorCode, 'OUT_OF_DISK' | 'NOT_WRITABLE' | 'READ_FAI
 const codeOf: Readonly<Record<string, StorageCode>> = {
   ENOSPC: 'OUT_OF_DISK',
   EDQUOT: 'OUT_OF_DISK',
-  EACCES: 'NOT_WRITABLE',
-  EPERM: 'NOT_WRITABLE',
   EROFS: 'NOT_WRITABLE',
-  ENOTDIR: 'NOT_WRITABLE',
   ENOENT: 'FILE_NOT_FOUND',
 }
 

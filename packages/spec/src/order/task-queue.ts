@@ -62,7 +62,7 @@ export class TaskQueue {
       finished: false,
       error: undefined,
     }
-    if (this.#failure !== undefined) task.event.settle(this.#clock.now(), this.#failure.error)
+    if (this.#failure !== undefined) this.#drop(task)
     else {
       this.#pending.push(task)
       this.#pump()
@@ -139,10 +139,7 @@ export class TaskQueue {
       endMs: now,
       sizeBytes: task.sizeBytes,
     })
-    while (this.#running[0]?.finished) {
-      const first = this.#running.shift()!
-      first.event.settle(now, first.error)
-    }
+    this.#settleInOrder()
     this.#pump()
   }
 
@@ -150,8 +147,23 @@ export class TaskQueue {
     if (this.#failure !== undefined) return
     this.#failure = { error }
     const dropped = this.#pending.splice(0)
-    for (const entry of dropped) if ('run' in entry) entry.event.settle(this.#clock.now(), error)
+    for (const entry of dropped) if ('run' in entry) this.#drop(entry)
     this.#notifyIdle()
+  }
+
+  /** A task that will not run fails in its turn: behind what still runs, so that events never overtake moving bytes. */
+  #drop(task: Task): void {
+    task.finished = true
+    task.error = this.#failure!.error
+    this.#running.push(task)
+    this.#settleInOrder()
+  }
+
+  #settleInOrder(): void {
+    while (this.#running[0]?.finished) {
+      const first = this.#running.shift()!
+      first.event.settle(this.#clock.now(), first.error)
+    }
   }
 
   #notifyIdle(): void {

@@ -1,0 +1,7 @@
+export type { CheckpointOptions } from './checkpoint-options.ts'
+export { openSafetensors } from './safetensors/open-safetensors.ts'
+export { openPytorch } from './pytorch/open-pytorch.ts'
+export { openNumpyFolder } from './numpy/open-numpy-folder.ts'
+export { createDummySource, type DummySource, type DummySourceOptions } from './dummy/create-dummy-source.ts'
+export { type CheckpointFormat, openCheckpoint, type OpenCheckpointOptions } from './open-checkpoint.ts'
+export { readConfig } from './read-config.ts'

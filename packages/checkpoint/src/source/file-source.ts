@@ -1,0 +1,40 @@
+import { dtypeBytes, UnsupportedDataError, type WeightSource } from '@flexgen/spec'
+import type { OpenFiles } from '../file/open-files.ts'
+import { quoteName } from '../text/one-line.ts'
+import { readStrided } from './read-strided.ts'
+import type { FileTensors, StoredTensor } from './stored-tensor.ts'
+import { checkRange, unknownTensor } from './tensor-range.ts'
+
+/** A weight source over files that were validated; it owns the open files. */
+export function createFileSource(
+  description: string,
+  files: OpenFiles,
+  { tensors, skipped }: FileTensors,
+): WeightSource {
+  function find(name: string, byteOffset: number, byteLength: number): StoredTensor {
+    const tensor = tensors.get(name)
+    const reason = skipped.get(name)
+    if (tensor === undefined && reason !== undefined)
+      throw new UnsupportedDataError(`the tensor ${quoteName(name)} cannot be used: ${reason}`)
+    if (tensor === undefined) throw unknownTensor(name, description)
+    checkRange(name, tensor.info.byteLength, byteOffset, byteLength)
+    return tensor
+  }
+
+  return {
+    specificationVersion: 'v1',
+    description,
+    tensors: new Map([...tensors].map(([name, { info }]) => [name, info])),
+    extents: (name, byteOffset, byteLength) => {
+      const { path, strides, byteOffset: start } = find(name, byteOffset, byteLength)
+      if (strides !== undefined) return undefined
+      return byteLength === 0 ? [] : [{ path, byteOffset: start + byteOffset, byteLength }]
+    },
+    read: async (name, byteOffset, target, signal) => {
+      const tensor = find(name, byteOffset, target.byteLength)
+      if (tensor.strides === undefined) await files.read(tensor.path, tensor.byteOffset + byteOffset, target, signal)
+      else await readStrided(files, tensor, dtypeBytes(tensor.info.dtype, 1), byteOffset, target, signal)
+    },
+    [Symbol.asyncDispose]: () => files[Symbol.asyncDispose](),
+  }
+}

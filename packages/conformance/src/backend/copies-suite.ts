@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { bytesOf, cachePageBytes, type CacheSpec, type Span, spanOf, type HostBuffer } from '@flexgen/spec'
+import { createHostBuffer } from '../kit/host-buffer.ts'
+import { createRandom, randomBytes } from '../kit/random.ts'
+import type { BackendContext } from './backend-context.ts'
+
+const spec: CacheSpec = { kvHeads: 3, headDim: 4, maxPositions: 16, dtype: 'float32' }
+const positionBytes = 4 * spec.headDim
+
+/** Copies move exactly the bytes asked for, in any mix of offsets and lengths. */
+export function copiesSuite({ test }: BackendContext): void {
+  test('host memory is filled with zeros', async (backend) => {
+    const buffer = backend.allocateHost(5001)
+    assert.equal(buffer.byteLength, 5001)
+    assert.equal(buffer.bytes.byteLength, 5001)
+    assert.ok(buffer.bytes.every((byte) => byte === 0))
+    buffer.bytes.fill(1)
+  })
+
+  test('copies of random ranges agree with a model in memory', async (backend) => {
+    const random = createRandom(7)
+    const sizes = [1000, 257]
+    const buffers = sizes.map((size) => backend.allocate(size))
+    const models = sizes.map((size, i) => randomBytes(i, size))
+    const queue = backend.createQueue('copies')
+    for (const [i, model] of models.entries()) queue.copyIn(spanOf(buffers[i]!), spanOf(createHostBuffer(model)))
+    const checks: (() => void)[] = []
+    for (let step = 0; step < 80; step++) {
+      const i = random.integer(0, 1)
+      const from = random.integer(0, sizes[i]! - 1)
+      const length = random.integer(1, Math.min(sizes[i]! - from, 128))
+      const span = spanOf(buffers[i]!, from, length)
+      const pad = random.integer(0, 3)
+      const host: Span<HostBuffer> = spanOf(createHostBuffer(length + pad), pad, length)
+      const kind = random.integer(0, 2)
+      if (kind === 0) {
+        bytesOf(host).set(randomBytes(step + 50, length))
+        queue.copyIn(span, host)
+        models[i]!.set(bytesOf(host), from)
+      } else if (kind === 1) {
+        const expected = models[i]!.slice(from, from + length)
+        queue.copyOut(host, span)
+        checks.push(() => assert.deepEqual(bytesOf(host), expected, `step ${step}`))
+      } else {
+        // To the other buffer, so that ranges never overlap.
+        const to = random.integer(0, sizes[1 - i]! - length)
+        queue.copy(spanOf(buffers[1 - i]!, to, length), span)
+        models[1 - i]!.set(models[i]!.slice(from, from + length), to)
+      }
+    }
+    const last = sizes.map((size, i) => {
+      const host = createHostBuffer(size)
+      queue.copyOut(spanOf(host), spanOf(buffers[i]!))
+      return host
+    })
+    await queue.idle()
+    for (const check of checks) check()
+    for (const [i, model] of models.entries()) assert.deepEqual(last[i]!.bytes, model)
+  })
+
+  test('positions of a cache row go through host pages of any size and come back', async (backend) => {
+    const random = createRandom(8)
+    const cache = backend.allocateCache(spec, 3)
+    assert.equal(cache.rowCount, 3)
+    assert.ok(cache.byteLength >= 3 * cachePageBytes(spec, spec.maxPositions))
+    const lanes = 2 * spec.kvHeads
+    const models = [0, 1, 2].map(() => new Uint8Array(lanes * spec.maxPositions * positionBytes))
+    const queue = backend.createQueue('cache copies')
+    const checks: (() => void)[] = []
+    for (let step = 0; step < 60; step++) {
+      const row = random.integer(0, 2)
+      const position = random.integer(0, spec.maxPositions - 1)
+      const count = random.integer(1, spec.maxPositions - position)
+      const positions = count + random.integer(0, 4)
+      const pagePosition = random.integer(0, positions - count)
+      const pad = random.integer(0, 5)
+      const pageBytes = cachePageBytes(spec, positions)
+      const span = spanOf(createHostBuffer(pageBytes + pad), pad, pageBytes)
+      const page = { page: { span, positions }, position: pagePosition }
+      const range = { cache, row, position, count }
+      const model = models[row]!
+      const eachLane = (move: (inPage: number, inRow: number) => void): void => {
+        for (let lane = 0; lane < lanes; lane++)
+          move((lane * positions + pagePosition) * positionBytes, (lane * spec.maxPositions + position) * positionBytes)
+      }
+      const size = count * positionBytes
+      if (random.integer(0, 1) === 0) {
+        bytesOf(span).set(randomBytes(step, pageBytes))
+        queue.copyToCache(range, page)
+        eachLane((inPage, inRow) => model.set(bytesOf(span).subarray(inPage, inPage + size), inRow))
+      } else {
+        const expected = new Uint8Array(pageBytes)
+        eachLane((inPage, inRow) => expected.set(model.subarray(inRow, inRow + size), inPage))
+        queue.copyFromCache(page, range)
+        checks.push(() =>
+          assert.deepEqual(bytesOf(span), expected, `step ${step}: ${count} positions from ${position}`),
+        )
+      }
+    }
+    await queue.idle()
+    assert.ok(checks.length > 10)
+    for (const check of checks) check()
+  })
+
+  test('a queue copies what another queue brought, once it waits for it', async (backend) => {
+    const buffer = backend.allocate(4000)
+    const source = createHostBuffer(randomBytes(3, 4000))
+    const target = createHostBuffer(4000)
+    const [bring, take] = [backend.createQueue('bring'), backend.createQueue('take')]
+    take.wait(bring.copyIn(spanOf(buffer), spanOf(source)))
+    await take.copyOut(spanOf(target), spanOf(buffer)).whenDone()
+    assert.deepEqual(target.bytes, source.bytes)
+  })
+}

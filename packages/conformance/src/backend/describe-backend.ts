@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import type { Backend } from '@flexgen/spec'
+import { attentionSuite } from './attention-suite.ts'
+import { createBackendContext } from './backend-context.ts'
+import type { BackendKit } from './backend-kit.ts'
+import { cacheMisuseSuite } from './cache-misuse-suite.ts'
+import { copiesSuite } from './copies-suite.ts'
+import { hostSuite } from './host-suite.ts'
+import { layerSuite } from './layer-suite.ts'
+import { lifetimeSuite } from './lifetime-suite.ts'
+import { memorySuite } from './memory-suite.ts'
+import { misuseSuite } from './misuse-suite.ts'
+import { operatorsSuite } from './operators-suite.ts'
+import { orderSuite } from './order-suite.ts'
+
+/**
+ * The conformance suite of backends: every operator against the oracle, attention with its cache, a whole layer,
+ * copies, order of events, memory accounting, lifetimes and misuse. What a backend does not declare in its
+ * capabilities must be refused with an error of the project.
+ *
+ * @param create makes a fresh backend; called once a test
+ */
+export function describeBackend(name: string, create: () => Promise<Backend>, kit: BackendKit): void {
+  const context = createBackendContext(create, kit)
+  kit.describe(`${name} is a backend`, () => {
+    operatorsSuite(context)
+    attentionSuite(context)
+    layerSuite(context)
+    hostSuite(context)
+    copiesSuite(context)
+    orderSuite(context)
+    memorySuite(context)
+    lifetimeSuite(context)
+    misuseSuite(context)
+    cacheMisuseSuite(context)
+    kit.it('every known gap is the title of a test', async () => {
+      for (const gap of kit.knownGaps ?? []) assert.ok(context.titles.has(gap.test), `no test is called '${gap.test}'`)
+    })
+  })
+}

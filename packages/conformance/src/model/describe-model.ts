@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { elementCount, type LayerGraph, type Model, type ScheduleLayer, type Stage } from '@flexgen/spec'
+import { checkStages } from './check-stages.ts'
+import type { ModelKit } from './model-kit.ts'
+
+/**
+ * The conformance suite of models: order of layers, weights and their parts, graphs whose shapes fit, stages that
+ * chain, both heads, and agreement with a checkpoint's table of tensors.
+ *
+ * @param create makes the model; called once a test
+ */
+export function describeModel(name: string, create: () => Model | Promise<Model>, kit: ModelKit): void {
+  const test = (title: string, body: (model: Model) => void | Promise<void>): void =>
+    void kit.it(title, async () => body(await create()))
+
+  kit.describe(`${name} is a model`, () => {
+    test('has one embed layer, attention and mlp for every block in order, and one head', (model) => {
+      const kinds = model.layers.map((layer) => `${layer.kind} ${layer.block ?? '-'}`)
+      const blocks = Array.from({ length: model.facts.decoderLayers }, (_, i) => [`attention ${i}`, `mlp ${i}`])
+      assert.deepEqual(kinds, ['embed -', ...blocks.flat(), 'head -'])
+      const names = model.layers.map((layer) => layer.name)
+      assert.equal(new Set(names).size, names.length, 'layer names are unique')
+    })
+
+    test('states sane facts', (model) => {
+      const { vocabularySize, hiddenSize, maxPositions, kvHeads, headDim, facts } = model
+      for (const value of [vocabularySize, hiddenSize, maxPositions, kvHeads, headDim, ...Object.values(facts)])
+        assert.ok(Number.isSafeInteger(value) && value > 0, `${value} is no size`)
+      assert.equal(facts.heads % kvHeads, 0)
+      assert.ok([...model.eosIds, model.padId].every((id) => id >= 0 && id < vocabularySize))
+    })
+
+    test('names every weight of a layer once, and its parts stack to its shape', (model) => {
+      for (const layer of model.layers) {
+        const names = layer.weights.map((weight) => weight.name)
+        assert.equal(new Set(names).size, names.length, `${layer.name}: weight names are unique`)
+        for (const weight of layer.weights) {
+          const where = `${layer.name}.${weight.name}`
+          assert.ok(weight.parts.length > 0, `${where} has no parts`)
+          for (const part of weight.parts)
+            assert.deepEqual(part.shape.slice(1), weight.shape.slice(1), `${where}: ${part.tensor} has other columns`)
+          const rows = weight.parts.reduce((sum, part) => sum + part.shape[0]!, 0)
+          assert.equal(rows, weight.shape[0], `${where}: rows of the parts`)
+        }
+      }
+    })
+
+    test('has graphs whose weights are those of the layer and whose shapes fit for any batch and length', (model) => {
+      for (const layer of model.layers) checkStages(layer, layer.stages)
+    })
+
+    test('keeps attention in stages of its own, with the cache of the model', (model) => {
+      for (const layer of model.layers) {
+        const kinds = layer.stages.map((stage) => stage.kind)
+        assert.equal(
+          kinds.includes('attention'),
+          layer.kind === 'attention',
+          `${layer.name} has stages ${kinds.join(', ')}`,
+        )
+        for (const { kind, graph } of layer.stages) checkAttention(model, layer, kind, graph)
+      }
+    })
+
+    test('chains layers by the hidden state, from ids to logits', (model) => {
+      const hidden = (graph: LayerGraph | undefined, side: 'inputs' | 'outputs'): string[] =>
+        (graph?.[side] ?? []).filter((value) => value.role === 'hidden').map((value) => value.shape.join())
+      let shape: string | undefined
+      for (const layer of model.layers) {
+        if (layer.kind !== 'embed')
+          assert.deepEqual(hidden(layer.stages[0]?.graph, 'inputs'), [shape], `${layer.name}: hidden input`)
+        shape = hidden(layer.stages.at(-1)?.graph, 'outputs')[0]
+        if (layer.kind !== 'head') assert.ok(shape !== undefined, `${layer.name} gives no hidden state`)
+      }
+    })
+
+    test('gives logits of the last and of all positions from the same weights', (model) => {
+      const head = model.layers.at(-1)!
+      checkStages(head, model.headAllPositions)
+      const logitsShape = (stages: readonly Stage[]): unknown => stages.at(-1)!.graph.outputs.at(-1)!.shape
+      assert.deepEqual(logitsShape(head.stages), ['batch', 1, model.vocabularySize])
+      assert.deepEqual(logitsShape(model.headAllPositions), ['batch', 'seq', model.vocabularySize])
+    })
+
+    test('counts its parameters as its weights do', (model) => {
+      const tensors = new Map<string, number>()
+      for (const { weights } of model.layers)
+        for (const { parts } of weights) for (const part of parts) tensors.set(part.tensor, elementCount(part.shape))
+      const sum = [...tensors.values()].reduce((total, count) => total + count, 0)
+      assert.equal(model.facts.parameters, sum)
+    })
+
+    if (kit.tensors !== undefined) checkpointTest(test, kit)
+  })
+}
+
+function checkAttention(model: Model, layer: ScheduleLayer, kind: Stage['kind'], graph: LayerGraph): void {
+  const nodes = graph.nodes.filter((node) => node.operator === 'Attention')
+  assert.equal(nodes.length > 0, kind === 'attention', `${layer.name}: ${graph.name} is ${kind}`)
+  for (const node of nodes) {
+    const cache = graph.caches.find((candidate) => candidate.name === node.attributes.cache)
+    assert.deepEqual(
+      { kvHeads: cache?.kvHeads, headDim: cache?.headDim },
+      { kvHeads: model.kvHeads, headDim: model.headDim },
+      `${layer.name}: cache ${node.attributes.cache}`,
+    )
+  }
+}
+
+function checkpointTest(test: (title: string, body: (model: Model) => Promise<void>) => void, kit: ModelKit): void {
+  test('finds every weight in the checkpoint with the shape that it declares', async (model) => {
+    const tensors = await kit.tensors!()
+    const used = new Set<string>()
+    for (const layer of model.layers) {
+      for (const part of layer.weights.flatMap((weight) => weight.parts)) {
+        const tensor = tensors.get(part.tensor)
+        assert.ok(tensor !== undefined, `${layer.name}: the checkpoint has no ${part.tensor}`)
+        assert.deepEqual([...tensor.shape], [...part.shape], `${layer.name}: shape of ${part.tensor}`)
+        used.add(part.tensor)
+      }
+    }
+    if (kit.usesAllTensors === true)
+      assert.deepEqual(
+        [...tensors.keys()].filter((key) => !used.has(key)),
+        [],
+      )
+  })
+}

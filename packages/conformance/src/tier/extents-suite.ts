@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { bytesOf, type Extent, FlexgenError, type QueueEvent, type Span, spanOf, type TierQueue } from '@flexgen/spec'
+import { createRandom, randomBytes } from '../kit/random.ts'
+import { assertRefused } from '../kit/refusal.ts'
+import type { TierContext } from './describe-tier.ts'
+
+/** Byte ranges of files arrive one behind the other and are counted; a RAM tier may refuse them. */
+export function extentsSuite({ kit, allocateHost, test }: TierContext): void {
+  const content = randomBytes(31, 150_001)
+
+  const withFile = async (body: (file: string) => Promise<void>): Promise<void> => {
+    if (kit.makeFile !== undefined) {
+      await body(await kit.makeFile(content))
+      return
+    }
+    const folder = await mkdtemp(path.join(tmpdir(), 'flexgen-conformance-'))
+    try {
+      const file = path.join(folder, 'weights.bin')
+      await writeFile(file, content)
+      await body(file)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  const readOrRefuse = (queue: TierQueue, target: Span, extents: readonly Extent[]): QueueEvent | undefined => {
+    try {
+      return queue.readExtents(target as Parameters<TierQueue['readExtents']>[0], extents)
+    } catch (error) {
+      assert.ok(FlexgenError.isInstance(error))
+      return undefined
+    }
+  }
+
+  test('extents of files are read one behind the other and counted', async (tier) =>
+    withFile(async (file) => {
+      const random = createRandom(5)
+      const queue = tier.createQueue('extents')
+      let total = 0
+      for (let round = 0; round < 12; round++) {
+        const extents = Array.from({ length: random.integer(1, 4) }, () => {
+          const byteOffset = random.integer(0, content.length - 1)
+          return { path: file, byteOffset, byteLength: random.integer(1, content.length - byteOffset) }
+        })
+        const byteLength = extents.reduce((sum, extent) => sum + extent.byteLength, 0)
+        const pad = random.integer(0, 5)
+        const target = spanOf(allocateHost(byteLength + pad), pad, byteLength)
+        const event = readOrRefuse(queue, target, extents)
+        if (event === undefined) {
+          assert.equal(tier.kind, 'ram', 'a disk tier reads extents')
+          return
+        }
+        await event.whenDone()
+        const expected = Buffer.concat(
+          extents.map((extent) => content.subarray(extent.byteOffset, extent.byteOffset + extent.byteLength)),
+        )
+        assert.ok(expected.equals(bytesOf(target)), `round ${round}: bytes differ from the file`)
+        total += byteLength
+      }
+      assert.equal(tier.stats().extentBytesRead, total)
+      assert.equal(tier.stats().regionBytesRead, 0)
+    }))
+
+  test('extents beyond the end of a file and missing files are errors', async (tier) =>
+    withFile(async (file) => {
+      const target = spanOf(allocateHost(100))
+      const beyond = [{ path: file, byteOffset: content.length - 50, byteLength: 100 }]
+      await assertRefused('an extent beyond the end', () => tier.createQueue('beyond').readExtents(target, beyond))
+      const missing = [{ path: `${file}.missing`, byteOffset: 0, byteLength: 100 }]
+      await assertRefused('an extent of no file', () => tier.createQueue('missing').readExtents(target, missing))
+    }))
+}

@@ -1,0 +1,71 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import type { Backend, Model, WeightSource } from '@flexgen/spec'
+import { systemClock } from '@flexgen/spec'
+import { createDiskTier, createRamTier } from '@flexgen/storage'
+import {
+  createEngine,
+  createPolicy,
+  type GenerateOptions,
+  type GenerationRequest,
+  type GenerationResult,
+  type PolicyOptions,
+  type RunReport,
+} from '@flexgen/core'
+
+/** What a run in a test gives back, with what it left behind. */
+export interface TestRun {
+  readonly results: GenerationResult[]
+  readonly report: RunReport
+  /** Everything held after all was disposed; must be zero. */
+  readonly leftBytes: number
+  readonly leftFolders: readonly string[]
+}
+
+/** Runs some requests through a fresh engine on real tiers, disposes everything and says what is left. */
+export async function runEngine(
+  parts: { backend: Backend; model: Model; weights: WeightSource; policy: PolicyOptions; pagePositions?: number },
+  requests: readonly GenerationRequest[],
+  options: GenerateOptions,
+): Promise<TestRun> {
+  const offloadDir = await mkdtemp(join(tmpdir(), 'flexgen-core-'))
+  const { backend } = parts
+  const ram = createRamTier({
+    allocateHost: (bytes) => backend.allocateHost(bytes),
+    freeHost: (buffer) => backend.free(buffer),
+    clock: systemClock,
+  })
+  const disk = await createDiskTier({ offloadDir, clock: systemClock })
+  try {
+    const engine = await createEngine({
+      backend,
+      model: parts.model,
+      weights: parts.weights,
+      ram,
+      disk,
+      policy: createPolicy(parts.policy),
+      ...(parts.pagePositions === undefined ? {} : { pagePositions: parts.pagePositions }),
+      ...(options.logits === 'all'
+        ? { workload: { sequences: 1, maxPromptTokens: 1, maxNewTokens: 1, logits: 'all' as const } }
+        : {}),
+    })
+    try {
+      const results = await engine.generateAll(requests, options)
+      const report = engine.report()
+      await engine[Symbol.asyncDispose]()
+      await ram[Symbol.asyncDispose]()
+      await disk[Symbol.asyncDispose]()
+      const memory = backend.memory()
+      const leftBytes =
+        memory.deviceBytes + memory.hostBytes + memory.preparedBytes + ram.stats().heldBytes + disk.stats().heldBytes
+      return { results, report, leftBytes, leftFolders: await readdir(offloadDir) }
+    } finally {
+      await engine[Symbol.asyncDispose]()
+    }
+  } finally {
+    await ram[Symbol.asyncDispose]()
+    await disk[Symbol.asyncDispose]()
+    await rm(offloadDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,5 @@
+export { createRamTier, type RamTier, type RamTierOptions } from './ram/ram-tier.ts'
+export { createDiskTier, type DiskTier } from './disk/disk-tier.ts'
+export type { DiskTierOptions } from './disk/disk-tier-options.ts'
+export type { AddressOf } from './file/load-address-of.ts'
+export type { RoomFor } from './offload/room-for.ts'

@@ -1,0 +1,33 @@
+import type { HostBuffer, Region, Span } from '@flexgen/spec'
+
+/** A range of bytes that an operation reads or writes. */
+export interface Access {
+  /** The region, or the memory block behind a host buffer. */
+  readonly owner: object
+  readonly start: number
+  readonly end: number
+  readonly writes: boolean
+}
+
+/** The host memory that an operation touches. */
+export function memoryAccess(span: Span<HostBuffer>, writes: boolean): Access {
+  const { bytes } = span.buffer
+  const start = bytes.byteOffset + span.byteOffset
+  return { owner: bytes.buffer, start, end: start + span.byteLength, writes }
+}
+
+/** The part of a region that an operation touches. */
+export function regionAccess(region: Region, byteOffset: number, byteLength: number, writes: boolean): Access {
+  return { owner: region, start: byteOffset, end: byteOffset + byteLength, writes }
+}
+
+/**
+ * Whether two operations must not run at once: they share bytes and one of them changes these. Tasks, whose bytes are
+ * unknown (undefined), run beside each other but not beside anything else.
+ */
+export function conflict(one: readonly Access[] | undefined, other: readonly Access[] | undefined): boolean {
+  if (one === undefined || other === undefined) return one !== other
+  return one.some((a) =>
+    other.some((b) => a.owner === b.owner && (a.writes || b.writes) && a.start < b.end && b.start < a.end),
+  )
+}
