@@ -12,7 +12,7 @@ import {
   type GenerationResult,
   type PolicyOptions,
   type RunReport,
-} from '@flexgen/core'
+} from '../src/index.ts'
 
 /** What a run in a test gives back, with what it left behind. */
 export interface TestRun {
