@@ -128,7 +128,7 @@ const defects: readonly (readonly [defect: string, title: string, change: Break]
   ],
   [
     'idle is early',
-    'kernels: what runs when its queue is cancelled still settles before idle does',
+    'kernels: what is queued when its queue is cancelled settles in order, before idle does',
     withQueue(() => ({ idle: async () => {} })),
   ],
   [

@@ -56,11 +56,11 @@ describe('faults', () => {
   it('meet only the files that they name', async () => {
     const [good, bad] = [await makeFile('good'), await makeFile('bad')]
     const files = createFaultyFileSystem(nodeFileSystem, {
-      faults: [{ on: 'open', path: 'bad', effect: { kind: 'error', code: 'EACCES' } }],
+      faults: [{ on: 'open', path: 'bad', effect: { kind: 'error', code: 'ENOENT' } }],
     })
     await (await files.open(good, 'read')).close()
     const error = await files.open(bad, 'read').catch((cause: unknown) => StorageError.from(cause, `read ${bad}`))
-    expect(error).toMatchObject({ code: 'NOT_WRITABLE' })
+    expect(error).toMatchObject({ code: 'FILE_NOT_FOUND' })
   })
 
   it('shorten reads and writes', async () => {

@@ -3,21 +3,23 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { narrowBfloat16, narrowFloat16 } from './narrow.ts'
 
-function through(bits: number, widen: typeof widenFloat16, narrow: typeof narrowFloat16): number {
-  const value = new Float32Array(1)
-  widen(Uint16Array.of(bits), value)
-  return narrow(value)[0]!
+const allBits = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
+
+function through(bits: Uint16Array, widen: typeof widenFloat16, narrow: typeof narrowFloat16): Uint16Array {
+  const values = new Float32Array(bits.length)
+  widen(bits, values)
+  return narrow(values)
 }
 
 describe('narrowing', () => {
   it('gives every finite float16 pattern back', () => {
-    for (let bits = 0; bits < 65536; bits++)
-      if ((bits & 0x7c00) !== 0x7c00) expect(through(bits, widenFloat16, narrowFloat16)).toBe(bits)
+    const finite = allBits.filter((bits) => (bits & 0x7c00) !== 0x7c00)
+    expect(through(finite, widenFloat16, narrowFloat16)).toEqual(finite)
   })
 
   it('gives every finite bfloat16 pattern back', () => {
-    for (let bits = 0; bits < 65536; bits++)
-      if ((bits & 0x7f80) !== 0x7f80) expect(through(bits, widenBfloat16, narrowBfloat16)).toBe(bits)
+    const finite = allBits.filter((bits) => (bits & 0x7f80) !== 0x7f80)
+    expect(through(finite, widenBfloat16, narrowBfloat16)).toEqual(finite)
   })
 
   it.each([

@@ -1,0 +1,33 @@
+import type { OnnxBuilder } from '../onnx/onnx-builder.ts'
+
+/**
+ * What an emitter writes to. Values of the layer graph keep their names in ONNX, and lie flat: an activation
+ * `[batch, seq, width]` is `[batch * seq, width]`, an int32 value has one dimension. So no operator needs to know
+ * batch or sequence length.
+ */
+export interface EmitContext {
+  readonly builder: OnnxBuilder
+  /** Size of the last axis of a value. */
+  width(name: string): number
+  /** The value as float32; half weights are cast, once. */
+  float(name: string): string
+  /** The value as it is bound. */
+  raw(name: string): RawValue
+  /** The blocks of rows in which a half matrix is bound; undefined where it is bound whole. */
+  blocks(name: string): readonly WeightBlock[] | undefined
+  /** Name of the system input `lastRows`: for each row of the batch the flat index of its last valid token. */
+  lastRows(): string
+}
+
+/** A value before any cast. */
+export interface RawValue {
+  readonly name: string
+  readonly isHalf: boolean
+}
+
+/** Some rows of a matrix, bound as an input of their own. */
+export interface WeightBlock {
+  readonly name: string
+  readonly firstRow: number
+  readonly rows: number
+}

@@ -1,0 +1,118 @@
+import { createEngine as createCoreEngine, createPolicy, type PolicyOptions } from '@flexgen/core'
+import { type Backend, type Policy, systemClock, UsageError } from '@flexgen/spec'
+import { createDiskTier, createRamTier } from '@flexgen/storage'
+import { defaultOffloadDir } from './engine/default-offload-dir.ts'
+import type { CreateEngineOptions } from './engine/engine-options.ts'
+import type { FlexgenEngine } from './engine/flexgen-engine.ts'
+import { createResourceStack } from './engine/resource-stack.ts'
+import { generateText } from './generate/generate-text.ts'
+import type { TextResult } from './generate/text-generation.ts'
+import { expandHome } from './model/expand-home.ts'
+import { openModel } from './model/open-model.ts'
+import { openBackend, type OpenedBackend } from './registry/open-backend.ts'
+import { parseSize, type Size } from './size/parse-size.ts'
+
+/**
+ * Opens a model and makes it ready to generate: finds it, opens its tokenizer and the headers of its weights, makes
+ * backend and tiers, checks the plan against the budgets, and only then reads weights. Everything it made is given
+ * back by the engine's dispose, or at once where a step fails.
+ * @throws {FlexgenError} whatever is wrong with settings, model, budgets or machine, by its code
+ */
+export async function createEngine(options: CreateEngineOptions = {}): Promise<FlexgenEngine> {
+  const policy = policyOf(options.policy)
+  const maxRamBytes = sizeOf(options.maxRam, 'maxRam')
+  const maxDeviceBytes = sizeOf(options.maxDeviceMemory, 'maxDeviceMemory')
+  const maxDiskBytes = sizeOf(options.maxDisk, 'maxDisk')
+  const owned = createResourceStack()
+  try {
+    const opened =
+      typeof options.model === 'object'
+        ? options.model
+        : owned.use(await openModel({ ...options, model: options.model }))
+    const { backend, notices } = await backendOf(options)
+    if (typeof options.backend !== 'object') owned.use(backend)
+    checkBackend(backend, options)
+    const ram = owned.use(
+      createRamTier({
+        allocateHost: (byteLength) => backend.allocateHost(byteLength),
+        freeHost: (buffer) => backend.free(buffer),
+        clock: systemClock,
+        ...(maxRamBytes !== undefined && { budgetBytes: maxRamBytes }),
+      }),
+    )
+    const disk = owned.use(
+      await createDiskTier({
+        offloadDir: expandHome(options.offloadDir ?? defaultOffloadDir()),
+        clock: systemClock,
+        direct: options.direct ?? false,
+        ...(maxDiskBytes !== undefined && { budgetBytes: maxDiskBytes }),
+      }),
+    )
+    const engine = owned.use(
+      await createCoreEngine({
+        model: opened.model,
+        weights: opened.weights,
+        backend,
+        ram,
+        disk,
+        policy,
+        maxRamBytes,
+        maxDeviceBytes,
+        workload: options.workload,
+        trace: options.trace,
+        signal: options.signal,
+        ...(options.onProgress && { onProgress: options.onProgress }),
+      }),
+    )
+    const { model, tokenizer, tokenizerProblem } = opened
+    const context = { engine, model, tokenizer, tokenizerProblem }
+    const generate: FlexgenEngine['generate'] = (prompts, settings) =>
+      generateText(context, prompts, { ...settings, seed: settings?.seed ?? options.seed })
+    return {
+      model,
+      tokenizer,
+      get plan() {
+        return engine.plan
+      },
+      generate,
+      generateAll: async (prompts, settings) => {
+        const results: TextResult[] = []
+        for await (const event of generate(prompts, settings)) if (event.type === 'result') results.push(event.result)
+        return results
+      },
+      report: () => {
+        const report = engine.report()
+        return { ...report, notices: [...new Set([...notices, ...disk.notices, ...report.notices])] }
+      },
+      [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    }
+  } catch (error) {
+    // What failed first is what the caller must see.
+    await owned[Symbol.asyncDispose]().catch(() => undefined)
+    throw error
+  }
+}
+
+function policyOf(policy: Policy | PolicyOptions = {}): Policy {
+  return 'weights' in policy ? policy : createPolicy(policy)
+}
+
+function sizeOf(size: Size | undefined, what: string): number | undefined {
+  return size === undefined ? undefined : parseSize(size, what)
+}
+
+async function backendOf({ backend = 'auto', api, threads }: CreateEngineOptions): Promise<OpenedBackend> {
+  return typeof backend === 'object' ? { backend, notices: [] } : openBackend(backend, { api, threads })
+}
+
+function checkBackend(backend: Backend, { dtype, hostBackend }: CreateEngineOptions): void {
+  if (dtype !== undefined && !backend.capabilities.computeDtypes.includes(dtype)) {
+    throw new UsageError(`backend ${backend.name} cannot compute in ${dtype}`, {
+      hint: `it computes in ${backend.capabilities.computeDtypes.join(', ')}`,
+    })
+  }
+  const isOther = typeof hostBackend === 'string' ? hostBackend !== backend.name : hostBackend !== backend
+  if (hostBackend !== undefined && isOther) {
+    throw new UsageError('hostBackend must be the backend itself: attention on a second backend is not there yet')
+  }
+}

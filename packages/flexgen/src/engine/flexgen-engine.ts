@@ -1,0 +1,23 @@
+import type { RunPlan, RunReport } from '@flexgen/core'
+import type { Model, Tokenizer } from '@flexgen/spec'
+import type { Prompt } from '../generate/prompt.ts'
+import type { TextEvent, TextGenerationOptions, TextResult } from '../generate/text-generation.ts'
+
+/** A loaded model with its tokenizer, ready to generate. */
+export interface FlexgenEngine extends AsyncDisposable {
+  readonly model: Model
+  readonly tokenizer: Tokenizer | undefined
+  /** What the engine holds and may hold on each tier, for the last call or else for the workload. */
+  readonly plan: RunPlan
+  /**
+   * Generates for all prompts: every token with its text as it is made, every result once it and all earlier ones are
+   * there. One call at a time; ending the loop ends the run.
+   * @throws {FlexgenError} `USAGE`, `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `ID_OUT_OF_VOCABULARY`, `INFEASIBLE` before
+   * anything runs; `ABORTED` after the signal
+   */
+  generate(prompts: string | readonly Prompt[], options?: TextGenerationOptions): AsyncGenerator<TextEvent, void, void>
+  /** All results of `generate`, in input order. */
+  generateAll(prompts: string | readonly Prompt[], options?: TextGenerationOptions): Promise<TextResult[]>
+  /** What the last call did; partial after an error. */
+  report(): RunReport
+}

@@ -1,0 +1,93 @@
+import { checkSampling, type Engine, greedy, type SamplingOptions } from '@flexgen/core'
+import { type FlexgenError, type Model, type Tokenizer, UsageError } from '@flexgen/spec'
+import { encodePrompts, type Prompt } from './prompt.ts'
+import type { TextEvent, TextGenerationOptions } from './text-generation.ts'
+import { checkStopTexts, createTextTrack, type TextTrack } from './text-track.ts'
+
+/** Limit of new tokens where none is given; FlexGen's. */
+export const defaultMaxNewTokens = 32
+
+/** What text is generated with. */
+export interface GenerateTextContext {
+  readonly engine: Pick<Engine, 'generate'>
+  readonly model: Model
+  readonly tokenizer: Tokenizer | undefined
+  /** What text prompts fail with where there is no tokenizer. */
+  readonly tokenizerProblem?: FlexgenError | undefined
+}
+
+/**
+ * Checks what does not depend on prompts: sampling and stop texts; for callers that want to know before they load.
+ * @throws {UsageError} for a number out of range, an empty stop text, or stop texts without a tokenizer
+ */
+export function checkTextGeneration(
+  { model, tokenizer }: Pick<GenerateTextContext, 'model' | 'tokenizer'>,
+  options: TextGenerationOptions,
+): void {
+  checkSampling(samplingOf(options))
+  const stopTexts = stopTextsOf(options)
+  checkStopTexts(stopTexts)
+  if (stopTexts.length > 0 && tokenizer === undefined) {
+    throw new UsageError(`stop texts need a tokenizer, and ${model.name} has none here`)
+  }
+}
+
+/** Generates with text around a core engine: prompts are encoded, tokens decoded, stop texts found. */
+export async function* generateText(
+  { engine, model, tokenizer, tokenizerProblem }: GenerateTextContext,
+  prompts: string | readonly Prompt[],
+  options: TextGenerationOptions = {},
+): AsyncGenerator<TextEvent, void, void> {
+  checkTextGeneration({ model, tokenizer }, options)
+  const { maxNewTokens = defaultMaxNewTokens, seed, ignoreEos, logits, onLogits, signal } = options
+  const stopTexts = stopTextsOf(options)
+  const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens })
+  const tracks = requests.map(() => (tokenizer === undefined ? undefined : createTextTrack(tokenizer, stopTexts)))
+  const events = engine.generate(requests, {
+    maxNewTokens,
+    sampling: samplingOf(options),
+    signal,
+    onLogits,
+    ...(seed !== undefined && { seed }),
+    ...(ignoreEos !== undefined && { ignoreEos }),
+    ...(logits !== undefined && { logits }),
+    ...(stopTexts.length > 0 && {
+      stopRule: (sequence: number, position: number, id: number) => tracks[sequence]!.push(position, id),
+    }),
+  })
+  for await (const event of events) {
+    if (event.type === 'token') {
+      const track = tracks[event.sequence]
+      track?.push(event.position, event.id)
+      yield { ...event, text: track?.delta(event.position) ?? '' }
+    } else {
+      const { sequence, promptIds, ids, finishReason } = event.result
+      const { prompt } = requests[sequence]!
+      const track = tracks[sequence]
+      const text = track?.finish() ?? ''
+      const result = {
+        sequence,
+        ...(prompt !== undefined && { prompt }),
+        promptIds,
+        ids,
+        ...(track !== undefined && { text: track.text }),
+        // The last token may complete a stop text at the very end, in the bytes that were held back.
+        finishReason: stoppedBy(track) ? 'stop' : finishReason,
+      } as const
+      yield { type: 'result', result, text }
+    }
+  }
+}
+
+function stoppedBy(track: TextTrack | undefined): boolean {
+  return track?.stopped ?? false
+}
+
+function stopTextsOf({ stop = [] }: TextGenerationOptions): readonly string[] {
+  return typeof stop === 'string' ? [stop] : stop
+}
+
+function samplingOf({ temperature, topK, topP }: TextGenerationOptions): SamplingOptions {
+  if (temperature === undefined && topK === undefined && topP === undefined) return greedy
+  return { temperature: temperature ?? 1, topK: topK ?? 0, topP: topP ?? 1 }
+}

@@ -1,0 +1,33 @@
+import { keyedUniform } from '@flexgen/core'
+import { type Model, UsageError } from '@flexgen/spec'
+
+/** How many random prompts, how long, and from which seed. */
+export interface RandomPromptsOptions {
+  readonly count: number
+  /** Ids of each prompt. */
+  readonly length: number
+  /** Default 0. */
+  readonly seed?: number
+}
+
+/**
+ * Prompts of random ids, the same for the same seed; for models without a tokenizer and for benchmarks. Ids that end
+ * or pad a sequence do not occur.
+ * @throws {UsageError} for a count or length that is not a whole number above 0
+ */
+export function randomPrompts(
+  model: Pick<Model, 'vocabularySize' | 'eosIds' | 'padId'>,
+  options: RandomPromptsOptions,
+): number[][] {
+  const { count, length, seed = 0 } = options
+  for (const [name, value] of Object.entries({ 'number of prompts': count, 'prompt length': length })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new UsageError(`the ${name} must be a whole number above 0, got ${value}`)
+    }
+  }
+  const special = new Set([...model.eosIds, model.padId])
+  const ids = Array.from({ length: model.vocabularySize }, (_, id) => id).filter((id) => !special.has(id))
+  return Array.from({ length: count }, (_, sequence) =>
+    Array.from({ length }, (_, position) => ids[Math.floor(keyedUniform(seed, sequence, position) * ids.length)]!),
+  )
+}

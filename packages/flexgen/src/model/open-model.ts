@@ -1,0 +1,86 @@
+import { createDummySource, openCheckpoint, readConfig } from '@flexgen/checkpoint'
+import { FlexgenError, type Model, type Tokenizer, type WeightPart, type WeightSource } from '@flexgen/spec'
+import { loadTokenizer } from '@flexgen/tokenizer'
+import path from 'node:path'
+import { familyOfConfig, familyOfName, type NamedConfig } from './family-of.ts'
+import { findModel, type ModelPlace } from './find-model.ts'
+
+/** Which model to open. */
+export interface OpenModelOptions {
+  /** A folder, or a name that is looked up in `path` and in the Hugging Face cache; the embedded demo model by default. */
+  readonly model?: string | undefined
+  /** Folder of models; with `_DUMMY_` in it weights are made up for the built-in config of the name. */
+  readonly path?: string | undefined
+  /** Key of random numbers: of made-up weights, and of samples where `generate` is given no other. Default 0. */
+  readonly seed?: number | undefined
+}
+
+/** A model that is ready to be run: config, weights and tokenizer are checked, no weight has been read. */
+export interface OpenedModel extends AsyncDisposable {
+  readonly place: ModelPlace
+  readonly model: Model
+  readonly weights: WeightSource
+  /** Undefined for made-up weights, and for a folder without tokenizer files. */
+  readonly tokenizer: Tokenizer | undefined
+  /** What text prompts fail with where there is no tokenizer. */
+  readonly tokenizerProblem?: FlexgenError | undefined
+}
+
+/**
+ * Finds and opens a model: config, tokenizer and the headers of its weight files.
+ * @throws {FlexgenError} `MODEL_NOT_FOUND`, `PACKAGE_NOT_FOUND`, `CORRUPT_DATA`, `UNSUPPORTED_DATA`
+ */
+export async function openModel(options: OpenModelOptions = {}): Promise<OpenedModel> {
+  const place = await findModel(options.model, options.path)
+  return place.kind === 'dummy' ? openDummy(place, options.seed ?? 0) : openFolder(place)
+}
+
+async function openFolder(place: ModelPlace & { readonly kind: 'checkpoint' }): Promise<OpenedModel> {
+  const { folder, name } = place
+  const { family, config } = await configOf(folder)
+  const { tokenizer, tokenizerProblem } = await tokenizerOf(folder)
+  const weights = await openCheckpoint(folder)
+  try {
+    const model = family.create(config, { name, tensorNames: weights.tensors.keys() })
+    const dispose = (): Promise<void> => weights[Symbol.asyncDispose]()
+    return { place, model, weights, tokenizer, tokenizerProblem, [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await weights[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openDummy(place: ModelPlace, seed: number): Promise<OpenedModel> {
+  const { family, config } = await familyOfName(place.name)
+  const model = family.create(config, { name: path.basename(place.name) })
+  // Layers may share a tensor.
+  const parts = new Map<string, WeightPart>()
+  for (const layer of model.layers) {
+    for (const weight of layer.weights) for (const part of weight.parts) parts.set(part.tensor, part)
+  }
+  const tensors = Array.from(parts.values(), ({ tensor, shape }) => ({ name: tensor, shape }))
+  const weights = createDummySource({ tensors, dtype: 'float16', seed })
+  return { place, model, weights, tokenizer: undefined, [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose]() }
+}
+
+/** A folder without tokenizer files is fine for prompts of ids. */
+async function tokenizerOf(folder: string): Promise<Pick<OpenedModel, 'tokenizer' | 'tokenizerProblem'>> {
+  try {
+    return { tokenizer: await loadTokenizer(folder) }
+  } catch (error) {
+    if (!FlexgenError.isInstance(error) || error.code !== 'FILE_NOT_FOUND') throw error
+    return { tokenizer: undefined, tokenizerProblem: error }
+  }
+}
+
+/** The config of a folder; FlexGen's `NAME-np` folders have none, their name says it. */
+async function configOf(folder: string): Promise<NamedConfig> {
+  try {
+    const config = await readConfig(folder)
+    return { family: await familyOfConfig(config), config }
+  } catch (error) {
+    const isAbsent = FlexgenError.isInstance(error) && error.code === 'MODEL_NOT_FOUND'
+    if (!isAbsent || !folder.endsWith('-np')) throw error
+    return familyOfName(path.basename(folder).slice(0, -'-np'.length))
+  }
+}
