@@ -85,7 +85,7 @@ export function planBlock(
     cacheDiskBytes: count('disk') * Math.floor(shape.maxPositions / pagePositions) * pageBytes,
     hiddenBytes:
       (hiddenSlotCount(hiddenHomes, hostVisible) * largestBatch +
-        moving.reduce((sum, homes) => sum + homes.length, 0)) *
+        moving.reduce((sum, homes) => sum + homes.filter((home) => home !== 'disk' || !hostVisible).length, 0)) *
       hiddenRowBytes,
     hiddenDiskBytes: diskRows * hiddenRowBytes,
     logitsBytes: (hostVisible ? 1 : 2) * shape.sequences * logitRows * dtypeBytes('float32', model.vocabularySize),

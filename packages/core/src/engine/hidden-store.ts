@@ -94,7 +94,7 @@ export class HiddenStore {
         rowCount,
         device: home === 'device' ? backend.allocate(bytes) : undefined,
         region: home === 'device' ? undefined : await tier.allocate(bytes),
-        bounce: home === 'disk' ? backend.allocateHost(bytes) : undefined,
+        bounce: home === 'disk' && !backend.device.hostVisible ? backend.allocateHost(bytes) : undefined,
         stored: undefined,
       })
     }
@@ -121,24 +121,30 @@ export class HiddenStore {
     }
     const { copyQueue, writeQueue, ram } = this.#options
     copyQueue.wait(computed)
-    let last: QueueEvent = computed
+    const stored: QueueEvent[] = [computed]
     for (const home of homes) {
       const count = Math.min(home.rowCount, rows - home.firstRow)
       if (count <= 0) continue
       const source: HiddenSpan = spanOf(output.buffer, home.firstRow * rowBytes, count * rowBytes)
+      if (home.home === 'disk' && home.bounce === undefined) {
+        writeQueue.wait(computed)
+        home.stored = writeQueue.write(home.region!, 0, hostSpan(source))
+        stored.push(home.stored)
+        continue
+      }
       if (home.stored !== undefined) copyQueue.wait(home.stored)
-      if (home.device !== undefined) last = copyQueue.copy(spanOf(home.device, 0, source.byteLength), source)
+      if (home.device !== undefined) home.stored = copyQueue.copy(spanOf(home.device, 0, source.byteLength), source)
       else {
         const host = home.bounce ?? ram.view!(home.region!)
-        last = copyQueue.copyOut(spanOf(host, 0, source.byteLength), source)
+        home.stored = copyQueue.copyOut(spanOf(host, 0, source.byteLength), source)
       }
-      home.stored = last
+      stored.push(home.stored)
       if (home.bounce !== undefined) {
-        writeQueue.wait(last)
+        writeQueue.wait(home.stored)
         home.stored = writeQueue.write(home.region!, 0, spanOf(home.bounce, 0, source.byteLength))
       }
     }
-    this.#pool.release(output.buffer, last)
+    this.#pool.release(output.buffer, ...stored)
     this.#held[batch] = undefined
   }
 
@@ -149,20 +155,28 @@ export class HiddenStore {
     const { copyQueue, readQueue, ram } = this.#options
     const slot = await this.#pool.acquire()
     for (const event of slot.after) copyQueue.wait(event)
-    let last: QueueEvent | undefined
+    const ready: QueueEvent[] = [...slot.after]
     for (const home of homes) {
       const count = Math.min(home.rowCount, rows - home.firstRow)
       if (count <= 0) continue
       const target: HiddenSpan = spanOf(slot.item, home.firstRow * rowBytes, count * rowBytes)
-      if (home.bounce !== undefined) {
+      if (home.home === 'disk') {
         if (home.stored !== undefined) readQueue.wait(home.stored)
+        if (home.bounce === undefined) {
+          for (const event of slot.after) readQueue.wait(event)
+          ready.push(readQueue.read(hostSpan(target), home.region!, 0))
+          continue
+        }
         copyQueue.wait(readQueue.read(spanOf(home.bounce, 0, target.byteLength), home.region!, 0))
       } else if (home.stored !== undefined) copyQueue.wait(home.stored)
-      if (home.device !== undefined) last = copyQueue.copy(target, spanOf(home.device, 0, target.byteLength))
-      else last = copyQueue.copyIn(target, spanOf(home.bounce ?? ram.view!(home.region!), 0, target.byteLength))
+      const last =
+        home.device === undefined
+          ? copyQueue.copyIn(target, spanOf(home.bounce ?? ram.view!(home.region!), 0, target.byteLength))
+          : copyQueue.copy(target, spanOf(home.device, 0, target.byteLength))
       if (home.bounce !== undefined) home.stored = last
+      ready.push(last)
     }
-    this.#held[batch] = { buffer: slot.item, ready: last === undefined ? slot.after : [last] }
+    this.#held[batch] = { buffer: slot.item, ready }
   }
 
   /** Takes the loaded or kept hidden state of a batch for a run. */
@@ -189,6 +203,11 @@ export class HiddenStore {
     }
     for (const buffer of this.#buffers.splice(0)) backend.free(buffer)
   }
+}
+
+/** The host bytes of a span on a host-visible backend, where device buffers are host buffers. */
+function hostSpan(span: HiddenSpan): Span<HostBuffer> {
+  return span as Span<HostBuffer>
 }
 
 /** Whether a batch's hidden state leaves its buffer between layers. */
