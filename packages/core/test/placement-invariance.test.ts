@@ -43,6 +43,7 @@ describe('placement invariance', () => {
         const backend = createReferenceBackend({ hostVisible })
         const run = await runEngine({ backend, model, weights, policy, pagePositions }, requests, options)
         expect(run.results).toEqual(expected.results)
+        expect(run.report.peakRamBytes).toBeLessThanOrEqual(run.report.plan.ram.total)
         expect(run.leftBytes).toBe(0)
         expect(run.leftFolders).toEqual([])
       }),
