@@ -2,7 +2,7 @@ import { describeBackend } from '@flexgen/conformance'
 import { describe, it } from 'vitest'
 import { createReferenceBackend } from './create-reference-backend.ts'
 
-// The oracle is the same code over host memory; golden vectors (test/golden) anchor the operators themselves.
+// The oracle is the same code over host memory; golden vectors (test/fixtures) anchor the operators themselves.
 const oracle = (): ReturnType<typeof createReferenceBackend> => createReferenceBackend()
 const exact = { absolute: 0, relative: 0 }
 

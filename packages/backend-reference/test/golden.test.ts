@@ -30,7 +30,7 @@ interface Golden {
   }[]
 }
 
-const golden = JSON.parse(await readFile(new URL('golden/golden.json', import.meta.url), 'utf8')) as Golden
+const golden = JSON.parse(await readFile(new URL('fixtures/golden.json', import.meta.url), 'utf8')) as Golden
 
 /** One rounding to float32 apart: the oracle sums in float64, as numpy did. */
 const tolerance = { absolute: 1e-7, relative: 2e-7 }

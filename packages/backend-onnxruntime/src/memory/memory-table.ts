@@ -1,4 +1,4 @@
-import { type DeviceBuffer, type HostBuffer, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
+import { type QueueEvent, type Span, UsageError } from '@flexgen/spec'
 import type { PageMemory } from '../ffi/native-memory.ts'
 import { checkSize } from './check-size.ts'
 import type { MemoryLedger } from './memory-ledger.ts'

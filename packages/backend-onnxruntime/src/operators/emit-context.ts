@@ -11,18 +11,12 @@ export interface EmitContext {
   width(name: string): number
   /** The value as float32; half weights are cast, once. */
   float(name: string): string
-  /** The value as it is bound. */
-  raw(name: string): RawValue
+  /** Whether the value is a half weight that is not widened yet. */
+  isHalf(name: string): boolean
   /** The blocks of rows in which a half matrix is bound; undefined where it is bound whole. */
   blocks(name: string): readonly WeightBlock[] | undefined
   /** Name of the system input `lastRows`: for each row of the batch the flat index of its last valid token. */
   lastRows(): string
-}
-
-/** A value before any cast. */
-export interface RawValue {
-  readonly name: string
-  readonly isHalf: boolean
 }
 
 /** Some rows of a matrix, bound as an input of their own. */

@@ -6,13 +6,12 @@ import type { EmitContext } from './emit-context.ts'
 export function emitGather(node: NodeOf<'Gather'>, context: EmitContext): void {
   const { builder } = context
   const [table, indices] = node.inputs
-  const { name, isHalf } = context.raw(table!)
   const { indexOffset } = node.attributes
   const shifted =
     indexOffset === 0 ? indices! : builder.node('Add', [indices!, builder.constant(Int32Array.of(indexOffset), [])])
-  if (!isHalf) builder.nodes('Gather', [name, shifted], { outputs: node.outputs })
+  if (!context.isHalf(table!)) builder.nodes('Gather', [table!, shifted], { outputs: node.outputs })
   else {
-    const rows = builder.node('Gather', [name, shifted])
+    const rows = builder.node('Gather', [table!, shifted])
     builder.nodes('Cast', [rows], { attributes: { to: tensorTypes.float32.onnx }, outputs: node.outputs })
   }
 }

@@ -1,20 +1,15 @@
 import type { NodeOf } from '@flexgen/spec'
 import { tensorTypes } from '../onnx/tensor-type.ts'
 import type { EmitContext } from './emit-context.ts'
-import { emitArgMax } from './selection.ts'
 
 /**
  * One token a row by the semantics of the contract, in double precision so that cumulative sums over a whole
- * vocabulary stay exact enough to agree with other backends. Temperature 0 is greedy.
+ * vocabulary stay exact enough to agree with other backends.
  */
 export function emitSample(node: NodeOf<'Sample'>, context: EmitContext): void {
   const { builder } = context
   const { temperature, topK, topP } = node.attributes
   const [logits, uniform] = node.inputs
-  if (temperature === 0) {
-    emitArgMax(node, context)
-    return
-  }
   const candidates = topK > 0 ? Math.min(topK, context.width(logits!)) : context.width(logits!)
   const wide = (value: string): string =>
     builder.node('Cast', [value], { attributes: { to: tensorTypes.float64.onnx } })

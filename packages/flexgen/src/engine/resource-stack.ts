@@ -2,6 +2,7 @@
 export interface ResourceStack extends AsyncDisposable {
   /** Takes a resource over and returns it. */
   use<Resource extends AsyncDisposable>(resource: Resource): Resource
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** An empty stack. Dispose goes on after a failure and throws the first one at the end; a second dispose does nothing. */

@@ -1,0 +1,65 @@
+import type { FlexgenEngine } from 'flexgen'
+import { formatBytes, threeDigits } from '../format/format-bytes.ts'
+import { formatDuration } from '../format/format-duration.ts'
+import { formatTable } from '../format/format-table.ts'
+
+/** The report of a run, as the front door gives it. */
+export type Report = ReturnType<FlexgenEngine['report']>
+
+/** The plan of a run, as the front door gives it. */
+export type Plan = FlexgenEngine['plan']
+
+interface ByTier {
+  readonly device: number
+  readonly ram: number
+  readonly disk: number
+}
+
+function tiers({ device, ram, disk }: ByTier, format: (value: number) => string): string {
+  return [device, ram, disk].map(format).join(' / ')
+}
+
+/** Requested and realised placement, and what lies where. */
+export function describePlacement({ placement }: Report): string[] {
+  const percent = (value: number): string => String(Number(value.toFixed(1)))
+  const kinds = [
+    ['weights', placement.weights],
+    ['KV cache', placement.cache],
+    ['activations', placement.activations],
+  ] as const
+  return formatTable([
+    ['device / RAM / disk', 'requested %', 'realised %', 'bytes'],
+    ...kinds.map(([name, { requested, realised, bytes }]) => [
+      name,
+      tiers(requested, percent),
+      tiers(realised, percent),
+      tiers(bytes, formatBytes),
+    ]),
+  ])
+}
+
+/** Times, speed and memory of a run. */
+export function describeSpeed(report: Report): string[] {
+  const { loadSeconds, prefillSeconds, decodeSeconds, promptTokens, newTokens, sequences } = report
+  const rate = (value: number): string =>
+    value > 0 && Number.isFinite(value) ? ` (${threeDigits(value)} tokens/s)` : ''
+  return [
+    `${report.model} on ${report.backend} (${report.device}): ${count(sequences, 'prompt')} of ${count(promptTokens, 'token')}, ${count(newTokens, 'new token')}${rate(report.totalTokensPerSecond)}`,
+    `load ${formatDuration(loadSeconds)}, prefill ${formatDuration(prefillSeconds)}${rate(report.prefillTokensPerSecond)}, decode ${formatDuration(decodeSeconds)}${rate(report.decodeTokensPerSecond)}`,
+    `peak: RAM ${formatBytes(report.peakRamBytes)}, device ${formatBytes(report.peakDeviceBytes)}, scratch on disk ${formatBytes(report.peakDiskBytes)}`,
+  ]
+}
+
+/** What a run may hold at most, part by part. */
+export function describePlan({ ram, deviceBytes, diskBytes }: Plan): string[] {
+  const parts = Object.entries(ram).filter(([name, bytes]) => name !== 'total' && bytes > 0)
+  const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return [
+    `plan: RAM ${formatBytes(ram.total)}, device ${formatBytes(deviceBytes)}, scratch on disk ${formatBytes(diskBytes)}`,
+    ...formatTable(parts.map(([name, bytes]) => [`  ${words(name)}`, formatBytes(bytes)])),
+  ]
+}
+
+function count(amount: number, what: string): string {
+  return `${amount} ${what}${amount === 1 ? '' : 's'}`
+}

@@ -1,0 +1,33 @@
+import type { CliContext } from './cli-context.ts'
+import { createProgram } from './create-program.ts'
+import { describeError, isQuietExit, toFlexgenError } from './error/describe-error.ts'
+import { createInterrupt } from './interrupt.ts'
+import { createTerminal } from './output/terminal.ts'
+
+/**
+ * Runs the command line; never throws.
+ * @param args what follows the name of the program
+ * @returns the exit code, by the table of error codes in @flexgen/spec
+ */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const terminal = createTerminal(process)
+  const interrupt = createInterrupt(terminal.log, (code) => process.exit(code))
+  const context: CliContext = { terminal, interrupt, showStack: false }
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    return isQuietExit(error) ? 0 : fail(error, context)
+  } finally {
+    interrupt.stop()
+  }
+}
+
+function fail(error: unknown, { terminal, interrupt, showStack }: CliContext): number {
+  const failure = toFlexgenError(error)
+  const isAborted = failure.code === 'ABORTED'
+  // The reader of our output went away: that is its business.
+  if (isAborted && terminal.closed.aborted) return 0
+  for (const line of describeError(failure, showStack)) terminal.log.writeLine(line)
+  return isAborted ? (interrupt.exitCode ?? failure.exitCode) : failure.exitCode
+}

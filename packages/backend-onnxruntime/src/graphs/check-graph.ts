@@ -1,0 +1,96 @@
+import {
+  type DType,
+  type GraphNode,
+  type GraphValue,
+  inferShapes,
+  type LayerGraph,
+  type OperatorName,
+  UnsupportedDataError,
+} from '@flexgen/spec'
+import { cpuCapabilities } from './capabilities.ts'
+
+/** Least and largest number of inputs; one where nothing is said. */
+const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, number]>>> = {
+  Gather: [2, 2],
+  Linear: [2, 3],
+  Add: [2, 2],
+  Mul: [2, 2],
+  LayerNormalization: [3, 3],
+  RMSNormalization: [2, 2],
+  RotaryEmbedding: [2, 2],
+  Attention: [3, 3],
+  Sample: [2, 2],
+}
+
+const { operators, weightDtypes, computeDtypes } = cpuCapabilities(true)
+
+/**
+ * Checks what can be known of a graph before a run, and gives the dtype of every value.
+ * @throws {FlexgenError} `UNSUPPORTED_DATA` naming the graph and what is wrong with it
+ */
+export function checkGraph(graph: LayerGraph): ReadonlyMap<string, DType> {
+  const fail = (what: string): never => {
+    throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
+  }
+  for (const { operator, inputs } of graph.nodes) {
+    if (!operators.has(operator)) fail(`ONNX Runtime on the CPU has no operator ${operator} here`)
+    const [least, largest] = inputCounts[operator] ?? [1, 1]
+    if (inputs.length < least || inputs.length > largest) fail(`${operator} cannot take ${inputs.length} inputs`)
+  }
+  inferShapes(graph, { batch: 2, seq: 3 })
+
+  const dtypes = new Map<string, DType>()
+  for (const input of graph.inputs) dtypes.set(input.name, inputDtype(input, fail))
+  const inputNames = new Set(dtypes.keys())
+  for (const node of graph.nodes) {
+    for (const [name, isIndex] of readsOf(node)) {
+      const dtype = dtypes.get(name) ?? fail(`${node.operator} needs the input ${name}`)
+      if ((dtype === 'int32') !== isIndex) fail(`${node.operator} cannot take ${name}, which is ${dtype}`)
+    }
+    checkAttributes(graph, node, fail)
+    for (const [index, name] of node.outputs.entries())
+      dtypes.set(name, givesIndices(node, index) ? 'int32' : 'float32')
+  }
+  for (const { name, dtype } of graph.outputs) {
+    if (dtypes.get(name) !== dtype) fail(`output ${name} is ${dtypes.get(name)}, not ${dtype}`)
+    if (inputNames.has(name)) fail(`output ${name} is an input`)
+  }
+  return dtypes
+}
+
+function inputDtype({ name, dtype, role, shape }: GraphValue, fail: (what: string) => never): DType {
+  const allowed: readonly string[] = role === 'weight' ? weightDtypes : [...computeDtypes, 'int32']
+  if (!allowed.includes(dtype)) fail(`${role} ${name} cannot be ${dtype}; possible are ${allowed.join(', ')}`)
+  const isBad = (size: string | number): boolean =>
+    typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0)
+  if (shape.some(isBad)) fail(`${name} cannot have the shape [${shape.join(', ')}]`)
+  return dtype as DType
+}
+
+/** What a node reads, with whether it is indices; Attention and LastPosition read system inputs by their names. */
+function readsOf({ operator, inputs }: GraphNode): [name: string, isIndex: boolean][] {
+  const takesIndices = operator === 'Gather' || operator === 'RotaryEmbedding'
+  const reads = inputs.map((name, index): [string, boolean] => [name, takesIndices && index === 1])
+  if (operator !== 'Attention' && operator !== 'LastPosition') return reads
+  return [...reads, ['positions', true], ['lengths', true]]
+}
+
+function givesIndices({ operator }: GraphNode, index: number): boolean {
+  return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1)
+}
+
+function checkAttributes(graph: LayerGraph, node: GraphNode, fail: (what: string) => never): void {
+  if (node.operator === 'Attention') {
+    const { cache: name, kvHeads, headDim, sparsity } = node.attributes
+    const cache = graph.caches.find((candidate) => candidate.name === name)
+    if (cache?.kvHeads !== kvHeads || cache.headDim !== headDim)
+      fail(`Attention needs a cache ${name} of ${kvHeads} heads of ${headDim}`)
+    if (!(sparsity >= 0 && sparsity <= 1)) fail(`sparsity ${sparsity} is not between 0 and 1`)
+  }
+  if (node.operator === 'RotaryEmbedding') {
+    const { rotaryDim, headDim } = node.attributes
+    if (rotaryDim % 2 !== 0 || rotaryDim > headDim) fail(`rotaryDim ${rotaryDim} does not fit heads of ${headDim}`)
+  }
+  if (node.operator === 'Sample' && !(node.attributes.temperature > 0))
+    fail('Sample needs a temperature above 0; take ArgMax for the largest')
+}

@@ -1,0 +1,76 @@
+import { type Dimension, type DType, inferShapes, type LayerGraph } from '@flexgen/spec'
+import type { OnnxDimension } from '../onnx/onnx-builder.ts'
+import type { TensorType } from '../onnx/tensor-type.ts'
+import { checkGraph } from './check-graph.ts'
+
+/** What is known of a value of a graph before a run. */
+export interface ValueInfo {
+  readonly name: string
+  readonly type: TensorType
+  /** Shape in ONNX, where everything lies flat (see `flatShape`). */
+  readonly shape: readonly OnnxDimension[]
+  /** Size of the last axis; 0 where it changes from run to run. */
+  readonly width: number
+  readonly isWeight: boolean
+  /** A table that only Gather reads: it may be bound with some of its rows. */
+  readonly isTable: boolean
+  /** Declared shape of an input or output of the graph. */
+  readonly declared: readonly Dimension[] | undefined
+}
+
+/** A checked graph with what is known of its values. */
+export interface GraphInfo {
+  readonly graph: LayerGraph
+  readonly values: ReadonlyMap<string, ValueInfo>
+}
+
+/**
+ * Checks a graph and describes its values.
+ * @throws {FlexgenError} `UNSUPPORTED_DATA`
+ */
+export function describeGraph(graph: LayerGraph): GraphInfo {
+  const dtypes = checkGraph(graph)
+  const [first, second] = [inferShapes(graph, { batch: 2, seq: 3 }), inferShapes(graph, { batch: 5, seq: 7 })]
+  const borders = new Map([...graph.inputs, ...graph.outputs].map((value) => [value.name, value]))
+  const values = [...first].map(([name, shape]): [string, ValueInfo] => {
+    const other = second.get(name)!
+    const type = dtypes.get(name) as Exclude<DType, 'q4g64'>
+    const isTable = isTableOf(graph, name)
+    const fixed = shape.map((size, axis) => (size === other[axis] && !(isTable && axis === 0) ? size : undefined))
+    return [
+      name,
+      {
+        name,
+        type,
+        shape: flatDimensions(name, fixed, type),
+        width: fixed.at(-1) ?? 0,
+        isWeight: borders.get(name)?.role === 'weight',
+        isTable,
+        declared: borders.get(name)?.shape,
+      },
+    ]
+  })
+  return { graph, values: new Map(values) }
+}
+
+/** The flat form of a shape: int32 values have one dimension, others `[everything else, last]`. */
+export function flatShape(shape: readonly number[], type: TensorType): readonly number[] {
+  if (type === 'int32') return [shape.reduce((product, size) => product * size, 1)]
+  if (shape.length < 2) return shape
+  return [shape.slice(0, -1).reduce((product, size) => product * size, 1), shape.at(-1)!]
+}
+
+function flatDimensions(name: string, shape: readonly (number | undefined)[], type: TensorType): OnnxDimension[] {
+  const isFixed = shape.every((size) => size !== undefined)
+  if (isFixed) return [...flatShape(shape, type)]
+  if (type === 'int32') return [`${name} values`]
+  const last = shape.at(-1) ?? `${name} width`
+  return shape.length < 2 ? [last] : [`${name} rows`, last]
+}
+
+function isTableOf(graph: LayerGraph, name: string): boolean {
+  const uses = graph.nodes.flatMap(({ operator, inputs }) =>
+    inputs.flatMap((input, index) => (input === name ? [`${operator} ${index}`] : [])),
+  )
+  return uses.length > 0 && uses.every((use) => use === 'Gather 0')
+}

@@ -1,0 +1,28 @@
+import type { Clock } from '@flexgen/spec'
+
+/** A hop to another thread and back costs 40 us; work of about that length is done at once. */
+const shortUs = 100
+/** How long short runs may follow each other before the event loop gets its turn. */
+const longestStretchMs = 4
+
+/** Decides which runs stay on this thread, so that timers, signals and reads never wait long. */
+export interface LoopBudget {
+  /** Whether work of this length may be done at once. */
+  mayBlock(estimateUs: number): boolean
+  /** Says that the event loop has had its turn. */
+  turned(): void
+}
+
+/** Makes a `LoopBudget`. */
+export function createLoopBudget(clock: Clock): LoopBudget {
+  let turnedAtMs = clock.now()
+  return {
+    mayBlock: (estimateUs) => estimateUs < shortUs && clock.now() - turnedAtMs < longestStretchMs,
+    turned: () => void (turnedAtMs = clock.now()),
+  }
+}
+
+/** Rough time of work that reads so many bytes and multiplies so often, on two cores. */
+export function estimateUs(readBytes: number, multiplications: number): number {
+  return Math.max(readBytes / 10e3, multiplications / 25e3)
+}
