@@ -25,7 +25,14 @@ export interface TestRun {
 
 /** Runs some requests through a fresh engine on real tiers, disposes everything and says what is left. */
 export async function runEngine(
-  parts: { backend: Backend; model: Model; weights: WeightSource; policy: PolicyOptions; pagePositions?: number },
+  parts: {
+    backend: Backend
+    model: Model
+    weights: WeightSource
+    policy: PolicyOptions
+    pagePositions?: number
+    maxRamBytes?: number
+  },
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
 ): Promise<TestRun> {
@@ -45,6 +52,7 @@ export async function runEngine(
       ram,
       disk,
       policy: createPolicy(parts.policy),
+      maxRamBytes: parts.maxRamBytes,
       ...(parts.pagePositions === undefined ? {} : { pagePositions: parts.pagePositions }),
       ...(options.logits === 'all'
         ? { workload: { sequences: 1, maxPromptTokens: 1, maxNewTokens: 1, logits: 'all' as const } }
