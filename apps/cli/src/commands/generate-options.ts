@@ -64,9 +64,7 @@ export function addGenerateOptions(command: Command): void {
     option('--direct-io', 'read around the page cache'),
   ])
   addGroup(command, 'Machine:', [
-    option('--backend <name>', 'what computes: reference, or auto for the first that works').default(
-      'auto',
-    ),
+    option('--backend <name>', 'what computes: reference, or auto for the first that works').default('auto'),
     option('--api <api>', "ONNX Runtime's API; default auto").choices(['auto', 'c', 'js']),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),
     option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),
