@@ -1,1 +1,1 @@
-export {}
+export { createOnnxRuntimeBackend, type OnnxRuntimeBackendOptions } from './create-onnx-runtime-backend.ts'

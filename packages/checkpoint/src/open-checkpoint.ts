@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { NotFoundError, nodeFileSystem, type WeightSource } from '@flexgen/spec'
+import { NotFoundError, nodeFileSystem, StorageError, type WeightSource } from '@flexgen/spec'
 import type { CheckpointOptions } from './checkpoint-options.ts'
-import { readFailure } from './file/read-failure.ts'
 import { statPath } from './file/stat-path.ts'
 import { openNumpyFolder, tensorFilesAmong } from './numpy/open-numpy-folder.ts'
 import { openPytorch } from './pytorch/open-pytorch.ts'
@@ -37,7 +36,7 @@ export async function openCheckpoint(folder: string, options: OpenCheckpointOpti
   if (found.kind !== 'folder')
     throw new NotFoundError('MODEL_NOT_FOUND', `${folder} is not a folder`, { hint: 'give the folder of the model' })
   const names = await fileSystem.list(folder).catch((error: unknown) => {
-    throw readFailure(error, `list ${folder}`)
+    throw StorageError.from(error, `list ${folder}`)
   })
   const candidates = fileFormats
     .filter(([, fileName]) => names.includes(fileName))

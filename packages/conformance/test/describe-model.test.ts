@@ -4,6 +4,12 @@ import { describeModel } from '../src/index.ts'
 import { collect } from './support/collect.ts'
 import { toyModel, toyTensors } from './support/toy-model.ts'
 
+const untied = withLayer(3, ({ weights: [table] }) => ({
+  weights: [{ ...table!, parts: [{ ...table!.parts[0]!, tensor: 'head' }] }],
+}))
+
+describeModel('a toy model for generated weights', () => untied, { describe, it, dummy: true })
+describeModel('a tied toy model for generated weights', () => toyModel, { describe, it, dummy: true })
 describeModel('a toy model', () => toyModel, { describe, it, tensors: async () => toyTensors, usesAllTensors: true })
 
 function withLayer(index: number, change: (layer: ScheduleLayer) => Partial<ScheduleLayer>): Model {
@@ -99,9 +105,26 @@ const defects: readonly (readonly [defect: string, title: string, model: Model])
 ]
 
 describe('describeModel catches', () => {
+  it('a defect with every test', () => {
+    const tests = collect((kit) => describeModel('any', () => toyModel, { ...kit, tensors: async () => toyTensors }))
+    expect(new Set(defects.map(([, title]) => title))).toEqual(new Set(tests.keys()))
+  })
+
   it.each(defects)('%s: %s', async (_defect, title, model) => {
     const tests = collect((kit) => describeModel('broken', () => model, { ...kit, tensors: async () => toyTensors }))
     await expect(tests.get(title)!()).rejects.toThrow()
+  })
+
+  it.each([
+    ['an untied head of a checkpoint that the facts leave out', untied, false],
+    [
+      'facts of generated weights that lack more than the head',
+      { ...untied, facts: { ...untied.facts, parameters: 100 } },
+      true,
+    ],
+  ])('%s', async (_defect, model, dummy) => {
+    const tests = collect((kit) => describeModel('broken', () => model, { ...kit, dummy }))
+    await expect(tests.get('counts its parameters as its weights do')!()).rejects.toThrow(/144|104/)
   })
 
   it('tensors that nobody uses, where all must be used', async () => {

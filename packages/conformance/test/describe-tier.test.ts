@@ -9,6 +9,7 @@ const defects: readonly (readonly [defect: keyof ToyDefects, title: string])[] =
   ['ignoreReadOffset', 'random operations agree with a model in memory'],
   ['ignoreWriteOffset', 'random operations agree with a model in memory'],
   ['reuseScratch', 'several queues work side by side without mixing bytes'],
+  ['neverWait', 'what one queue writes another reads once it waits for the event'],
   ['neverWait', 'an event that is waited for holds back what is queued behind it, and nothing before it'],
   ['copyInView', 'the view of a region is its bytes where they lie; only RAM has one'],
   ['firstExtentOnly', 'extents of files are read one behind the other and counted'],

@@ -10,7 +10,7 @@ import {
   type WeightSource,
 } from '@flexgen/spec'
 import { afterAll, describe, expect, it } from 'vitest'
-import { describeWeightSource, type ExpectedTensor, randomBytes } from '../src/index.ts'
+import { describeWeightSource, type ExpectedTensor, randomBytes, turnLoop } from '../src/index.ts'
 import { collect } from './support/collect.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'flexgen-source-'))
@@ -20,10 +20,11 @@ const content = randomBytes(1, 2000)
 writeFileSync(file, content)
 
 const expected: Record<string, ExpectedTensor> = {
+  empty: { shape: [0, 4], dtype: 'float16', bytes: new Uint8Array(0) },
   matrix: { shape: [10, 20], dtype: 'float32', bytes: content.subarray(100, 900) },
   vector: { shape: [33], dtype: 'float16', bytes: content.subarray(901, 967) },
 }
-const starts: Record<string, number> = { matrix: 100, vector: 901 }
+const starts: Record<string, number> = { empty: 100, matrix: 100, vector: 901 }
 
 /** A source over one file of raw bytes. */
 function createToySource(): WeightSource {
@@ -45,9 +46,10 @@ function createToySource(): WeightSource {
     specificationVersion: 'v1',
     description: 'raw bytes',
     tensors,
-    extents: (name, byteOffset, byteLength) => [
-      { path: file, byteOffset: check(name, byteOffset, byteLength), byteLength },
-    ],
+    extents: (name, byteOffset, byteLength) => {
+      const extent = { path: file, byteOffset: check(name, byteOffset, byteLength), byteLength }
+      return byteLength === 0 ? [] : [extent]
+    },
     async read(name, byteOffset, target, signal) {
       const from = check(name, byteOffset, target.byteLength)
       if (signal?.aborted === true) throw new AbortedError('stopped')
@@ -97,6 +99,29 @@ const defects: readonly (readonly [defect: string, title: string, change: Break]
     (s) => ({ read: (name, _at, target) => s.read(name, 0, target) }),
   ],
   [
+    'concurrent reads share a buffer',
+    'serves many reads at once',
+    (s) => {
+      const shared = new Uint8Array(1000)
+      return {
+        read: async (name, at, target) => {
+          const part = shared.subarray(0, target.byteLength)
+          await s.read(name, at, part)
+          await turnLoop(1)
+          target.set(part)
+        },
+      }
+    },
+  ],
+  [
+    'extents of no bytes',
+    'gives extents that cover exactly the range asked for, with the bytes that read gives',
+    (s) => ({
+      extents: (name, at, length) =>
+        length === 0 ? [{ path: file, byteOffset: 0, byteLength: 0 }] : s.extents(name, at, length),
+    }),
+  ],
+  [
     'extents of the whole tensor',
     'gives extents that cover exactly the range asked for, with the bytes that read gives',
     (s) => ({ extents: (name) => s.extents(name, 0, s.tensors.get(name)!.byteLength) }),
@@ -132,6 +157,11 @@ const defects: readonly (readonly [defect: string, title: string, change: Break]
 ]
 
 describe('describeWeightSource catches', () => {
+  it('a defect with every test', () => {
+    const tests = collect((kit) => describeWeightSource('any', async () => createToySource(), { ...kit, expected }))
+    expect(new Set(defects.map(([, title]) => title))).toEqual(new Set(tests.keys()))
+  })
+
   it.each(defects)('%s: %s', async (_defect, title, change) => {
     const create = async (): Promise<WeightSource> => {
       const source = createToySource()

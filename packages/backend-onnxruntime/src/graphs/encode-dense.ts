@@ -43,7 +43,7 @@ export function encodeDense(info: GraphInfo, plan: DensePlan, form: WeightForm):
   for (const name of plan.inputs) {
     const value = info.values.get(name)!
     if (form.held.has(name)) {
-      const type = value.isTable && form.halfTensors ? value.type : 'float32'
+      const type = heldType(value, form.halfTensors)
       held.set(name, type)
       const shape = value.declared as readonly number[]
       builder.externalInitializer(name, type, shape, byteLength(shape, type))
@@ -128,6 +128,11 @@ function blocksOf({ name, type, width, isWeight, declared }: ValueInfo, plan: De
     firstRow: i * rowsPerBlock,
     rows: Math.min(rowsPerBlock, rows - i * rowsPerBlock),
   }))
+}
+
+/** Type in which a weight is held: widened, but for tables, of which few rows are read. */
+export function heldType(value: ValueInfo, halfTensors: boolean): TensorType {
+  return value.isTable && halfTensors ? value.type : 'float32'
 }
 
 function widenedType({ type }: ValueInfo): TensorType {

@@ -1,3 +1,4 @@
+import type { PageMemory } from '../ffi/native-memory.ts'
 import type { CacheTable } from '../memory/cache.ts'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import type { MemoryTable } from '../memory/memory-table.ts'
@@ -17,6 +18,13 @@ export interface KernelContext {
   readonly attention: AttentionSessions
   readonly widen: WidenWeights
   readonly budget: LoopBudget
+  readonly pages: PageMemory
+  /** Kernels that are not disposed. */
+  readonly kernels: Set<AsyncDisposable>
+  /**
+   * Does work that the end of the backend waits for; what it made is released where the backend has ended meanwhile.
+   */
+  readonly track: <Made extends { release(): void }>(work: () => Promise<Made>) => Promise<Made>
   /** @throws {FlexgenError} `USAGE` once the backend is disposed */
   readonly assertOpen: () => void
 }

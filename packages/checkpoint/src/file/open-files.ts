@@ -1,5 +1,11 @@
-import { AbortedError, CorruptDataError, type FileHandle, type FileSystem, InternalError } from '@flexgen/spec'
-import { readFailure } from './read-failure.ts'
+import {
+  AbortedError,
+  CorruptDataError,
+  type FileHandle,
+  type FileSystem,
+  InternalError,
+  StorageError,
+} from '@flexgen/spec'
 
 /** Handles that stay open; FlexGen's numpy folders have a thousand files, and 1024 open ones is a usual limit. */
 const maxOpenFiles = 64
@@ -71,7 +77,7 @@ export class OpenFiles {
     try {
       return await running
     } catch (error) {
-      throw readFailure(error, doing)
+      throw StorageError.from(error, doing)
     } finally {
       this.#running.delete(running)
       file.users--
@@ -86,7 +92,7 @@ export class OpenFiles {
       if (found !== undefined && found.kind !== 'file') throw new CorruptDataError(`${path} is not a file`)
       return await this.fileSystem.open(path, 'read')
     } catch (error) {
-      throw readFailure(error, `open ${path}`)
+      throw StorageError.from(error, `open ${path}`)
     }
   }
 
@@ -103,7 +109,7 @@ export class OpenFiles {
     try {
       await (await file.handle).close()
     } catch (error) {
-      throw readFailure(error, `close ${path}`)
+      throw StorageError.from(error, `close ${path}`)
     }
   }
 }

@@ -1,11 +1,10 @@
-import type { FileSystem } from '@flexgen/spec'
-import { readFailure } from './read-failure.ts'
+import { type FileSystem, StorageError } from '@flexgen/spec'
 
 /** What lies at a path, undefined where nothing does; system errors are translated. */
 export async function statPath(fileSystem: FileSystem, path: string): Promise<Awaited<ReturnType<FileSystem['stat']>>> {
   try {
     return await fileSystem.stat(path)
   } catch (error) {
-    throw readFailure(error, `look at ${path}`)
+    throw StorageError.from(error, `look at ${path}`)
   }
 }

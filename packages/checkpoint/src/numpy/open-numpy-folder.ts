@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { CorruptDataError, NotFoundError, type WeightSource } from '@flexgen/spec'
+import { CorruptDataError, NotFoundError, StorageError, type WeightSource } from '@flexgen/spec'
 import type { CheckpointOptions } from '../checkpoint-options.ts'
-import { readFailure } from '../file/read-failure.ts'
 import { statPath } from '../file/stat-path.ts'
 import { withOpenFiles } from '../layout/open-layout.ts'
 import { createFileSource } from '../source/file-source.ts'
@@ -28,7 +27,7 @@ export function openNumpyFolder(folder: string, options: CheckpointOptions = {})
     if ((await statPath(files.fileSystem, folder)) === undefined)
       throw new NotFoundError('MODEL_NOT_FOUND', `there is nothing at ${folder}`)
     const names = await files.fileSystem.list(folder).catch((error: unknown) => {
-      throw readFailure(error, `list ${folder}`)
+      throw StorageError.from(error, `list ${folder}`)
     })
     const found: FileTensors = { tensors: new Map(), skipped: new Map() }
     for (const fileName of tensorFilesAmong(names)) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Backend, cachePageBytes, type CacheRow, dtypes, type HostBuffer, spanOf } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { assertClose, type Tolerance } from '../kit/assert-close.ts'
 import { assertRefused } from '../kit/refusal.ts'
 import {
@@ -104,7 +105,7 @@ export function attentionSuite({ compare, test, tolerance }: BackendContext): vo
             { length: count * headDim },
             (_, at) => tokens[(Math.floor(at / headDim) * kvHeads + head) * headDim + (at % headDim)]!,
           )
-          assert.deepEqual(lane, expected, `${kind} of sequence ${sequence}, head ${head}`)
+          assertClose(lane, expected, { absolute: 0, relative: 0 }, `${kind} of sequence ${sequence}, head ${head}`)
         }
       }
     }
@@ -149,7 +150,7 @@ export function attentionSuite({ compare, test, tolerance }: BackendContext): vo
     assert.equal(backend.memory().deviceBytes, before, 'views hold no memory of their own')
     const viewed = await readCacheRow(backend, rows[1]!, base.maxPositions)
     const bytes = page.bytes.subarray(viewed.byteLength, 2 * viewed.byteLength)
-    assert.deepEqual(new Uint8Array(viewed.buffer), Uint8Array.from(bytes), 'the view is the page')
+    assertBytes(new Uint8Array(viewed.buffer), bytes, 'the view is the page')
     assert.ok(bytes.some((byte) => byte !== 0))
     backend.free(rows[0]!.cache)
     assert.ok(page.bytes.byteLength > 0, 'freeing a view frees no page')

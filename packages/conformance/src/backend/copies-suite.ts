@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { bytesOf, cachePageBytes, type CacheSpec, type Span, spanOf, type HostBuffer } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import type { BackendContext } from './backend-context.ts'
@@ -40,7 +41,7 @@ export function copiesSuite({ test }: BackendContext): void {
       } else if (kind === 1) {
         const expected = models[i]!.slice(from, from + length)
         queue.copyOut(host, span)
-        checks.push(() => assert.deepEqual(bytesOf(host), expected, `step ${step}`))
+        checks.push(() => assertBytes(bytesOf(host), expected, `step ${step}`))
       } else {
         // To the other buffer, so that ranges never overlap.
         const to = random.integer(0, sizes[1 - i]! - length)
@@ -55,7 +56,7 @@ export function copiesSuite({ test }: BackendContext): void {
     })
     await queue.idle()
     for (const check of checks) check()
-    for (const [i, model] of models.entries()) assert.deepEqual(last[i]!.bytes, model)
+    for (const [i, model] of models.entries()) assertBytes(last[i]!.bytes, model, `buffer ${i}`)
   })
 
   test('positions of a cache row go through host pages of any size and come back', async (backend) => {
@@ -92,9 +93,7 @@ export function copiesSuite({ test }: BackendContext): void {
         const expected = new Uint8Array(pageBytes)
         eachLane((inPage, inRow) => expected.set(model.subarray(inRow, inRow + size), inPage))
         queue.copyFromCache(page, range)
-        checks.push(() =>
-          assert.deepEqual(bytesOf(span), expected, `step ${step}: ${count} positions from ${position}`),
-        )
+        checks.push(() => assertBytes(bytesOf(span), expected, `step ${step}: ${count} positions from ${position}`))
       }
     }
     await queue.idle()

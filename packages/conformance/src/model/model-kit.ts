@@ -7,4 +7,9 @@ export interface ModelKit extends TestKit {
   readonly tensors?: () => Promise<ReadonlyMap<string, Pick<TensorInfo, 'shape'>>>
   /** Whether every tensor of the checkpoint must be used. Default false: checkpoints may hold what nobody needs. */
   readonly usesAllTensors?: boolean
+  /**
+   * Whether the model is for generated weights: its head may then bind a matrix of its own that a checkpoint ties to the
+   * token table, and that `facts.parameters` leave out. Default false.
+   */
+  readonly dummy?: boolean
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { bytesOf, type QueueEvent, type Region, spanOf, type Tier } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import { turnLoop } from '../kit/pause.ts'
 import type { TierContext } from './describe-tier.ts'
@@ -50,9 +51,7 @@ export function bytesSuite({ kit, allocateHost, test }: TierContext): void {
       } else {
         const expected = twin.model.slice(byteOffset, byteOffset + byteLength)
         last = queue.read(span, twin.region, byteOffset)
-        checks.push(() =>
-          assert.deepEqual(bytesOf(span), expected, `seed ${seed}, step ${step}: bytes read differ from bytes written`),
-        )
+        checks.push(() => assertBytes(bytesOf(span), expected, `seed ${seed}, step ${step}`))
       }
     }
     await last!.whenDone()
@@ -77,7 +76,7 @@ export function bytesSuite({ kit, allocateHost, test }: TierContext): void {
         }
         event = queue.read(spanOf(target), region, 0)
         await event.whenDone()
-        assert.deepEqual(target.bytes, source.bytes, `queue ${i}, round ${round}`)
+        assertBytes(target.bytes, source.bytes, `queue ${i}, round ${round}`)
       }
     })
     await Promise.all(work)
@@ -89,9 +88,17 @@ export function bytesSuite({ kit, allocateHost, test }: TierContext): void {
     const source = allocateHost(40_001)
     const target = allocateHost(40_001)
     source.bytes.set(randomBytes(seed + 7, 40_001))
+    let release = (): void => {}
+    const hold = new Promise<void>((resolve) => (release = resolve))
+    writer.task('hold', 0, () => hold)
     reader.wait(writer.write(region, 0, spanOf(source)))
-    await reader.read(spanOf(target), region, 0).whenDone()
-    assert.deepEqual(target.bytes, source.bytes)
+    const read = reader.read(spanOf(target), region, 0)
+    await turnLoop()
+    const early = read.isDone()
+    release()
+    await read.whenDone()
+    assert.ok(!early, 'the read came before the write')
+    assertBytes(target.bytes, source.bytes, 'what the other queue wrote')
   })
 
   test('a queued task keeps its place in the order', async (tier) => {
@@ -121,7 +128,7 @@ export function bytesSuite({ kit, allocateHost, test }: TierContext): void {
     const source = allocateHost(1000)
     source.bytes.set(randomBytes(seed, 1000))
     await queue.write(region, 0, spanOf(source)).whenDone()
-    assert.deepEqual(view.bytes.subarray(0, 1000), source.bytes)
+    assertBytes(view.bytes.subarray(0, 1000), source.bytes, 'view')
     view.bytes.fill(7)
     const target = allocateHost(1000)
     await queue.read(spanOf(target), region, 0).whenDone()

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { bytesOf, type Extent, FlexgenError, type QueueEvent, type Span, spanOf, type TierQueue } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import { assertRefused } from '../kit/refusal.ts'
 import type { TierContext } from './describe-tier.ts'
@@ -57,7 +58,7 @@ export function extentsSuite({ kit, allocateHost, test }: TierContext): void {
         const expected = Buffer.concat(
           extents.map((extent) => content.subarray(extent.byteOffset, extent.byteOffset + extent.byteLength)),
         )
-        assert.ok(expected.equals(bytesOf(target)), `round ${round}: bytes differ from the file`)
+        assertBytes(bytesOf(target), expected, `round ${round}`)
         total += byteLength
       }
       assert.equal(tier.stats().extentBytesRead, total)

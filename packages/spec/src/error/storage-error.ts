@@ -16,18 +16,19 @@ export class StorageError extends FlexgenError {
     super({ code, message, ...options })
   }
 
-  /** Translates an error of the operating system; `doing` says what was tried, such as "write /tmp/x". */
+  /**
+   * Translates an error of the operating system.
+   *
+   * @param doing what was tried, such as "write /tmp/x". Where the system's code decides nothing (no permission, not a
+   * folder, input/output errors), a text that starts with "write" or "create" gives `NOT_WRITABLE`, any other
+   * `READ_FAILED`.
+   */
   static from(error: unknown, doing: string): FlexgenError {
     if (FlexgenError.isInstance(error)) return error
     const system = (error as { code?: unknown } | null)?.code
-    const name = typeof system === 'string' ? system : 'unknown error'
+    const known = typeof system === 'string' ? codeOf[system] : undefined
     const message = error instanceof Error ? error.message : String(error)
-    return new StorageError(
-      codeOf[name] ?? (doing.startsWith('write') ? 'NOT_WRITABLE' : 'READ_FAILED'),
-      `cannot ${doing}: ${message}`,
-      {
-        cause: error,
-      },
-    )
+    const code = known ?? (/^(?:write|create)\b/.test(doing) ? 'NOT_WRITABLE' : 'READ_FAILED')
+    return new StorageError(code, `cannot ${doing}: ${message}`, { cause: error })
   }
 }
