@@ -22,4 +22,5 @@ export type {
   Workload,
 } from './engine/engine-options.ts'
 export type { RamPlan, RunPlan } from './plan/run-plan.ts'
+export type { BytesByKind } from './report/disk-traffic.ts'
 export type { PlacementShare, RunReport, SweepTraffic } from './report/run-report.ts'

@@ -40,7 +40,7 @@ describe('really off memory', () => {
     expect(report.peakRamBytes).toBeLessThan(capBytes)
     // Every sweep computes from the disk's share of the weights; of the token table only the rows of its ids.
     const streamed = disk - 2 * 1024 * 2048
-    const read = report.sweeps.map((sweep) => sweep.regionBytesRead)
+    const read = report.sweeps.map((sweep) => sweep.diskBytesRead.weights)
     expect(read.length).toBe(newTokens)
     const total = read.reduce((sum, bytes) => sum + bytes, 0)
     expect(total).toBeGreaterThanOrEqual(newTokens * streamed)

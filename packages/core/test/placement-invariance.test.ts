@@ -44,6 +44,8 @@ describe('placement invariance', () => {
         const run = await runEngine({ backend, model, weights, policy, pagePositions }, requests, options)
         expect(run.results).toEqual(expected.results)
         expect(run.report.peakRamBytes).toBeLessThanOrEqual(run.report.plan.ram.total)
+        expect(run.report.peakDeviceBytes).toBeLessThanOrEqual(run.report.plan.deviceBytes)
+        expect(run.report.peakDiskBytes).toBeLessThanOrEqual(run.report.plan.diskBytes)
         expect(run.leftBytes).toBe(0)
         expect(run.leftFolders).toEqual([])
       }),

@@ -1,14 +1,12 @@
-import type { Backend, DeviceBuffer, HostBuffer } from '@flexgen/spec'
 import type { LiveRow } from '../schedule/sweep.ts'
+import type { HeldBuffers, MirroredBuffer } from './held-buffers.ts'
 
-/** A system input `[batch, ...]` int32: host bytes, and the device's copy where it has memory of its own. */
-export interface SystemInput {
-  readonly host: HostBuffer
-  readonly device: DeviceBuffer
+/** A system input of type int32. */
+export interface SystemInput extends MirroredBuffer {
   readonly values: Int32Array
 }
 
-/** System inputs and logits of one GPU batch. */
+/** System inputs of one GPU batch, by their names in the graphs: ids and positions `[batch, seq]`, lengths `[batch]`. */
 export interface BatchInputs {
   readonly ids: SystemInput
   readonly positions: SystemInput
@@ -16,26 +14,17 @@ export interface BatchInputs {
 }
 
 /** Allocates the inputs of a batch of at most `rows` with at most `seq` tokens each. */
-export function allocateInputs(backend: Backend, rows: number, seq: number): BatchInputs {
+export function allocateInputs(buffers: HeldBuffers, rows: number, seq: number): BatchInputs {
   return {
-    ids: allocateInput(backend, rows * seq),
-    positions: allocateInput(backend, rows * seq),
-    lengths: allocateInput(backend, rows),
+    ids: allocateInput(buffers, rows * seq),
+    positions: allocateInput(buffers, rows * seq),
+    lengths: allocateInput(buffers, rows),
   }
 }
 
-function allocateInput(backend: Backend, count: number): SystemInput {
-  const host = backend.allocateHost(count * 4)
-  const device = backend.device.hostVisible ? host : backend.allocate(count * 4)
-  return { host, device, values: new Int32Array(host.bytes.buffer, host.bytes.byteOffset, count) }
-}
-
-/** Gives the inputs of a batch back. */
-export function freeInputs(backend: Backend, inputs: BatchInputs): void {
-  for (const input of [inputs.ids, inputs.positions, inputs.lengths]) {
-    backend.free(input.host)
-    if (input.device !== input.host) backend.free(input.device)
-  }
+function allocateInput(buffers: HeldBuffers, count: number): SystemInput {
+  const buffer = buffers.allocateMirrored(count * 4)
+  return { ...buffer, values: new Int32Array(buffer.host.bytes.buffer, buffer.host.bytes.byteOffset, count) }
 }
 
 /** Writes a sweep's ids, positions and lengths; padding repeats the pad id and continues the positions. */

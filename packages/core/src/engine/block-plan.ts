@@ -1,8 +1,10 @@
 import { type CacheSpec, cachePageBytes, dtypeBytes, type DType, type Model, type Policy } from '@flexgen/spec'
 import { placeRows, type RowHome } from '../placement/place-rows.ts'
+import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
-import { cacheStagingBytes } from './cache-store.ts'
-import { hiddenSlotCount } from './hidden-store.ts'
+import { cacheSlotCount, pageBufferBytes } from './cache-store.ts'
+import { hiddenSlotCount, movesAway } from './hidden-store.ts'
+import { gatherBytes } from './row-gather.ts'
 
 /** Sizes of a block of sequences. */
 export interface BlockShape {
@@ -10,6 +12,14 @@ export interface BlockShape {
   readonly maxPromptTokens: number
   /** Positions that every KV row has room for. */
   readonly maxPositions: number
+}
+
+/** Bytes that something takes: of host memory, of device memory, of scratch on disk. */
+export interface PlannedBytes {
+  readonly host: number
+  /** On a host-visible backend a part of the same RAM. */
+  readonly device: number
+  readonly disk: number
 }
 
 /** Where everything of a block rests, and what it takes; pure. */
@@ -21,30 +31,33 @@ export interface BlockPlan {
   readonly cacheSlotRows: number
   /** By GPU batch and row. */
   readonly hiddenHomes: readonly (readonly RowHome[])[]
+  /** At the longest sequence length of the block. */
   readonly hiddenRowBytes: number
-  readonly cacheDeviceBytes: number
-  readonly cacheRamBytes: number
-  readonly cacheStagingBytes: number
-  readonly cacheDiskBytes: number
-  readonly hiddenBytes: number
-  readonly hiddenDiskBytes: number
-  readonly logitsBytes: number
+  readonly bytes: {
+    /** KV at its homes; of rows on disk the page that fills rests in RAM. */
+    readonly cache: PlannedBytes
+    /** Slots for streamed KV rows, and page buffers. */
+    readonly cacheStaging: PlannedBytes
+    /** Hidden states, ids, positions, lengths, and gathered rows of a token table. */
+    readonly hidden: PlannedBytes
+    readonly logits: PlannedBytes
+  }
+}
+
+/** What a block is planned with. */
+export interface BlockPlanOptions {
+  readonly cacheLayers: number
+  readonly computeDtype: DType
+  readonly hostVisible: boolean
+  readonly pagePositions: number
+  readonly logits: 'last' | 'all'
+  /** The token table of which only rows are read, if there is one. */
+  readonly gatheredTable: WeightUnit | undefined
 }
 
 /** Plans a block of a model under a policy. */
-export function planBlock(
-  model: Model,
-  policy: Policy,
-  shape: BlockShape,
-  options: {
-    readonly cacheLayers: number
-    readonly computeDtype: DType
-    readonly hostVisible: boolean
-    readonly pagePositions: number
-    readonly logits: 'last' | 'all'
-  },
-): BlockPlan {
-  const { cacheLayers, computeDtype, hostVisible, pagePositions } = options
+export function planBlock(model: Model, policy: Policy, shape: BlockShape, options: BlockPlanOptions): BlockPlan {
+  const { cacheLayers, computeDtype, hostVisible } = options
   const cacheSpec = {
     kvHeads: model.kvHeads,
     headDim: model.headDim,
@@ -53,43 +66,81 @@ export function planBlock(
   }
   const cacheOrder = placeRows(policy.cache)
   const cacheHomes = Array.from({ length: cacheLayers }, () => take(cacheOrder, shape.sequences))
-  const isStreamed = (home: RowHome): boolean => home === 'disk' || (home === 'ram' && !hostVisible)
   // Rows are regrouped between sweeps, so a batch may gather as many streamed rows as a layer has.
-  const cacheSlotRows = Math.max(
-    0,
-    ...cacheHomes.map((homes) => Math.min(policy.gpuBatchSize, homes.filter(isStreamed).length)),
-  )
+  const cacheSlotRows = cacheHomes.reduce((most, homes) => {
+    const streamed = homes.filter((home) => home === 'disk' || (home === 'ram' && !hostVisible)).length
+    return Math.max(most, Math.min(policy.gpuBatchSize, streamed))
+  }, 0)
   const hiddenRows = take(placeRows(policy.activations), shape.sequences)
   const hiddenHomes = cutBatches(hiddenRows, policy.gpuBatchSize).map((homes) => homes.toSorted(byTier))
   const hiddenRowBytes = shape.maxPromptTokens * dtypeBytes(computeDtype, model.hiddenSize)
+  const placed = { shape, cacheSpec, cacheHomes, cacheSlotRows, hiddenHomes, hiddenRowBytes }
+  const hidden = hiddenBytes(placed, hostVisible)
+  const inputs = inputBytes(placed, options)
+  return {
+    ...placed,
+    bytes: {
+      ...cacheBytes(placed, options.pagePositions),
+      hidden: {
+        host: hidden.host + inputs,
+        device: hidden.device + (hostVisible ? 0 : inputs),
+        disk: hidden.disk,
+      },
+      logits: logitBytes(model, shape, options),
+    },
+  }
+}
+
+function cacheBytes(
+  { shape, cacheSpec, cacheHomes, cacheSlotRows }: Omit<BlockPlan, 'bytes'>,
+  pagePositions: number,
+): Pick<BlockPlan['bytes'], 'cache' | 'cacheStaging'> {
+  const count = (home: RowHome): number =>
+    cacheHomes.reduce((sum, homes) => sum + homes.filter((other) => other === home).length, 0)
   const rowBytes = cachePageBytes(cacheSpec, shape.maxPositions)
   const pageBytes = cachePageBytes(cacheSpec, pagePositions)
-  const count = (home: RowHome): number => cacheHomes.flat().filter((other) => other === home).length
-  const diskRows = hiddenRows.filter((home) => home === 'disk').length
-  const largestBatch = Math.min(policy.gpuBatchSize, shape.sequences)
-  const moving = hiddenHomes.filter((homes) => homes.some(isStreamed))
-  const logitRows = options.logits === 'all' ? shape.maxPromptTokens : 1
+  const diskRows = count('disk')
   return {
-    shape,
-    cacheSpec,
-    cacheHomes,
-    cacheSlotRows,
-    hiddenHomes,
-    hiddenRowBytes,
-    cacheDeviceBytes: count('device') * rowBytes,
-    cacheRamBytes: count('ram') * rowBytes,
-    cacheStagingBytes:
-      2 * cacheSlotRows * rowBytes +
-      count('disk') * pageBytes +
-      (count('disk') > 0 ? cacheStagingBytes(cacheSpec, pagePositions) : 0),
-    cacheDiskBytes: count('disk') * Math.floor(shape.maxPositions / pagePositions) * pageBytes,
-    hiddenBytes:
-      (hiddenSlotCount(hiddenHomes, hostVisible) * largestBatch +
-        moving.reduce((sum, homes) => sum + homes.filter((home) => home !== 'disk' || !hostVisible).length, 0)) *
-      hiddenRowBytes,
-    hiddenDiskBytes: diskRows * hiddenRowBytes,
-    logitsBytes: (hostVisible ? 1 : 2) * shape.sequences * logitRows * dtypeBytes('float32', model.vocabularySize),
+    cache: {
+      host: count('ram') * rowBytes + diskRows * pageBytes,
+      device: count('device') * rowBytes,
+      disk: diskRows * Math.floor(shape.maxPositions / pagePositions) * pageBytes,
+    },
+    cacheStaging: {
+      host: diskRows > 0 ? pageBufferBytes(cacheSpec, pagePositions) : 0,
+      device: cacheSlotCount * cacheSlotRows * rowBytes,
+      disk: 0,
+    },
   }
+}
+
+function hiddenBytes({ hiddenHomes, hiddenRowBytes }: Omit<BlockPlan, 'bytes'>, hostVisible: boolean): PlannedBytes {
+  const moving = hiddenHomes.filter((homes) => movesAway(homes, hostVisible)).flat()
+  const count = (home: RowHome): number => moving.filter((other) => other === home).length
+  const largestBatch = hiddenHomes.reduce((most, homes) => Math.max(most, homes.length), 0)
+  const slotRows = hiddenSlotCount(hiddenHomes, hostVisible) * largestBatch
+  return {
+    host: (count('ram') + (hostVisible ? 0 : count('disk'))) * hiddenRowBytes,
+    device: (slotRows + count('device')) * hiddenRowBytes,
+    disk: count('disk') * hiddenRowBytes,
+  }
+}
+
+/** Ids and positions of every token, a length a row, and the rows of the token table that they need. */
+function inputBytes({ shape, hiddenHomes }: Omit<BlockPlan, 'bytes'>, { gatheredTable }: BlockPlanOptions): number {
+  const tokens = shape.sequences * shape.maxPromptTokens
+  const rows = hiddenHomes.reduce(
+    (sum, { length }) =>
+      sum + (gatheredTable === undefined ? 0 : gatherBytes(gatheredTable, length * shape.maxPromptTokens)),
+    0,
+  )
+  return (2 * tokens + shape.sequences) * dtypeBytes('int32', 1) + rows
+}
+
+function logitBytes(model: Model, shape: BlockShape, { logits, hostVisible }: BlockPlanOptions): PlannedBytes {
+  const rows = shape.sequences * (logits === 'all' ? shape.maxPromptTokens : 1)
+  const host = rows * dtypeBytes('float32', model.vocabularySize)
+  return { host, device: hostVisible ? 0 : host, disk: 0 }
 }
 
 const tierOrder: readonly RowHome[] = ['device', 'ram', 'disk']

@@ -5,7 +5,6 @@ import {
   cachePageBytes,
   type CacheRow,
   type CacheSpec,
-  type HostBuffer,
   type Queue,
   type QueueEvent,
   type Region,
@@ -15,8 +14,9 @@ import {
 } from '@flexgen/spec'
 import type { RowHome } from '../placement/place-rows.ts'
 import type { LiveRow } from '../schedule/sweep.ts'
+import { HeldBuffers } from './held-buffers.ts'
 import { type Slot, SlotPool } from './slot-pool.ts'
-import { alignedBytes, StagingRing } from './staging-ring.ts'
+import { alignedBytes } from './staging-ring.ts'
 
 /** What the KV of a block is kept with. */
 export interface CacheStoreOptions {
@@ -35,19 +35,22 @@ export interface CacheStoreOptions {
   readonly writeQueue: TierQueue
 }
 
+/** KV of one sequence in one layer; what is absent was not allocated yet, or is not needed at its home. */
 interface CacheUnit {
   readonly home: RowHome
   /** The row itself, where attention reads it in place. */
-  readonly row: CacheRow | undefined
-  readonly resident: CacheBuffer | undefined
+  row?: CacheRow
+  resident?: CacheBuffer
   /** RAM home: the whole row. Disk home: its pages. */
-  readonly region: Region | undefined
+  region?: Region
   /** Disk home: the page that is not full yet. */
-  readonly tail: Region | undefined
+  tail?: Region
   /** End of the last store; a load waits for it. */
-  stored: QueueEvent | undefined
-  /** End of the last write of a page; the tail may not change before it. */
-  written: QueueEvent | undefined
+  stored?: QueueEvent
+  /** End of the last write of a page; reads wait for it. */
+  written?: QueueEvent
+  /** End of the last write of the tail; it may not change before. */
+  tailWritten?: QueueEvent
 }
 
 /** The rows of one layer and batch, loaded. */
@@ -57,6 +60,17 @@ export interface LoadedCache {
   readonly slot: Slot<CacheBuffer> | undefined
 }
 
+/** Slots for streamed rows: one is loaded while the other is attended. */
+export const cacheSlotCount = 2
+
+/** Page buffers between disk and slots: so many reads and writes of pages are under way at once. */
+const pageBufferCount = 8
+
+/** Bytes of the page buffers. */
+export function pageBufferBytes(spec: CacheSpec, pagePositions: number): number {
+  return pageBufferCount * alignedBytes(cachePageBytes(spec, pagePositions))
+}
+
 /**
  * The KV cache of a block. The unit is (layer, sequence): an attended sequence is whole in one place. Rows that
  * kernels can read where they rest are bound there; the others are gathered in a slot for the run, and their new
@@ -64,15 +78,16 @@ export interface LoadedCache {
  */
 export class CacheStore {
   readonly #options: CacheStoreOptions
-  readonly #units: CacheUnit[][] = []
-  readonly #slots: CacheBuffer[] = []
-  #pool: SlotPool<CacheBuffer>
-  #staging: HostBuffer | undefined
-  #ring: StagingRing<HostBuffer> | undefined
+  readonly #units: (CacheUnit | undefined)[][] = []
+  readonly #buffers: HeldBuffers
+  #slots = new SlotPool<CacheBuffer>([])
+  #pages = new SlotPool<CachePage>([])
+  #lastStored: QueueEvent | undefined
+  #lastWritten: QueueEvent | undefined
 
   private constructor(options: CacheStoreOptions) {
     this.#options = options
-    this.#pool = new SlotPool<CacheBuffer>([])
+    this.#buffers = new HeldBuffers(options.backend)
   }
 
   /** Allocates everything that the block will need; after a failure nothing is left. */
@@ -88,150 +103,147 @@ export class CacheStore {
   }
 
   async #allocate(): Promise<void> {
-    const { backend, homes, slotRows, spec } = this.#options
+    const { homes, slotRows, spec, pagePositions } = this.#options
     for (const layerHomes of homes) {
       const units: CacheUnit[] = []
       this.#units.push(units)
-      for (const home of layerHomes) units.push(await this.#allocateUnit(home))
+      for (const home of layerHomes) {
+        // Listed first, so that what it holds is freed where a later step of its allocation fails.
+        const unit: CacheUnit = { home }
+        units.push(unit)
+        await this.#allocateUnit(unit)
+      }
     }
     if (slotRows === 0) return
-    for (let i = 0; i < 2; i++) this.#slots.push(backend.allocateCache(spec, slotRows))
-    this.#pool = new SlotPool(this.#slots)
-    if (homes.some((layer) => layer.includes('disk'))) {
-      this.#staging = backend.allocateHost(cacheStagingBytes(spec, this.#options.pagePositions))
-      this.#ring = new StagingRing(this.#staging)
-    }
+    const slots = Array.from({ length: cacheSlotCount }, () => this.#buffers.allocateCache(spec, slotRows))
+    this.#slots = new SlotPool(slots)
+    if (!homes.some((layer) => layer.includes('disk'))) return
+    const staging = this.#buffers.allocateHost(pageBufferBytes(spec, pagePositions))
+    const pageBytes = cachePageBytes(spec, pagePositions)
+    this.#pages = new SlotPool(
+      Array.from({ length: pageBufferCount }, (_, i) => ({
+        span: spanOf(staging, i * alignedBytes(pageBytes), pageBytes),
+        positions: pagePositions,
+      })),
+    )
   }
 
-  async #allocateUnit(home: RowHome): Promise<CacheUnit> {
+  async #allocateUnit(unit: CacheUnit): Promise<void> {
     const { backend, ram, disk, spec, pagePositions } = this.#options
-    const empty = {
-      home,
-      row: undefined,
-      resident: undefined,
-      region: undefined,
-      tail: undefined,
-      stored: undefined,
-      written: undefined,
+    if (unit.home === 'device') unit.resident = backend.allocateCache(spec, 1)
+    else if (unit.home === 'ram') {
+      unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
+      const page = { span: spanOf(ram.view!(unit.region)), positions: spec.maxPositions }
+      if (backend.viewCache !== undefined) unit.resident = backend.viewCache([page], spec)
+    } else {
+      const pageBytes = cachePageBytes(spec, pagePositions)
+      const fullPages = Math.floor(spec.maxPositions / pagePositions)
+      unit.tail = await ram.allocate(pageBytes)
+      if (fullPages > 0) unit.region = await disk.allocate(fullPages * pageBytes)
     }
-    if (home === 'device') {
-      const resident = backend.allocateCache(spec, 1)
-      return { ...empty, resident, row: { cache: resident, row: 0 } }
-    }
-    if (home === 'ram') {
-      const region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
-      if (backend.viewCache === undefined) return { ...empty, region }
-      const resident = backend.viewCache([{ span: spanOf(ram.view!(region)), positions: spec.maxPositions }], spec)
-      return { ...empty, region, resident, row: { cache: resident, row: 0 } }
-    }
-    const pageBytes = cachePageBytes(spec, pagePositions)
-    const tail = await ram.allocate(pageBytes)
-    const pages = Math.floor(spec.maxPositions / pagePositions)
-    return { ...empty, tail, region: pages === 0 ? undefined : await disk.allocate(pages * pageBytes) }
+    if (unit.resident !== undefined) unit.row = { cache: unit.resident, row: 0 }
   }
 
   /** Gathers the rows of a batch of one cache layer, as they are before this sweep's tokens. */
-  async load(cacheLayer: number, rows: readonly LiveRow[]): Promise<LoadedCache> {
+  load(cacheLayer: number, rows: readonly LiveRow[]): LoadedCache {
     const units = rows.map((row) => this.#units[cacheLayer]![row.id]!)
     if (units.every((unit) => unit.row !== undefined))
       return { rows: units.map((unit) => unit.row!), ready: [], slot: undefined }
-    const slot = await this.#pool.acquire()
-    const { loadQueue } = this.#options
-    for (const event of slot.after) loadQueue.wait(event)
-    let next = 0
+    const slot = this.#slots.take()
+    for (const event of slot.after) this.#options.loadQueue.wait(event)
+    let slotRow = 0
     let last: QueueEvent | undefined
-    const bound: CacheRow[] = []
-    for (const [i, unit] of units.entries()) {
-      if (unit.row !== undefined) bound.push(unit.row)
-      else {
-        const target = { cache: slot.item, row: next++ }
-        bound.push(target)
-        last = (await this.#loadRow(unit, target, rows[i]!.cachedPositions)) ?? last
-      }
-    }
+    const bound = units.map((unit, i): CacheRow => {
+      if (unit.row !== undefined) return unit.row
+      const target = { cache: slot.item, row: slotRow++ }
+      last = this.#loadRow(unit, target, rows[i]!.cachedPositions) ?? last
+      return target
+    })
     // Even where nothing is copied (prefill), the run must wait for the slot's last users.
     return { rows: bound, ready: last === undefined ? slot.after : [last], slot }
   }
 
-  async #loadRow(unit: CacheUnit, target: CacheRow, cached: number): Promise<QueueEvent | undefined> {
-    const { loadQueue, readQueue, ram, spec, pagePositions } = this.#options
+  #loadRow(unit: CacheUnit, target: CacheRow, cached: number): QueueEvent | undefined {
+    const { loadQueue, readQueue, spec, pagePositions } = this.#options
     if (cached === 0) return undefined
     if (unit.stored !== undefined) loadQueue.wait(unit.stored)
     if (unit.home === 'ram') {
-      const page = { span: spanOf(ram.view!(unit.region!)), positions: spec.maxPositions }
+      const page = this.#restingPage(unit.region!, spec.maxPositions)
       return loadQueue.copyToCache({ ...target, position: 0, count: cached }, { page, position: 0 })
     }
     const fullPages = Math.floor(cached / pagePositions)
-    const pageBytes = cachePageBytes(spec, pagePositions)
     let last: QueueEvent | undefined
     if (fullPages > 0 && unit.written !== undefined) readQueue.wait(unit.written)
     for (let p = 0; p < fullPages; p++) {
-      const piece = await this.#ring!.acquire(pageBytes)
-      for (const event of piece.after) readQueue.wait(event)
-      loadQueue.wait(readQueue.read(piece.span, unit.region!, p * pageBytes))
-      const page: CachePage = { span: piece.span, positions: pagePositions }
-      last = loadQueue.copyToCache(
-        { ...target, position: p * pagePositions, count: pagePositions },
-        { page, position: 0 },
-      )
-      this.#ring!.release(piece.span, last)
+      const { item: page, after } = this.#pages.take()
+      for (const event of after) readQueue.wait(event)
+      loadQueue.wait(readQueue.read(page.span, unit.region!, p * page.span.byteLength))
+      const range = { ...target, position: p * pagePositions, count: pagePositions }
+      last = loadQueue.copyToCache(range, { page, position: 0 })
+      this.#pages.release(page, last)
     }
-    const rest = cached - fullPages * pagePositions
-    if (rest > 0) {
-      const page = { span: spanOf(ram.view!(unit.tail!)), positions: pagePositions }
-      last = loadQueue.copyToCache({ ...target, position: cached - rest, count: rest }, { page, position: 0 })
-    }
-    return last
+    const position = fullPages * pagePositions
+    if (position === cached) return last
+    const page = this.#restingPage(unit.tail!, pagePositions)
+    return loadQueue.copyToCache({ ...target, position, count: cached - position }, { page, position: 0 })
   }
 
   /** Stores the new positions of a batch's streamed rows after `computed`, and gives the slot back. */
-  async store(cacheLayer: number, rows: readonly LiveRow[], loaded: LoadedCache, computed: QueueEvent): Promise<void> {
+  store(cacheLayer: number, rows: readonly LiveRow[], loaded: LoadedCache, computed: QueueEvent): void {
     if (loaded.slot === undefined) return
-    const { storeQueue, ram, spec } = this.#options
+    const { storeQueue, spec } = this.#options
     storeQueue.wait(computed)
-    let last: QueueEvent = computed
-    for (const [i, live] of rows.entries()) {
+    let last = computed
+    rows.forEach((live, i) => {
       const unit = this.#units[cacheLayer]![live.id]!
-      if (unit.row !== undefined) continue
+      if (unit.row !== undefined) return
       const source = loaded.rows[i]!
       if (unit.home === 'ram') {
-        const page = { span: spanOf(ram.view!(unit.region!)), positions: spec.maxPositions }
+        const page = this.#restingPage(unit.region!, spec.maxPositions)
         const range = { ...source, position: live.cachedPositions, count: live.newTokens }
         unit.stored = storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
-      } else unit.stored = await this.#storePages(unit, source, live)
+      } else unit.stored = this.#storePages(unit, source, live)
       last = unit.stored
-    }
-    this.#pool.release(loaded.slot.item, last)
+    })
+    this.#lastStored = last
+    this.#slots.release(loaded.slot.item, last)
   }
 
-  async #storePages(unit: CacheUnit, source: CacheRow, live: LiveRow): Promise<QueueEvent> {
-    const { storeQueue, writeQueue, ram, spec, pagePositions } = this.#options
-    const pageBytes = cachePageBytes(spec, pagePositions)
+  /** A page that comes whole goes to disk through a page buffer; one that fills bit by bit is the tail until then. */
+  #storePages(unit: CacheUnit, source: CacheRow, live: LiveRow): QueueEvent {
+    const { storeQueue, writeQueue, pagePositions } = this.#options
     const end = live.cachedPositions + live.newTokens
     let last: QueueEvent | undefined
     for (let position = live.cachedPositions; position < end;) {
       const pageIndex = Math.floor(position / pagePositions)
       const pageStart = pageIndex * pagePositions
       const count = Math.min(end, pageStart + pagePositions) - position
-      if (unit.written !== undefined) storeQueue.wait(unit.written)
-      const tail = spanOf(ram.view!(unit.tail!))
-      const page = { span: tail, positions: pagePositions }
+      const buffer = count === pagePositions ? this.#pages.take() : undefined
+      const page = buffer?.item ?? this.#restingPage(unit.tail!, pagePositions)
+      if (buffer !== undefined) for (const event of buffer.after) storeQueue.wait(event)
+      else if (unit.tailWritten !== undefined) storeQueue.wait(unit.tailWritten)
       last = storeQueue.copyFromCache({ page, position: position - pageStart }, { ...source, position, count })
-      if (position + count === pageStart + pagePositions) {
-        writeQueue.wait(last)
-        unit.written = writeQueue.write(unit.region!, pageIndex * pageBytes, tail)
-      }
       position += count
+      if (position < pageStart + pagePositions) break
+      writeQueue.wait(last)
+      unit.written = writeQueue.write(unit.region!, pageIndex * page.span.byteLength, page.span)
+      this.#lastWritten = unit.written
+      if (buffer !== undefined) this.#pages.release(buffer.item, unit.written)
+      else unit.tailWritten = unit.written
     }
     return last!
+  }
+
+  #restingPage(region: Region, positions: number): CachePage {
+    return { span: spanOf(this.#options.ram.view!(region)), positions }
   }
 
   /** Frees the KV of a finished sequence; no run may use it any more. */
   release(sequence: number): void {
     for (const units of this.#units) {
       const unit = units[sequence]
+      units[sequence] = undefined
       if (unit !== undefined) this.#free(unit)
-      units[sequence] = freed
     }
   }
 
@@ -243,32 +255,16 @@ export class CacheStore {
     if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
   }
 
-  /** Whoever waits for a slot gets the error. */
-  fail(error: unknown): void {
-    this.#pool.fail(error)
-    this.#ring?.fail(error)
+  /** Settles once all that was stored has arrived; rejects where it has not, also where nobody reads it again. */
+  async flush(): Promise<void> {
+    // Both queues keep their order and stay failed, so the last event speaks for all.
+    await this.#lastStored?.whenDone()
+    await this.#lastWritten?.whenDone()
   }
 
   /** Frees everything; the queues must be idle. */
   dispose(): void {
-    for (const units of this.#units.splice(0)) for (const unit of units) this.#free(unit)
-    for (const slot of this.#slots.splice(0)) this.#options.backend.free(slot)
-    if (this.#staging !== undefined) this.#options.backend.free(this.#staging)
-    this.#staging = undefined
+    for (const units of this.#units.splice(0)) for (const unit of units) if (unit !== undefined) this.#free(unit)
+    this.#buffers.free()
   }
-}
-
-const freed: CacheUnit = {
-  home: 'ram',
-  row: undefined,
-  resident: undefined,
-  region: undefined,
-  tail: undefined,
-  stored: undefined,
-  written: undefined,
-}
-
-/** Bytes of the ring that KV pages from disk pass through: eight pages. */
-export function cacheStagingBytes(spec: CacheSpec, pagePositions: number): number {
-  return 8 * alignedBytes(cachePageBytes(spec, pagePositions))
 }

@@ -18,4 +18,9 @@ export class Cleanup {
     }
     if (errors.length > 0) throw errors[0]
   }
+
+  /** Runs the steps after a failure: what failed first is what the caller must see, so later errors are dropped. */
+  async runAfterFailure(): Promise<void> {
+    await this.run().catch(() => undefined)
+  }
 }

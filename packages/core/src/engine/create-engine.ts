@@ -1,4 +1,4 @@
-import { type DType, UnsupportedDataError } from '@flexgen/spec'
+import { AbortedError, type DType, UnsupportedDataError } from '@flexgen/spec'
 import { mergeLayers } from '../graph/merge-layers.ts'
 import { placeWeights } from '../placement/place-weights.ts'
 import { listWeightUnits } from '../placement/weight-unit.ts'
@@ -7,7 +7,8 @@ import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { LoadedEngine } from './loaded-engine.ts'
 import { compileLayers } from './layer-runtime.ts'
-import { checkBudgets, planRun } from '../plan/plan-run.ts'
+import { checkBudgets } from '../plan/check-budgets.ts'
+import { planRun } from '../plan/plan-run.ts'
 import { loadResident } from './resident-weights.ts'
 
 /**
@@ -34,8 +35,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const placement = placeWeights(units, policy.weights)
   const cleanup = new Cleanup()
   try {
-    const { runtimes, kernels } = await compileLayers(backend, layers, units, placement, computeDtype)
-    for (const kernel of kernels) cleanup.add(() => kernel[Symbol.asyncDispose]())
+    const runtimes = await compileLayers(backend, layers, units, placement, computeDtype, cleanup)
     const shape = { options, runtimes, units, placement, computeDtype }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
@@ -50,6 +50,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         source,
         cleanup,
         signal: options.signal,
+        trace: options.trace,
         onBytes: (sizeBytes) => {
           doneBytes += sizeBytes
           options.onProgress?.({ phase: 'weights', doneBytes, totalBytes })
@@ -60,7 +61,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const loadSeconds = (performance.now() - startedAtMs) / 1000
     return new LoadedEngine({ ...shape, plan, resting, cleanup, allPositions, loadSeconds })
   } catch (error) {
-    await cleanup.run()
-    throw error
+    await cleanup.runAfterFailure()
+    throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
 }

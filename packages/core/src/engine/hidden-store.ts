@@ -2,6 +2,7 @@ import {
   type Backend,
   type DeviceBuffer,
   type HostBuffer,
+  InternalError,
   type Queue,
   type QueueEvent,
   type Region,
@@ -11,7 +12,8 @@ import {
   type TierQueue,
 } from '@flexgen/spec'
 import type { RowHome } from '../placement/place-rows.ts'
-import { SlotPool } from './slot-pool.ts'
+import { HeldBuffers } from './held-buffers.ts'
+import { type Slot, SlotPool } from './slot-pool.ts'
 
 /** What hidden states are kept with. */
 export interface HiddenStoreOptions {
@@ -27,15 +29,10 @@ export interface HiddenStoreOptions {
   readonly writeQueue: TierQueue
 }
 
-type HiddenSpan = Span<DeviceBuffer>
+/** A buffer that a kernel can bind, and the events that its run waits for. */
+export type HiddenSlot = Slot<DeviceBuffer>
 
-/** A batch's hidden state where a kernel can bind it. */
-export interface BoundHidden {
-  readonly buffer: DeviceBuffer
-  /** The run waits for these before it reads. */
-  readonly ready: readonly QueueEvent[]
-}
-
+/** The rows of a batch that share a home. */
 interface Home {
   readonly home: RowHome
   readonly firstRow: number
@@ -54,24 +51,22 @@ interface Home {
  */
 export class HiddenStore {
   readonly #options: HiddenStoreOptions
-  readonly #buffers: DeviceBuffer[] = []
+  readonly #buffers: HeldBuffers
+  /** By batch; none where the batch stays. */
   readonly #homes: Home[][] = []
-  readonly #held: (BoundHidden | undefined)[] = []
-  #pool: SlotPool<DeviceBuffer> = new SlotPool<DeviceBuffer>([])
+  readonly #held: (HiddenSlot | undefined)[] = []
+  #pool = new SlotPool<DeviceBuffer>([])
 
   private constructor(options: HiddenStoreOptions) {
     this.#options = options
+    this.#buffers = new HeldBuffers(options.backend)
   }
 
   /** Allocates everything that the block will need; after a failure nothing is left. */
   static async create(options: HiddenStoreOptions): Promise<HiddenStore> {
     const store = new HiddenStore(options)
     try {
-      for (const homes of options.batchHomes) store.#homes.push(await store.#allocateHomes(homes))
-      const rows = Math.max(...options.batchHomes.map((homes) => homes.length))
-      const count = hiddenSlotCount(options.batchHomes, options.backend.device.hostVisible)
-      for (let i = 0; i < count; i++) store.#buffers.push(options.backend.allocate(rows * options.maxRowBytes))
-      store.#pool = new SlotPool(store.#buffers)
+      await store.#allocate()
       return store
     } catch (error) {
       store.dispose()
@@ -79,44 +74,60 @@ export class HiddenStore {
     }
   }
 
-  async #allocateHomes(rowHomes: readonly RowHome[]): Promise<Home[]> {
-    const { backend, ram, disk, maxRowBytes } = this.#options
-    if (!movesAway(rowHomes, backend.device.hostVisible)) return []
-    const homes: Home[] = []
-    for (const home of ['device', 'ram', 'disk'] as const) {
-      const rowCount = rowHomes.filter((rowHome) => rowHome === home).length
-      if (rowCount === 0) continue
-      const bytes = rowCount * maxRowBytes
-      const tier = home === 'disk' ? disk : ram
-      homes.push({
-        home,
-        firstRow: rowHomes.indexOf(home),
-        rowCount,
-        device: home === 'device' ? backend.allocate(bytes) : undefined,
-        region: home === 'device' ? undefined : await tier.allocate(bytes),
-        bounce: home === 'disk' && !backend.device.hostVisible ? backend.allocateHost(bytes) : undefined,
-        stored: undefined,
-      })
+  async #allocate(): Promise<void> {
+    const { backend, batchHomes, maxRowBytes } = this.#options
+    const { hostVisible } = backend.device
+    for (const homes of batchHomes) {
+      const batch: Home[] = []
+      this.#homes.push(batch)
+      if (!movesAway(homes, hostVisible)) continue
+      for (const home of ['device', 'ram', 'disk'] as const) {
+        if (homes.includes(home)) batch.push(await this.#allocateHome(homes, home))
+      }
     }
-    return homes
+    const slotBytes = Math.max(...batchHomes.map((homes) => homes.length)) * maxRowBytes
+    const slots = Array.from({ length: hiddenSlotCount(batchHomes, hostVisible) }, () =>
+      this.#buffers.allocate(slotBytes),
+    )
+    this.#pool = new SlotPool(slots)
+  }
+
+  async #allocateHome(homes: readonly RowHome[], home: RowHome): Promise<Home> {
+    const { backend, maxRowBytes } = this.#options
+    const rowCount = homes.filter((other) => other === home).length
+    const byteLength = rowCount * maxRowBytes
+    const needsBounce = home === 'disk' && !backend.device.hostVisible
+    return {
+      home,
+      firstRow: homes.indexOf(home),
+      rowCount,
+      device: home === 'device' ? this.#buffers.allocate(byteLength) : undefined,
+      bounce: needsBounce ? this.#buffers.allocateHost(byteLength) : undefined,
+      // Last, since it is freed by whoever holds the home.
+      region: home === 'device' ? undefined : await this.#tierOf(home).allocate(byteLength),
+      stored: undefined,
+    }
+  }
+
+  #tierOf(home: RowHome): Tier {
+    return home === 'disk' ? this.#options.disk : this.#options.ram
   }
 
   /** A buffer for the output of a run. */
-  async acquire(): Promise<BoundHidden> {
-    const slot = await this.#pool.acquire()
-    return { buffer: slot.item, ready: slot.after }
+  takeOutput(): HiddenSlot {
+    return this.#pool.take()
   }
 
   /** Gives back what a run has read, once the run has ended. */
-  release(hidden: BoundHidden, after: QueueEvent): void {
-    this.#pool.release(hidden.buffer, after)
+  release(hidden: HiddenSlot, after: QueueEvent): void {
+    this.#pool.release(hidden.item, after)
   }
 
   /** Takes a batch's hidden state after a layer; `rowBytes` at this sweep's sequence length. */
-  store(batch: number, rows: number, rowBytes: number, output: BoundHidden, computed: QueueEvent): void {
+  store(batch: number, rows: number, rowBytes: number, output: HiddenSlot, computed: QueueEvent): void {
     const homes = this.#homes[batch]!
     if (homes.length === 0) {
-      this.#held[batch] = { buffer: output.buffer, ready: [computed] }
+      this.#held[batch] = { item: output.item, after: [computed] }
       return
     }
     const { copyQueue, writeQueue, ram } = this.#options
@@ -125,7 +136,7 @@ export class HiddenStore {
     for (const home of homes) {
       const count = Math.min(home.rowCount, rows - home.firstRow)
       if (count <= 0) continue
-      const source: HiddenSpan = spanOf(output.buffer, home.firstRow * rowBytes, count * rowBytes)
+      const source = spanOf(output.item, home.firstRow * rowBytes, count * rowBytes)
       if (home.home === 'disk' && home.bounce === undefined) {
         writeQueue.wait(computed)
         home.stored = writeQueue.write(home.region!, 0, hostSpan(source))
@@ -144,22 +155,21 @@ export class HiddenStore {
         home.stored = writeQueue.write(home.region!, 0, spanOf(home.bounce, 0, source.byteLength))
       }
     }
-    this.#pool.release(output.buffer, ...stored)
-    this.#held[batch] = undefined
+    this.#pool.release(output.item, ...stored)
   }
 
   /** Brings a batch's hidden state to where a kernel can bind it; does nothing where it has stayed. */
-  async load(batch: number, rows: number, rowBytes: number): Promise<void> {
+  load(batch: number, rows: number, rowBytes: number): void {
     const homes = this.#homes[batch]!
     if (homes.length === 0) return
     const { copyQueue, readQueue, ram } = this.#options
-    const slot = await this.#pool.acquire()
+    const slot = this.#pool.take()
     for (const event of slot.after) copyQueue.wait(event)
     const ready: QueueEvent[] = [...slot.after]
     for (const home of homes) {
       const count = Math.min(home.rowCount, rows - home.firstRow)
       if (count <= 0) continue
-      const target: HiddenSpan = spanOf(slot.item, home.firstRow * rowBytes, count * rowBytes)
+      const target = spanOf(slot.item, home.firstRow * rowBytes, count * rowBytes)
       if (home.home === 'disk') {
         if (home.stored !== undefined) readQueue.wait(home.stored)
         if (home.bounce === undefined) {
@@ -176,46 +186,40 @@ export class HiddenStore {
       if (home.bounce !== undefined) home.stored = last
       ready.push(last)
     }
-    this.#held[batch] = { buffer: slot.item, ready }
+    this.#held[batch] = { item: slot.item, after: ready }
   }
 
-  /** Takes the loaded or kept hidden state of a batch for a run. */
-  take(batch: number): BoundHidden {
-    const held = this.#held[batch]!
+  /** Takes the loaded or kept hidden state of a batch for a run. @throws {InternalError} where there is none */
+  take(batch: number): HiddenSlot {
+    const held = this.#held[batch]
     this.#held[batch] = undefined
+    if (held === undefined) throw new InternalError(`batch ${batch} has no hidden state`)
     return held
-  }
-
-  /** Whoever waits for a buffer gets the error. */
-  fail(error: unknown): void {
-    this.#pool.fail(error)
   }
 
   /** Frees everything; the queues must be idle. */
   dispose(): void {
-    const { backend, ram, disk } = this.#options
-    for (const homes of this.#homes.splice(0)) {
-      for (const home of homes) {
-        if (home.device !== undefined) backend.free(home.device)
-        if (home.bounce !== undefined) backend.free(home.bounce)
-        if (home.region !== undefined) (home.home === 'disk' ? disk : ram).free(home.region)
-      }
+    for (const home of this.#homes.splice(0).flat()) {
+      if (home.region !== undefined) this.#tierOf(home.home).free(home.region)
     }
-    for (const buffer of this.#buffers.splice(0)) backend.free(buffer)
+    this.#buffers.free()
   }
 }
 
 /** The host bytes of a span on a host-visible backend, where device buffers are host buffers. */
-function hostSpan(span: HiddenSpan): Span<HostBuffer> {
+function hostSpan(span: Span<DeviceBuffer>): Span<HostBuffer> {
   return span as Span<HostBuffer>
 }
 
 /** Whether a batch's hidden state leaves its buffer between layers. */
-function movesAway(homes: readonly RowHome[], hostVisible: boolean): boolean {
+export function movesAway(homes: readonly RowHome[], hostVisible: boolean): boolean {
   return homes.some((home) => home === 'disk' || (home === 'ram' && !hostVisible))
 }
 
-/** Buffers that a block needs: one for each batch that stays, one to write to, three more where batches move. */
+/**
+ * Buffers that a block needs: one for each batch that stays and one to write to; where batches move, three more: one
+ * that is computed from, one that is loaded for the next batch and one that is stored of the last.
+ */
 export function hiddenSlotCount(batchHomes: readonly (readonly RowHome[])[], hostVisible: boolean): number {
   const moving = batchHomes.filter((homes) => movesAway(homes, hostVisible)).length
   return batchHomes.length - moving + 1 + (moving > 0 ? 3 : 0)

@@ -13,12 +13,19 @@ import { fuseGraphs } from '../graph/fuse-graphs.ts'
 import { resolveGraph } from '../graph/resolve-graph.ts'
 import type { UnitPlacement } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
+import type { BatchInputs } from './batch-inputs.ts'
+import type { Cleanup } from './cleanup.ts'
 
 /** A unit with its place. */
 export interface PlacedUnit {
   readonly unit: WeightUnit
   readonly place: UnitPlacement
 }
+
+/** A system input that the engine provides. */
+export type SystemInputName = keyof BatchInputs
+
+const systemInputNames: readonly SystemInputName[] = ['ids', 'positions', 'lengths']
 
 /** A schedule layer as the engine runs it. */
 export interface LayerRuntime {
@@ -30,7 +37,7 @@ export interface LayerRuntime {
   readonly output: string
   /** Name of the cache; undefined where the layer has none. */
   readonly cache: string | undefined
-  readonly systemInputs: ReadonlySet<string>
+  readonly systemInputs: readonly SystemInputName[]
   readonly units: readonly PlacedUnit[]
   /** The kernel with all weights as inputs, shared by layers of the same graph. */
   readonly base: Kernel
@@ -42,36 +49,40 @@ export interface LayerRuntime {
   readonly bindings: { readonly binding: Binding; lastUse: QueueEvent | undefined }[]
 }
 
-/** Compiles the layers; layers whose graphs are alike but for their name share one kernel. */
+/**
+ * Compiles the layers; layers whose graphs are alike but for their name share one kernel.
+ * @param cleanup gets a step for every kernel, also where a later one fails
+ */
 export async function compileLayers(
   backend: Backend,
   layers: readonly ScheduleLayer[],
   units: readonly WeightUnit[],
   placement: readonly UnitPlacement[],
   computeDtype: DType,
-): Promise<{ runtimes: LayerRuntime[]; kernels: Kernel[] }> {
+  cleanup: Cleanup,
+): Promise<LayerRuntime[]> {
   const kernels = new Map<string, Kernel>()
   const runtimes: LayerRuntime[] = []
+  const placed = units.map((unit, i): PlacedUnit => ({ unit, place: placement[i]! }))
   for (const [index, layer] of layers.entries()) {
-    const placed = units.flatMap((unit, i) => (unit.layer === index ? [{ unit, place: placement[i]! }] : []))
-    const dtypes = new Map(placed.map(({ unit }) => [unit.spec.name, unit.dtype]))
-    const graph = resolveGraph(
-      fuseGraphs(
-        layer.kind,
-        layer.stages.map((stage) => stage.graph),
-      ),
-      computeDtype,
-      dtypes,
+    const own = placed.filter(({ unit }) => unit.layer === index)
+    const dtypes = new Map(own.map(({ unit }) => [unit.spec.name, unit.dtype]))
+    const fused = fuseGraphs(
+      layer.kind,
+      layer.stages.map((stage) => stage.graph),
     )
+    const graph = resolveGraph(fused, computeDtype, dtypes)
     const key = JSON.stringify(graph)
     let base = kernels.get(key)
     if (base === undefined) {
-      base = await backend.compile(graph)
-      kernels.set(key, base)
+      const made = await backend.compile(graph)
+      cleanup.add(() => made[Symbol.asyncDispose]())
+      kernels.set(key, made)
+      base = made
     }
-    runtimes.push(createRuntime(index, layer, graph, placed, base))
+    runtimes.push(createRuntime(index, layer, graph, own, base))
   }
-  return { runtimes, kernels: [...kernels.values()] }
+  return runtimes
 }
 
 function createRuntime(
@@ -88,7 +99,7 @@ function createRuntime(
     hiddenInput: graph.inputs.find((input) => input.role === 'hidden')?.name,
     output: graph.outputs[0]!.name,
     cache: graph.caches[0]?.name,
-    systemInputs: new Set(graph.inputs.filter((input) => input.role === 'system').map((input) => input.name)),
+    systemInputs: systemInputNames.filter((name) => graph.inputs.some((input) => input.name === name)),
     units,
     base,
     kernel: base,
@@ -100,7 +111,12 @@ function createRuntime(
 
 /** Whether a layer holds matrices in a prepared kernel; vectors alone are bound as inputs, so that kernels are shared. */
 export function isPrepared(runtime: LayerRuntime): boolean {
-  return runtime.units.some(({ unit, place }) => place.tier === 'device' && unit.kind === 'matrix')
+  return deviceUnits(runtime).some(({ unit }) => unit.kind === 'matrix')
+}
+
+/** The units of a layer that the policy puts on the device. */
+export function deviceUnits(runtime: LayerRuntime): PlacedUnit[] {
+  return runtime.units.filter(({ place }) => place.tier === 'device')
 }
 
 /** The units of a layer that stream through staging on every sweep. */
@@ -116,7 +132,12 @@ export function gathersRows({ unit, place }: PlacedUnit): boolean {
   return unit.spec.access === 'rows' && place.tier === 'streamed' && place.blocks.some((block) => block.tier === 'disk')
 }
 
-/** A binding of the layer that no run uses. */
+/** The token table of which only rows are read; undefined where it is at hand as a whole. */
+export function findGatheredTable(runtimes: readonly LayerRuntime[]): WeightUnit | undefined {
+  return runtimes.flatMap((runtime) => runtime.units).find(gathersRows)?.unit
+}
+
+/** A binding of the layer that no run uses; there are as many as runs of the layer are under way at once. */
 export function freeBinding(runtime: LayerRuntime): LayerRuntime['bindings'][number] {
   const free = runtime.bindings.find(({ lastUse }) => lastUse === undefined || lastUse.isDone())
   if (free !== undefined) return free

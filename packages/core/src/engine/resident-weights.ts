@@ -1,21 +1,23 @@
 import {
+  AbortedError,
   type Backend,
-  bytesOf,
-  type DeviceBuffer,
-  elementCount,
-  dtypeBytes,
   type HostBuffer,
+  type Queue,
+  type QueueEvent,
   type Region,
   type Span,
   spanOf,
   type Tier,
   type TierQueue,
+  type TraceSink,
   type WeightSource,
 } from '@flexgen/spec'
+import type { RowBlock } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { Cleanup } from './cleanup.ts'
-import { isPrepared, type LayerRuntime, type PlacedUnit } from './layer-runtime.ts'
-import { drainedEvent } from './queue-tail.ts'
+import { HeldBuffers } from './held-buffers.ts'
+import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit } from './layer-runtime.ts'
+import { inFiles, readUnit } from './read-unit.ts'
 
 /** What loading needs. */
 export interface LoadContext {
@@ -23,179 +25,203 @@ export interface LoadContext {
   readonly ram: Tier
   readonly disk: Tier
   readonly source: WeightSource
+  /** Gets a step for everything that stays. */
   readonly cleanup: Cleanup
   readonly signal: AbortSignal | undefined
+  readonly trace: TraceSink | undefined
   readonly onBytes: (sizeBytes: number) => void
 }
 
 /** Where the rows of a streamed unit rest once loaded. */
 export interface RestingUnit {
-  readonly placed: PlacedUnit
+  readonly unit: WeightUnit
+  readonly blocks: readonly RowBlock[]
   /** One entry a row block: a RAM region, or on disk a region where the checkpoint has no bytes of its own. */
   readonly regions: readonly (Region | undefined)[]
 }
 
-const chunkBytes = 16 * 2 ** 20
-
-/** Calls `visit` for every piece of a byte range of a unit that lies in one checkpoint tensor. */
-export function eachPart(
-  unit: WeightUnit,
-  byteOffset: number,
-  byteLength: number,
-  visit: (tensor: string, tensorOffset: number, byteLength: number, rangeOffset: number) => void,
-): void {
-  let start = 0
-  for (const part of unit.spec.parts) {
-    const end = start + dtypeBytes(unit.dtype, elementCount(part.shape))
-    const from = Math.max(start, byteOffset)
-    const to = Math.min(end, byteOffset + byteLength)
-    if (from < to) visit(part.tensor, from - start, to - from, from - byteOffset)
-    start = end
-  }
+interface LoadQueues {
+  readonly read: TierQueue
+  readonly copy: Queue
 }
 
-/** Queues the reads of a byte range of a unit from the checkpoint; the last event of the queue says when it is there. */
-export function readUnit(
-  queue: TierQueue,
-  source: WeightSource,
-  unit: WeightUnit,
-  byteOffset: number,
-  target: Span<HostBuffer>,
-): void {
-  eachPart(unit, byteOffset, target.byteLength, (tensor, tensorOffset, byteLength, rangeOffset) => {
-    const span = spanOf(target.buffer, target.byteOffset + rangeOffset, byteLength)
-    const extents = source.extents(tensor, tensorOffset, byteLength)
-    if (extents === undefined) queue.task(tensor, byteLength, () => source.read(tensor, tensorOffset, bytesOf(span)))
-    else queue.readExtents(span, extents)
-  })
+/** A read that was queued. */
+interface Reading {
+  readonly event: QueueEvent
+  readonly sizeBytes: number
 }
+
+const spillBytes = 16 * 2 ** 20
 
 /**
  * Loads what stays: device weights into prepared kernels, RAM weights into regions, vectors beside them, and the disk
- * share of generated weights into a file, so that its reads are real.
+ * share of weights that lie in no file into the offload file, so that its reads are real.
+ * @throws {FlexgenError} `ABORTED` after the signal, and whatever tiers, backend or checkpoint fail with; what was
+ * loaded until then is in the cleanup
  */
 export async function loadResident(
   context: LoadContext,
   runtimes: readonly LayerRuntime[],
 ): Promise<Map<WeightUnit, RestingUnit>> {
-  const queue = context.disk.createQueue('weights load')
+  const { backend, disk, signal, trace } = context
+  const queues = { read: disk.createQueue('weights load', trace), copy: backend.createQueue('weights upload', trace) }
+  const stop = (): void => queues.read.cancel(new AbortedError('loading was stopped', { cause: signal?.reason }))
+  if (signal?.aborted) stop()
+  signal?.addEventListener('abort', stop, { once: true })
   const resting = new Map<WeightUnit, RestingUnit>()
   try {
     for (const runtime of runtimes) {
-      context.signal?.throwIfAborted()
-      if (isPrepared(runtime)) await prepareLayer(context, queue, runtime)
-      else await loadVectors(context, queue, runtime)
-      for (const placed of runtime.units) {
-        if (placed.place.tier === 'streamed') resting.set(placed.unit, await restUnit(context, queue, placed))
+      await loadDeviceUnits(context, queues, runtime)
+      for (const { unit, place } of runtime.units) {
+        if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues.read, unit, place.blocks))
       }
     }
     return resting
   } finally {
-    queue.cancel()
-    await queue.idle()
+    signal?.removeEventListener('abort', stop)
+    queues.read.cancel()
+    await queues.read.idle()
+    await queues.copy.idle()
   }
 }
 
 /** Bytes of host memory that loading needs for a moment. */
-export function loadStagingBytes(runtimes: readonly LayerRuntime[], generated: boolean): number {
-  const prepared = runtimes.map((runtime) =>
-    isPrepared(runtime) ? deviceUnits(runtime).reduce((sum, { unit }) => sum + unit.sizeBytes, 0) : 0,
-  )
-  return Math.max(0, ...prepared, generated ? chunkBytes : 0)
+export function loadStagingBytes(
+  runtimes: readonly LayerRuntime[],
+  source: WeightSource,
+  hostVisible: boolean,
+): number {
+  const isSpilled = ({ unit, place }: PlacedUnit): boolean =>
+    place.tier === 'streamed' && place.blocks.some((block) => block.tier === 'disk') && !inFiles(source, unit)
+  return runtimes.reduce((most, runtime) => {
+    const staged = isPrepared(runtime) || !hostVisible ? deviceUnits(runtime) : []
+    const stagedBytes = staged.reduce((sum, { unit }) => sum + unit.sizeBytes, 0)
+    return Math.max(most, stagedBytes, runtime.units.some(isSpilled) ? spillBytes : 0)
+  }, 0)
 }
 
-function deviceUnits(runtime: LayerRuntime): PlacedUnit[] {
-  return runtime.units.filter(({ place }) => place.tier === 'device')
-}
-
-async function prepareLayer(context: LoadContext, queue: TierQueue, runtime: LayerRuntime): Promise<void> {
-  const { backend, source } = context
-  const buffers: HostBuffer[] = []
+async function loadDeviceUnits(context: LoadContext, queues: LoadQueues, runtime: LayerRuntime): Promise<void> {
+  const { backend } = context
+  if (!isPrepared(runtime) && backend.device.hostVisible) return keepVectors(context, queues.read, runtime)
+  const staging = new HeldBuffers(backend)
   try {
     const weights = new Map<string, Span<HostBuffer>>()
-    for (const { unit } of deviceUnits(runtime)) {
-      const buffer = backend.allocateHost(unit.sizeBytes)
-      buffers.push(buffer)
-      readUnit(queue, source, unit, 0, spanOf(buffer))
-      weights.set(unit.spec.name, spanOf(buffer))
-      context.onBytes(unit.sizeBytes)
-    }
-    await drainedEvent(queue).whenDone()
-    const prepared = await runtime.base.prepare(weights)
-    context.cleanup.add(() => prepared[Symbol.asyncDispose]())
-    runtime.prepared = prepared
-    runtime.kernel = prepared
+    const readings = deviceUnits(runtime).map(({ unit }): Reading => {
+      const span = spanOf(staging.allocateHost(unit.sizeBytes))
+      weights.set(unit.spec.name, span)
+      return { event: readUnit(queues.read, context.source, unit, 0, span), sizeBytes: unit.sizeBytes }
+    })
+    await arrived(context, readings)
+    if (isPrepared(runtime)) await prepare(context, runtime, weights)
+    else await upload(context, queues.copy, runtime, weights)
   } finally {
-    await queue.idle()
-    for (const buffer of buffers) backend.free(buffer)
+    await queues.read.idle()
+    await queues.copy.idle()
+    staging.free()
   }
 }
 
-async function loadVectors(context: LoadContext, queue: TierQueue, runtime: LayerRuntime): Promise<void> {
-  const { backend } = context
+async function prepare(
+  { cleanup }: LoadContext,
+  runtime: LayerRuntime,
+  weights: ReadonlyMap<string, Span<HostBuffer>>,
+): Promise<void> {
+  const prepared = await runtime.base.prepare(weights)
+  cleanup.add(() => prepared[Symbol.asyncDispose]())
+  runtime.prepared = prepared
+  runtime.kernel = prepared
+}
+
+/** Vectors of a layer without a prepared kernel, copied into device memory. */
+async function upload(
+  { backend, cleanup }: LoadContext,
+  queue: Queue,
+  runtime: LayerRuntime,
+  weights: ReadonlyMap<string, Span<HostBuffer>>,
+): Promise<void> {
+  const kept = new HeldBuffers(backend)
+  cleanup.add(() => kept.free())
+  let last: QueueEvent | undefined
+  for (const [name, source] of weights) {
+    const target = spanOf(kept.allocate(source.byteLength))
+    runtime.residentSpans.set(name, target)
+    last = queue.copyIn(target, source)
+  }
+  await last?.whenDone()
+}
+
+/** Vectors of a layer without a prepared kernel, where a host-visible backend binds them. */
+async function keepVectors(context: LoadContext, queue: TierQueue, runtime: LayerRuntime): Promise<void> {
+  const readings: Reading[] = []
   for (const { unit } of deviceUnits(runtime)) {
-    const region = await context.ram.allocate(unit.sizeBytes)
-    context.cleanup.add(() => context.ram.free(region))
-    const host = context.ram.view!(region)
-    readUnit(queue, context.source, unit, 0, spanOf(host))
-    await drainedEvent(queue).whenDone()
-    context.onBytes(unit.sizeBytes)
-    runtime.residentSpans.set(unit.spec.name, backend.device.hostVisible ? spanOf(host) : await upload(context, host))
+    const { span } = await allocateRam(context, unit.sizeBytes)
+    runtime.residentSpans.set(unit.spec.name, span)
+    readings.push({ event: readUnit(queue, context.source, unit, 0, span), sizeBytes: unit.sizeBytes })
   }
+  await arrived(context, readings)
 }
 
-/** A copy in device memory that lives as long as the engine. */
-async function upload(context: LoadContext, host: HostBuffer): Promise<Span<DeviceBuffer>> {
-  const buffer = context.backend.allocate(host.byteLength)
-  context.cleanup.add(() => context.backend.free(buffer))
-  const queue = context.backend.createQueue('weights load')
-  await queue.copyIn(spanOf(buffer), spanOf(host)).whenDone()
-  return spanOf(buffer)
-}
-
-async function restUnit(context: LoadContext, queue: TierQueue, placed: PlacedUnit): Promise<RestingUnit> {
-  const { unit, place } = placed
-  const regions: (Region | undefined)[] = []
-  const blocks = place.tier === 'streamed' ? place.blocks : []
-  for (const block of blocks) {
-    if (block.tier === 'ram') {
-      const region = await context.ram.allocate(block.byteLength)
-      context.cleanup.add(() => context.ram.free(region))
-      readUnit(queue, context.source, unit, block.byteOffset, spanOf(context.ram.view!(region)))
-      await drainedEvent(queue).whenDone()
-      regions.push(region)
-    } else if (inFiles(context.source, unit)) regions.push(undefined)
-    else regions.push(await spill(context, queue, unit, block))
-    context.onBytes(block.byteLength)
-  }
-  return { placed, regions }
-}
-
-/** Whether every part of a unit lies in files, so that the disk tier reads the checkpoint itself. */
-export function inFiles(source: WeightSource, unit: WeightUnit): boolean {
-  return unit.spec.parts.every((part) => source.extents(part.tensor, 0, 1) !== undefined)
-}
-
-async function spill(
+async function restUnit(
   context: LoadContext,
   queue: TierQueue,
   unit: WeightUnit,
-  block: { readonly byteOffset: number; readonly byteLength: number },
+  blocks: readonly RowBlock[],
+): Promise<RestingUnit> {
+  const regions: (Region | undefined)[] = []
+  const readings: Reading[] = []
+  for (const block of blocks) {
+    if (block.tier === 'ram') {
+      const { region, span } = await allocateRam(context, block.byteLength)
+      regions.push(region)
+      readings.push({
+        event: readUnit(queue, context.source, unit, block.byteOffset, span),
+        sizeBytes: block.byteLength,
+      })
+    } else {
+      regions.push(inFiles(context.source, unit) ? undefined : await spill(context, queue, unit, block))
+      context.onBytes(block.byteLength)
+    }
+  }
+  await arrived(context, readings)
+  return { unit, blocks, regions }
+}
+
+async function allocateRam(
+  { ram, cleanup }: LoadContext,
+  byteLength: number,
+): Promise<{ region: Region; span: Span<HostBuffer> }> {
+  const region = await ram.allocate(byteLength)
+  cleanup.add(() => ram.free(region))
+  return { region, span: spanOf(ram.view!(region)) }
+}
+
+/** Events of a queue settle in order, so the first that failed is the first that is awaited. */
+async function arrived(context: LoadContext, readings: readonly Reading[]): Promise<void> {
+  for (const { event, sizeBytes } of readings) {
+    await event.whenDone()
+    context.onBytes(sizeBytes)
+  }
+}
+
+/** Writes a block that lies in no file to the offload file, piece by piece. */
+async function spill(
+  { backend, cleanup, disk, source }: LoadContext,
+  queue: TierQueue,
+  unit: WeightUnit,
+  block: RowBlock,
 ): Promise<Region> {
-  const region = await context.disk.allocate(block.byteLength)
-  context.cleanup.add(() => context.disk.free(region))
-  const staging = context.backend.allocateHost(Math.min(chunkBytes, block.byteLength))
+  const region = await disk.allocate(block.byteLength)
+  cleanup.add(() => disk.free(region))
+  const staging = backend.allocateHost(Math.min(spillBytes, block.byteLength))
   try {
     for (let done = 0; done < block.byteLength; done += staging.byteLength) {
-      context.signal?.throwIfAborted()
       const span = spanOf(staging, 0, Math.min(staging.byteLength, block.byteLength - done))
-      readUnit(queue, context.source, unit, block.byteOffset + done, span)
-      await drainedEvent(queue).whenDone()
+      queue.wait(readUnit(queue, source, unit, block.byteOffset + done, span))
       await queue.write(region, done, span).whenDone()
     }
     return region
   } finally {
     await queue.idle()
-    context.backend.free(staging)
+    backend.free(staging)
   }
 }

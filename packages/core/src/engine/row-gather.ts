@@ -1,83 +1,90 @@
 import {
-  type Backend,
   bytesOf,
+  type Extent,
   type HostBuffer,
   type QueueEvent,
-  type Span,
+  type Region,
   spanOf,
   type Tier,
   type TierQueue,
   type WeightSource,
 } from '@flexgen/spec'
-import { eachPart, type RestingUnit } from './resident-weights.ts'
+import type { RowBlock } from '../placement/place-weights.ts'
+import type { WeightUnit } from '../placement/weight-unit.ts'
+import { tensorRanges } from './read-unit.ts'
+import type { RestingUnit } from './resident-weights.ts'
 
 /** Where gathered rows come from. */
 export interface RowGatherOptions {
   readonly ram: Tier
   readonly diskQueue: TierQueue
   readonly source: WeightSource
-  readonly resting: RestingUnit
+  readonly table: RestingUnit
 }
 
-/** Bytes of one row of the table. */
-export function tableRowBytes({ placed }: RestingUnit): number {
-  return placed.unit.sizeBytes / placed.unit.spec.shape[0]!
+/** Rows of a table that were asked for. */
+export interface GatheredRows {
+  readonly rowCount: number
+  /** After this all of them are there; undefined where they are already. */
+  readonly ready: QueueEvent | undefined
+}
+
+/** Bytes of one row of a table. */
+export function tableRowBytes({ sizeBytes, spec }: WeightUnit): number {
+  return sizeBytes / spec.shape[0]!
+}
+
+/** Bytes that the rows of a batch take: at most one row for each of its ids, and never more than the table. */
+export function gatherBytes(table: WeightUnit, idCount: number): number {
+  return Math.min(idCount, table.spec.shape[0]!) * tableRowBytes(table)
 }
 
 /**
  * Reads the table rows of some ids, each once, into `target`, and rewrites the ids to count within them. Only those
- * bytes move, where a whole vocabulary would be read for a handful of rows.
+ * bytes move, where a whole vocabulary would be read for a handful of rows. Rows of one file are one operation of the
+ * queue, however many they are.
  */
-export function gatherRows(
-  options: RowGatherOptions,
-  ids: Int32Array,
-  target: Span<HostBuffer>,
-): { readonly rowCount: number; readonly ready: readonly QueueEvent[] } {
-  const { diskQueue, source, ram } = options
-  const { unit, place } = options.resting.placed
-  const rowBytes = tableRowBytes(options.resting)
+export function gatherRows(options: RowGatherOptions, ids: Int32Array, target: HostBuffer): GatheredRows {
+  const { table, ram, diskQueue } = options
+  const rowBytes = tableRowBytes(table.unit)
   const slots = new Map<number, number>()
-  let last: QueueEvent | undefined
+  const extents: Extent[] = []
+  let ready: QueueEvent | undefined
+  /** Queues the reads of the rows before a slot that lie in files and are not queued yet. */
+  const flush = (slot: number): void => {
+    const byteLength = extents.reduce((sum, extent) => sum + extent.byteLength, 0)
+    if (byteLength > 0)
+      ready = diskQueue.readExtents(spanOf(target, slot * rowBytes - byteLength, byteLength), extents.splice(0))
+  }
   ids.forEach((id, i) => {
     let slot = slots.get(id)
     if (slot === undefined) {
       slot = slots.size
       slots.set(id, slot)
-      const row = spanOf(target.buffer, target.byteOffset + slot * rowBytes, rowBytes)
-      const blocks = place.tier === 'streamed' ? place.blocks : []
-      const index = blocks.findIndex((block) => id >= block.firstRow && id < block.firstRow + block.rowCount)
-      const block = blocks[index]!
-      const region = options.resting.regions[index]
-      const blockOffset = (id - block.firstRow) * rowBytes
-      if (block.tier === 'ram') {
-        const resting = ram.view!(region!)
-        bytesOf(row).set(resting.bytes.subarray(blockOffset, blockOffset + rowBytes))
-      } else if (region === undefined) {
-        eachPart(unit, id * rowBytes, rowBytes, (tensor, tensorOffset, byteLength, rangeOffset) => {
-          last = diskQueue.readExtents(
-            spanOf(row.buffer, row.byteOffset + rangeOffset, byteLength),
-            source.extents(tensor, tensorOffset, byteLength)!,
-          )
-        })
-      } else last = diskQueue.read(row, region, blockOffset)
+      const { block, region } = blockOf(table, id)
+      if (region === undefined) extents.push(...rowExtents(options, id, rowBytes))
+      else {
+        flush(slot)
+        const row = spanOf(target, slot * rowBytes, rowBytes)
+        const byteOffset = (id - block.firstRow) * rowBytes
+        if (block.tier === 'disk') ready = diskQueue.read(row, region, byteOffset)
+        else bytesOf(row).set(ram.view!(region).bytes.subarray(byteOffset, byteOffset + rowBytes))
+      }
     }
     ids[i] = slot
   })
-  return { rowCount: slots.size, ready: last === undefined ? [] : [last] }
+  flush(slots.size)
+  return { rowCount: slots.size, ready }
 }
 
-/** Bytes of a gather buffer for a batch: at most one row for each of its ids, and never more than the table. */
-export function gatherBytes(resting: RestingUnit, idCount: number): number {
-  return Math.min(idCount, resting.placed.unit.spec.shape[0]!) * tableRowBytes(resting)
+function blockOf({ blocks, regions }: RestingUnit, row: number): { block: RowBlock; region: Region | undefined } {
+  const index = blocks.findIndex(({ firstRow, rowCount }) => row >= firstRow && row < firstRow + rowCount)
+  return { block: blocks[index]!, region: regions[index] }
 }
 
-/** A gather buffer: host memory, and its copy where the device has memory of its own. */
-export function allocateGather(
-  backend: Backend,
-  byteLength: number,
-): { host: HostBuffer; device: ReturnType<Backend['allocate']> | undefined } {
-  return {
-    host: backend.allocateHost(byteLength),
-    device: backend.device.hostVisible ? undefined : backend.allocate(byteLength),
-  }
+function rowExtents({ table, source }: RowGatherOptions, row: number, rowBytes: number): Extent[] {
+  // Only what lies in files has no region.
+  return [...tensorRanges(table.unit, row * rowBytes, rowBytes)].flatMap(({ tensor, byteOffset, byteLength }) =>
+    source.extents(tensor, byteOffset, byteLength)!,
+  )
 }

@@ -1,8 +1,14 @@
-import type { Model } from '@flexgen/spec'
+import { InternalError, type Model } from '@flexgen/spec'
 import { greedy, sampleRow } from '../sampling/sample-row.ts'
 import { keyedUniform } from '../sampling/uniform.ts'
 import type { LiveRow } from '../schedule/sweep.ts'
-import type { FinishReason, GenerateOptions, GenerationEvent, GenerationRequest } from './engine-options.ts'
+import type {
+  FinishReason,
+  GenerateOptions,
+  GenerationEvent,
+  GenerationRequest,
+  GenerationResult,
+} from './engine-options.ts'
 
 /** A request on its way. */
 export interface Sequence {
@@ -29,10 +35,10 @@ export function takeRow(
   sequence: Sequence,
   row: LiveRow,
   logits: Float32Array,
-  positions: number,
   model: Model,
   options: GenerateOptions,
 ): GenerationEvent {
+  const positions = logits.length / model.vocabularySize
   const last = row.cachedPositions + row.newTokens - 1
   for (let i = 0; i < positions; i++) {
     const view = logits.subarray(i * model.vocabularySize, (i + 1) * model.vocabularySize)
@@ -46,4 +52,10 @@ export function takeRow(
   else if (options.stopRule?.(sequence.index, position, id) === true) sequence.finishReason = 'stop'
   else if (sequence.ids.length >= sequence.maxNewTokens) sequence.finishReason = 'length'
   return { type: 'token', sequence: sequence.index, position, id }
+}
+
+/** What a sequence has come to. @throws {InternalError} where it has not ended */
+export function resultOf({ index, promptIds, ids, finishReason }: Sequence): GenerationResult {
+  if (finishReason === undefined) throw new InternalError(`sequence ${index} has not ended`)
+  return { sequence: index, promptIds, ids, finishReason }
 }

@@ -5,18 +5,19 @@ import {
   InternalError,
   type Queue,
   type QueueEvent,
-  type Region,
   type Span,
   spanOf,
   type Tier,
   type TierQueue,
   type WeightSource,
 } from '@flexgen/spec'
+import { type RowBlock, rowBlockMaxBytes } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { type LayerRuntime, streamedUnits } from './layer-runtime.ts'
-import { drainedEvent } from './queue-tail.ts'
-import { readUnit, type RestingUnit } from './resident-weights.ts'
-import { alignedBytes, type StagingRing } from './staging-ring.ts'
+import { readUnit } from './read-unit.ts'
+import type { RestingUnit } from './resident-weights.ts'
+import { SlotPool } from './slot-pool.ts'
+import { alignedBytes, StagingRing } from './staging-ring.ts'
 
 /** The streamed weights of one layer for one sweep. */
 export interface LoadedLayer {
@@ -25,7 +26,7 @@ export interface LoadedLayer {
   readonly ready: readonly QueueEvent[]
 }
 
-/** What the loader works with. Rings are undefined where nothing streams through them. */
+/** What the loader works with. Buffers are undefined where nothing streams through them. */
 export interface WeightLoaderOptions {
   readonly backend: Backend
   readonly source: WeightSource
@@ -34,14 +35,23 @@ export interface WeightLoaderOptions {
   readonly diskQueue: TierQueue
   readonly ramQueue: TierQueue
   readonly copyQueue: Queue
-  readonly hostRing: StagingRing<HostBuffer> | undefined
-  /** On a device with memory of its own: what kernels bind. */
-  readonly deviceRing: StagingRing<DeviceBuffer> | undefined
+  /** What kernels bind; host memory on a host-visible backend. */
+  readonly ring: HostBuffer | DeviceBuffer | undefined
+  /** Host buffers that bytes from disk pass through on their way to a ring in device memory. */
+  readonly bounce: readonly HostBuffer[]
+}
+
+interface Loading extends LoadedLayer {
+  readonly runtime: LayerRuntime
+  readonly units: readonly WeightUnit[]
+  readonly spans: Map<string, Span>
+  readonly ready: QueueEvent[]
 }
 
 /**
- * Streams the weights of layers in the order in which they are asked for, matrix by matrix, as far ahead as the
- * rings have room. A host-visible backend binds the host ring; another gets a copy in its own ring.
+ * Streams the weights of layers in the order in which they are asked for, matrix by matrix, as far ahead as the ring
+ * has room. A host-visible backend binds the ring that the tiers fill; another gets copies in a ring of its own.
+ * Everything is queued, nothing is waited for: whoever releases a layer makes room for the next one at once.
  */
 export class WeightLoader {
   /**
@@ -50,114 +60,103 @@ export class WeightLoader {
    */
   isWarm = false
   readonly #options: WeightLoaderOptions
-  readonly #loads = new Map<LayerRuntime, Promise<LoadedLayer>[]>()
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #ring: StagingRing<HostBuffer | DeviceBuffer> | undefined
+  readonly #bounce: SlotPool<HostBuffer>
+  /** Asked for and not yet taken, oldest first. */
+  readonly #layers: Loading[] = []
 
   constructor(options: WeightLoaderOptions) {
     this.#options = options
+    this.#ring = options.ring === undefined ? undefined : new StagingRing(options.ring)
+    this.#bounce = new SlotPool(options.bounce)
   }
 
   /** Asks for a layer; its turn comes after all that were asked for before. */
   request(runtime: LayerRuntime): void {
-    const load = this.#tail.then(() => this.#load(runtime))
-    // A failure reaches whoever takes the layer; the chain itself must not be an unhandled rejection.
-    this.#tail = load.catch(() => undefined)
-    const loads = this.#loads.get(runtime)
-    if (loads === undefined) this.#loads.set(runtime, [load])
-    else loads.push(load)
+    const units = streamedUnits(runtime, this.#options.backend.device.hostVisible).map(({ unit }) => unit)
+    this.#layers.push({ runtime, units, spans: new Map(), ready: [] })
+    this.#issue()
   }
 
-  /** The oldest load of the layer that has not been taken. */
-  async take(runtime: LayerRuntime): Promise<LoadedLayer> {
-    const load = this.#loads.get(runtime)?.shift()
-    if (load === undefined) throw new InternalError(`weights of ${runtime.layer.name} were not asked for`)
-    return load
+  /**
+   * The layer that was asked for first; every layer before it must have been released.
+   * @throws {InternalError} where that is another one, or has no room
+   */
+  take(runtime: LayerRuntime): LoadedLayer {
+    const layer = this.#layers.shift()
+    if (layer?.runtime !== runtime) throw new InternalError(`weights of ${runtime.layer.name} were not asked for`)
+    if (layer.spans.size < layer.units.length) {
+      throw new InternalError(`the staging ring has no room for ${runtime.layer.name}`)
+    }
+    return layer
   }
 
   /** Gives the layer's staging back once `after` has ended. */
   release(loaded: LoadedLayer, after: QueueEvent): void {
-    const ring = this.#options.deviceRing ?? this.#options.hostRing
-    for (const span of loaded.spans.values()) ring!.release(span, after)
+    for (const span of loaded.spans.values()) this.#ring!.release(span, after)
+    this.#issue()
   }
 
-  /** Settles once nothing that was asked for is under way. */
-  async settled(): Promise<void> {
-    await this.#tail
-  }
-
-  /** Gives up: waiting loads fail with the error. Settles once no load is under way. */
-  async fail(error: unknown): Promise<void> {
-    this.#options.hostRing?.fail(error)
-    this.#options.deviceRing?.fail(error)
-    await this.#tail
-  }
-
-  async #load(runtime: LayerRuntime): Promise<LoadedLayer> {
-    const { backend, deviceRing } = this.#options
-    const spans = new Map<string, Span>()
-    const ready: QueueEvent[] = []
-    for (const { unit } of streamedUnits(runtime, backend.device.hostVisible)) {
-      const target = deviceRing === undefined ? undefined : await deviceRing.acquire(unit.sizeBytes)
-      if (target === undefined) {
-        const piece = await this.#options.hostRing!.acquire(unit.sizeBytes)
-        ready.push(...this.#read(unit, piece.span, piece.after))
+  /** Queues whatever the ring has room for. */
+  #issue(): void {
+    for (const { units, spans, ready } of this.#layers) {
+      for (let i = spans.size; i < units.length; i++) {
+        const unit = units[i]!
+        const piece = this.#ring!.take(unit.sizeBytes)
+        if (piece === undefined) return
         spans.set(unit.spec.name, piece.span)
-      } else {
-        ready.push(await this.#copyIn(unit, target.span, target.after))
-        spans.set(unit.spec.name, target.span)
+        const { hostVisible } = this.#options.backend.device
+        if (hostVisible) ready.push(...this.#read(unit, piece.span as Span<HostBuffer>, piece.after))
+        else ready.push(this.#copyIn(unit, piece.span, piece.after))
       }
     }
-    return { spans, ready }
   }
 
   /** Fills a host span with a whole unit from wherever its row blocks rest. */
-  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
-    const { diskQueue, ramQueue, source } = this.#options
-    const used = new Set<TierQueue>()
-    this.#eachBlock(unit, (block, region) => {
+  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): Iterable<QueueEvent> {
+    const { diskQueue, ramQueue } = this.#options
+    const { blocks, regions } = this.#options.resting.get(unit)!
+    /** By queue, the last event: the others have ended before. */
+    const ready = new Map<TierQueue, QueueEvent>()
+    blocks.forEach((block, i) => {
       const queue = block.tier === 'ram' ? ramQueue : diskQueue
-      if (!used.has(queue)) for (const event of after) queue.wait(event)
-      used.add(queue)
+      if (!ready.has(queue)) for (const event of after) queue.wait(event)
       const span = spanOf(target.buffer, target.byteOffset + block.byteOffset, block.byteLength)
-      if (region === undefined) readUnit(queue, source, unit, block.byteOffset, span)
-      else queue.read(span, region, 0)
+      const region = regions[i]
+      ready.set(queue, region === undefined ? this.#readFile(unit, block, 0, span) : queue.read(span, region, 0))
     })
-    return [...used].map(drainedEvent)
+    return ready.values()
   }
 
-  /** Copies a unit to the device, RAM blocks from where they rest and disk blocks through the host ring. */
-  async #copyIn(unit: WeightUnit, target: Span<DeviceBuffer>, after: readonly QueueEvent[]): Promise<QueueEvent> {
-    const { copyQueue, ram, hostRing, diskQueue, source } = this.#options
+  /** Copies a unit to the device, RAM blocks from where they rest and disk blocks through the bounce buffers. */
+  #copyIn(unit: WeightUnit, target: Span<DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent {
+    const { copyQueue, ram, diskQueue } = this.#options
+    const { blocks, regions } = this.#options.resting.get(unit)!
     for (const event of after) copyQueue.wait(event)
-    const blocks: { block: { byteOffset: number; byteLength: number; tier: string }; region: Region | undefined }[] = []
-    this.#eachBlock(unit, (block, region) => blocks.push({ block, region }))
     let last: QueueEvent | undefined
-    for (const { block, region } of blocks) {
-      const part = spanOf(target.buffer, target.byteOffset + block.byteOffset, block.byteLength)
-      if (block.tier === 'ram') last = copyQueue.copyIn(part, spanOf(ram.view!(region!)))
-      else {
-        const piece = await hostRing!.acquire(block.byteLength)
-        for (const event of piece.after) diskQueue.wait(event)
-        if (region === undefined) readUnit(diskQueue, source, unit, block.byteOffset, piece.span)
-        else diskQueue.read(piece.span, region, 0)
-        copyQueue.wait(drainedEvent(diskQueue))
-        last = copyQueue.copyIn(part, piece.span)
-        hostRing!.release(piece.span, last)
+    blocks.forEach((block, i) => {
+      const region = regions[i]
+      const part = (at: number, byteLength: number): Span<DeviceBuffer> =>
+        spanOf(target.buffer, target.byteOffset + block.byteOffset + at, byteLength)
+      if (block.tier === 'ram') {
+        last = copyQueue.copyIn(part(0, block.byteLength), spanOf(ram.view!(region!)))
+        return
       }
-    }
+      for (let at = 0; at < block.byteLength;) {
+        const { item, after: used } = this.#bounce.take()
+        const span = spanOf(item, 0, Math.min(item.byteLength, block.byteLength - at))
+        for (const event of used) diskQueue.wait(event)
+        copyQueue.wait(region === undefined ? this.#readFile(unit, block, at, span) : diskQueue.read(span, region, at))
+        last = copyQueue.copyIn(part(at, span.byteLength), span)
+        this.#bounce.release(item, last)
+        at += span.byteLength
+      }
+    })
     return last!
   }
 
-  #eachBlock(
-    unit: WeightUnit,
-    visit: (
-      block: { byteOffset: number; byteLength: number; tier: 'ram' | 'disk' },
-      region: Region | undefined,
-    ) => void,
-  ): void {
-    const resting = this.#options.resting.get(unit)!
-    if (resting.placed.place.tier !== 'streamed') return
-    resting.placed.place.blocks.forEach((block, i) => visit(block, resting.regions[i]))
+  #readFile(unit: WeightUnit, block: RowBlock, at: number, target: Span<HostBuffer>): QueueEvent {
+    return readUnit(this.#options.diskQueue, this.#options.source, unit, block.byteOffset + at, target)
   }
 }
 
@@ -166,12 +165,15 @@ export function streamedPieces(runtimes: readonly LayerRuntime[], hostVisible: b
   return runtimes.map((runtime) => streamedUnits(runtime, hostVisible).map(({ unit }) => unit.sizeBytes))
 }
 
-/** Bytes of the host ring beside a device ring: two of the largest blocks that come from disk. */
-export function hostRingBesideDevice(runtimes: readonly LayerRuntime[]): number {
-  const blocks = runtimes.flatMap((runtime) =>
-    streamedUnits(runtime, false).flatMap(({ place }) => (place.tier === 'streamed' ? place.blocks : [])),
-  )
-  return (
-    2 * Math.max(0, ...blocks.filter((block) => block.tier === 'disk').map((block) => alignedBytes(block.byteLength)))
-  )
+/** Buffers between disk and device memory: one is filled while the other is copied. */
+export const bounceCount = 2
+
+/** Bytes of each of them: the largest block that comes from disk, at most a row block; 0 where none is needed. */
+export function bounceBytes(runtimes: readonly LayerRuntime[], hostVisible: boolean): number {
+  if (hostVisible) return 0
+  const units = runtimes.flatMap((runtime) => streamedUnits(runtime, hostVisible))
+  const blocks = units.flatMap(({ place }) => (place.tier === 'streamed' ? place.blocks : []))
+  return blocks
+    .filter((block) => block.tier === 'disk')
+    .reduce((most, block) => Math.max(most, alignedBytes(Math.min(block.byteLength, rowBlockMaxBytes))), 0)
 }

@@ -27,6 +27,8 @@ export interface RunPlan {
   readonly deviceBytes: number
   /** Scratch on disk: KV, hidden states and generated weights; weights in the checkpoint are not counted. */
   readonly diskBytes: number
+  /** Ring that streamed weights pass through: RAM on a host-visible backend, device memory elsewhere. */
+  readonly weightRingBytes: number
   /** Weights by the tier they are computed from. */
   readonly weights: TierBytes
 }

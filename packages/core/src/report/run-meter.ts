@@ -1,22 +1,24 @@
-import type { TierStats } from '@flexgen/spec'
 import { cachePageBytes } from '@flexgen/spec'
 import type { BlockPlan } from '../engine/block-plan.ts'
 import type { GenerationRequest } from '../engine/engine-options.ts'
-import type { LoadedParts } from '../engine/loaded-engine.ts'
+import type { LoadedParts } from '../engine/loaded-parts.ts'
 import { percentOf, type TierBytes, weightBytesByTier } from '../placement/summary.ts'
 import type { RowHome } from '../placement/place-rows.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
+import { addedBytes, createDiskTraffic, type DiskTraffic } from './disk-traffic.ts'
 import type { PlacementShare, RunReport, SweepTraffic } from './run-report.ts'
 
 /** Measures a run as it goes and makes its report. */
 export class RunMeter {
+  /** What the disk queues of the run add to. */
+  readonly traffic: DiskTraffic = createDiskTraffic()
   readonly #parts: LoadedParts
   readonly #plan: RunPlan
   readonly #requests: readonly GenerationRequest[]
   readonly #sweeps: SweepTraffic[] = []
   readonly #cache: TierBytes = { device: 0, ram: 0, disk: 0 }
   readonly #hidden: TierBytes = { device: 0, ram: 0, disk: 0 }
-  #before: TierStats | undefined
+  #before: DiskTraffic = createDiskTraffic()
   #startedAtMs = 0
   #newTokens = 0
   #peakRamBytes = 0
@@ -35,20 +37,17 @@ export class RunMeter {
   }
 
   beginSweep(): void {
-    this.#before = this.#parts.options.disk.stats()
+    this.#before = structuredClone(this.traffic)
     this.#startedAtMs = performance.now()
   }
 
   endSweep(phase: SweepTraffic['phase'], liveSequences: number): void {
-    const before = this.#before!
-    const after = this.#parts.options.disk.stats()
     this.#sweeps.push({
       phase,
       liveSequences,
       durationSeconds: (performance.now() - this.#startedAtMs) / 1000,
-      extentBytesRead: after.extentBytesRead - before.extentBytesRead,
-      regionBytesRead: after.regionBytesRead - before.regionBytesRead,
-      regionBytesWritten: after.regionBytesWritten - before.regionBytesWritten,
+      diskBytesRead: addedBytes(this.#before.read, this.traffic.read),
+      diskBytesWritten: addedBytes(this.#before.written, this.traffic.written),
     })
     this.#newTokens += liveSequences
     if (phase === 'prefill') this.#prefillTokens += liveSequences

@@ -1,6 +1,7 @@
 import type { MemoryStats, Policy } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { TierBytes } from '../placement/summary.ts'
+import type { BytesByKind } from './disk-traffic.ts'
 
 /** Requested and realised shares of one kind of data, in percent. */
 export interface PlacementShare {
@@ -15,11 +16,9 @@ export interface SweepTraffic {
   readonly phase: 'prefill' | 'decode'
   readonly liveSequences: number
   readonly durationSeconds: number
-  /** Weights read from the checkpoint's files. */
-  readonly extentBytesRead: number
-  /** KV, hidden states and generated weights read from the offload file, and written to it. */
-  readonly regionBytesRead: number
-  readonly regionBytesWritten: number
+  /** Read from the disk tier: weights from the checkpoint's files, or from the offload file where they lie in none. */
+  readonly diskBytesRead: BytesByKind
+  readonly diskBytesWritten: BytesByKind
 }
 
 /** What a run did: FlexGen's figures, placement, traffic and memory. */

@@ -1,0 +1,107 @@
+import { dtypeBytes, type Model, type Queue, type QueueEvent, type Span, spanOf } from '@flexgen/spec'
+import type { LiveRow } from '../schedule/sweep.ts'
+import { allocateInputs, type BatchInputs, fillInputs } from './batch-inputs.ts'
+import type { LoadedCache } from './cache-store.ts'
+import { copyMirrorIn, type HeldBuffers, type MirroredBuffer } from './held-buffers.ts'
+import type { HiddenSlot } from './hidden-store.ts'
+import { gatherBytes, type GatheredRows, gatherRows, type RowGatherOptions, tableRowBytes } from './row-gather.ts'
+
+/** Sizes and source of what a batch holds. */
+export interface BatchOptions {
+  readonly model: Model
+  /** Most rows and most tokens of a row. */
+  readonly rows: number
+  readonly seq: number
+  /** Positions of a row whose logits are kept: 1, or all of them. */
+  readonly logitPositions: 'last' | 'all'
+  /** Where rows of the token table come from, if it lies on disk. */
+  readonly gather: RowGatherOptions | undefined
+}
+
+/** One GPU batch of a block: its own buffers, and what its steps hand to each other within a sweep. */
+export class BatchState {
+  readonly inputs: BatchInputs
+  readonly #options: BatchOptions
+  readonly #logits: MirroredBuffer
+  readonly #tableRows: MirroredBuffer | undefined
+  #gathered: GatheredRows | undefined
+  rows: readonly LiveRow[] = []
+  /** Tokens of the longest row of this sweep. */
+  seq = 0
+  cache: LoadedCache | undefined
+  output: HiddenSlot | undefined
+  /** End of the last run; after `sample` also the logits are there. */
+  computed: QueueEvent | undefined
+
+  /** Allocates the buffers; after a failure they are in `buffers` all the same. */
+  constructor(buffers: HeldBuffers, options: BatchOptions) {
+    const { rows, seq, gather, model } = options
+    this.#options = options
+    this.inputs = allocateInputs(buffers, rows, seq)
+    this.#logits = buffers.allocateMirrored(logitBytes(options, rows, seq, model.vocabularySize))
+    if (gather !== undefined) this.#tableRows = buffers.allocateMirrored(gatherBytes(gather.table.unit, rows * seq))
+  }
+
+  /** Fills the inputs of a sweep and queues what the device needs of them. */
+  begin(rows: readonly LiveRow[], tokenOf: (row: LiveRow, index: number) => number, queue: Queue): void {
+    const { model, gather } = this.#options
+    this.rows = rows
+    this.seq = rows.reduce((most, row) => Math.max(most, row.newTokens), 0)
+    fillInputs(this.inputs, rows, this.seq, model.padId, tokenOf)
+    const { ids, positions, lengths } = this.inputs
+    const tokens = rows.length * this.seq
+    if (gather !== undefined) {
+      this.#gathered = gatherRows(gather, ids.values.subarray(0, tokens), this.#tableRows!.host)
+    }
+    copyMirrorIn(queue, ids, tokens * 4)
+    copyMirrorIn(queue, positions, tokens * 4)
+    copyMirrorIn(queue, lengths, rows.length * 4)
+  }
+
+  /** Lets a queue wait for the rows of the token table that the ids ask for, and says where they will be. */
+  fetchTableRows(queue: Queue): { readonly span: Span; readonly rowCount: number } {
+    const { rowCount, ready } = this.#gathered!
+    const byteLength = rowCount * tableRowBytes(this.#options.gather!.table.unit)
+    if (ready !== undefined) queue.wait(ready)
+    copyMirrorIn(queue, this.#tableRows!, byteLength)
+    return { span: spanOf(this.#tableRows!.device, 0, byteLength), rowCount }
+  }
+
+  /** Where the head writes its logits, and their shape `[batch, positions, vocabulary]`. */
+  logits(): { readonly span: Span; readonly shape: readonly number[] } {
+    const { vocabularySize } = this.#options.model
+    const byteLength = logitBytes(this.#options, this.rows.length, this.seq, vocabularySize)
+    return {
+      span: spanOf(this.#logits.device, 0, byteLength),
+      shape: [this.rows.length, this.#positions(), vocabularySize],
+    }
+  }
+
+  /** Queues the way of the logits to the host, if there is one. */
+  fetchLogits(queue: Queue): void {
+    const { host, device } = this.#logits
+    if (host === device) return
+    const { span } = this.logits()
+    this.computed = queue.copyOut(spanOf(host, 0, span.byteLength), span)
+  }
+
+  /** Calls `visit` with the logits of every row, `[new positions, vocabulary]`, once they are there. */
+  async finish(visit: (row: LiveRow, logits: Float32Array) => void): Promise<void> {
+    await this.computed!.whenDone()
+    const { vocabularySize } = this.#options.model
+    const { bytes } = this.#logits.host
+    this.rows.forEach((row, b) => {
+      const positions = this.#options.logitPositions === 'all' ? row.newTokens : 1
+      const byteOffset = bytes.byteOffset + logitBytes(this.#options, b, this.seq, vocabularySize)
+      visit(row, new Float32Array(bytes.buffer, byteOffset, positions * vocabularySize))
+    })
+  }
+
+  #positions(): number {
+    return this.#options.logitPositions === 'all' ? this.seq : 1
+  }
+}
+
+function logitBytes({ logitPositions }: BatchOptions, rows: number, seq: number, vocabularySize: number): number {
+  return rows * (logitPositions === 'all' ? seq : 1) * dtypeBytes('float32', vocabularySize)
+}

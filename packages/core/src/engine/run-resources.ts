@@ -1,0 +1,105 @@
+import { AbortedError, type Queue, type TierQueue } from '@flexgen/spec'
+import type { LoadedParts } from './loaded-parts.ts'
+import { Cleanup } from './cleanup.ts'
+import { countingTrace, type DiskTraffic } from '../report/disk-traffic.ts'
+import { HeldBuffers } from './held-buffers.ts'
+import { bounceBytes, bounceCount, WeightLoader } from './weight-loader.ts'
+
+/** The queues of a run but for those of the weights. */
+export interface RunQueues {
+  readonly compute: Queue
+  readonly cacheLoad: Queue
+  readonly cacheStore: Queue
+  readonly hidden: Queue
+  readonly cacheRead: TierQueue
+  readonly cacheWrite: TierQueue
+  readonly hiddenRead: TierQueue
+  readonly hiddenWrite: TierQueue
+  /** Rows of a token table on disk. */
+  readonly rowRead: TierQueue
+}
+
+/** Queues, rings and bindings of one call of `generate`; they end with it, since a failed queue stays failed. */
+export class RunResources {
+  readonly queues: RunQueues
+  readonly loader: WeightLoader
+  readonly #all: readonly (Queue | TierQueue)[]
+  readonly #cleanup: Cleanup
+
+  private constructor(parts: LoadedParts, ringBytes: number, traffic: DiskTraffic, cleanup: Cleanup) {
+    const { options, runtimes, resting } = parts
+    const { backend, disk, ram, trace } = options
+    const { hostVisible } = backend.device
+    this.#cleanup = cleanup
+    const buffers = new HeldBuffers(backend)
+    cleanup.add(() => buffers.free())
+    const allocateRing = (): ReturnType<HeldBuffers['allocate']> =>
+      hostVisible ? buffers.allocateHost(ringBytes) : buffers.allocate(ringBytes)
+    const eachBounceBytes = bounceBytes(runtimes, hostVisible)
+    const bounces = Array.from({ length: eachBounceBytes === 0 ? 0 : bounceCount }, () =>
+      buffers.allocateHost(eachBounceBytes),
+    )
+    const ring = ringBytes === 0 ? undefined : allocateRing()
+    const reads = (name: string, kind: keyof DiskTraffic['read']): TierQueue =>
+      disk.createQueue(name, countingTrace(traffic.read, kind, trace))
+    const writes = (name: string, kind: keyof DiskTraffic['written']): TierQueue =>
+      disk.createQueue(name, countingTrace(traffic.written, kind, trace))
+    this.queues = {
+      compute: backend.createQueue('compute', trace),
+      cacheLoad: backend.createQueue('load cache', trace),
+      cacheStore: backend.createQueue('store cache', trace),
+      hidden: backend.createQueue('hidden', trace),
+      cacheRead: reads('cache read', 'cache'),
+      cacheWrite: writes('cache write', 'cache'),
+      hiddenRead: reads('hidden read', 'hidden'),
+      hiddenWrite: writes('hidden write', 'hidden'),
+      rowRead: reads('rows read', 'weights'),
+    }
+    const weightQueues = {
+      diskQueue: reads('weights read', 'weights'),
+      ramQueue: ram.createQueue('weights from RAM', trace),
+      copyQueue: backend.createQueue('load weights', trace),
+    }
+    this.#all = [...Object.values(this.queues), ...Object.values(weightQueues)]
+    this.loader = new WeightLoader({
+      backend,
+      source: options.weights,
+      resting,
+      ram,
+      ring,
+      bounce: bounces,
+      ...weightQueues,
+    })
+    cleanup.add(() => {
+      for (const { bindings } of runtimes) for (const { binding } of bindings.splice(0)) binding.release()
+    })
+  }
+
+  /** Makes everything; after a failure nothing is left. */
+  static async open(parts: LoadedParts, ringBytes: number, traffic: DiskTraffic): Promise<RunResources> {
+    const cleanup = new Cleanup()
+    try {
+      return new RunResources(parts, ringBytes, traffic, cleanup)
+    } catch (error) {
+      await cleanup.runAfterFailure()
+      throw error
+    }
+  }
+
+  /** Drops what has not started; whoever waits for it gets the reason. */
+  stop(reason: AbortedError): void {
+    for (const queue of this.#all) queue.cancel(reason)
+  }
+
+  /** Settles once nothing that was queued is under way. */
+  async idle(): Promise<void> {
+    for (const queue of this.#all) await queue.idle()
+  }
+
+  /** Stops everything and frees it. */
+  async close(): Promise<void> {
+    this.stop(new AbortedError('the run has ended'))
+    await this.idle()
+    await this.#cleanup.run()
+  }
+}
