@@ -1,4 +1,5 @@
 export type { CheckpointOptions } from './checkpoint-options.ts'
+export type { CheckpointSource } from './source/checkpoint-source.ts'
 export { openSafetensors } from './safetensors/open-safetensors.ts'
 export { openPytorch } from './pytorch/open-pytorch.ts'
 export { openNumpyFolder } from './numpy/open-numpy-folder.ts'

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { NotFoundError, nodeFileSystem, StorageError, type WeightSource } from '@flexgen/spec'
+import { NotFoundError, nodeFileSystem, StorageError } from '@flexgen/spec'
 import type { CheckpointOptions } from './checkpoint-options.ts'
 import { statPath } from './file/stat-path.ts'
 import { openNumpyFolder, tensorFilesAmong } from './numpy/open-numpy-folder.ts'
 import { openPytorch } from './pytorch/open-pytorch.ts'
 import { openSafetensors } from './safetensors/open-safetensors.ts'
+import type { CheckpointSource } from './source/checkpoint-source.ts'
 
 /** A form of checkpoint that is recognised in a folder. */
 export type CheckpointFormat = 'safetensors' | 'pytorch' | 'numpy'
@@ -15,7 +16,7 @@ export interface OpenCheckpointOptions extends CheckpointOptions {
   readonly preferred?: CheckpointFormat | undefined
 }
 
-type Open = (path: string, options: CheckpointOptions) => Promise<WeightSource>
+type Open = (path: string, options: CheckpointOptions) => Promise<CheckpointSource>
 
 const fileFormats: readonly (readonly [format: CheckpointFormat, fileName: string, open: Open])[] = [
   ['safetensors', 'model.safetensors.index.json', openSafetensors],
@@ -28,7 +29,7 @@ const fileFormats: readonly (readonly [format: CheckpointFormat, fileName: strin
  * Opens the weights of a model folder in whatever form they are there.
  * @throws {FlexgenError} `MODEL_NOT_FOUND` with what was looked for, and what the opener of the format throws
  */
-export async function openCheckpoint(folder: string, options: OpenCheckpointOptions = {}): Promise<WeightSource> {
+export async function openCheckpoint(folder: string, options: OpenCheckpointOptions = {}): Promise<CheckpointSource> {
   const fileSystem = options.fileSystem ?? nodeFileSystem
   const { preferred } = options
   const found = await statPath(fileSystem, folder)

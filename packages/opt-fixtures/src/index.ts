@@ -1,3 +1,8 @@
 export { type FixtureName, fixtureNames } from './fixture-names.ts'
 export { type FixturePrompt, loadFixture, type OptFixture } from './load-fixture.ts'
 export { shareOfBound } from './share-of-bound.ts'
+export { type FuzzCampaign, fuzzCampaign, type FuzzCounts } from './fuzz/fuzz-campaign.ts'
+export { applyByteEdits, type ByteEdit, byteEdits } from './fuzz/byte-edits.ts'
+export { type JsonEdit, jsonEditor, jsonEdits } from './fuzz/json-edits.ts'
+export { shares } from './fuzz/shares.ts'
+export { memoryFileSystem } from './files/memory-file-system.ts'

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fixtureNames } from './fixture-names.ts'
@@ -8,6 +8,15 @@ const argMax = (row: Float32Array): number => row.indexOf(Math.max(...row))
 
 it('lists every fixture folder', () => {
   expect(readdirSync(join(import.meta.dirname, '../fixtures')).toSorted()).toEqual([...fixtureNames].toSorted())
+})
+
+it('stays small: 2 MB a fixture, 4 MB all', () => {
+  const sizes = fixtureNames.map((name) => {
+    const { folder } = loadFixture(name)
+    return readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
+  })
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(2e6)
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(4e6)
 })
 
 it('refuses an unknown name', () => {

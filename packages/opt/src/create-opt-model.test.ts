@@ -88,6 +88,34 @@ describe('createOptModel', () => {
     expect(createOptModel(tiny, { name: 'mine' }).name).toBe('mine')
     expect(createOptModel({ ...tiny, _name_or_path: 'facebook/opt-125m' }).name).toBe('opt-125m')
     expect(createOptModel(tiny).name).toBe('opt')
+    for (const path of ['a\nb', 7, '', '//', 'x'.repeat(101)])
+      expect(createOptModel({ ...tiny, _name_or_path: path }).name).toBe('opt')
+  })
+
+  it.each(['model.decoder.', 'decoder.', 'model.', '', 'module.model.decoder.'])(
+    'finds every tensor behind the prefix %j, with the norm before and after',
+    (prefix) => {
+      for (const config of Object.values(variants)) {
+        const usual = tensorsOf(fromCheckpoint(config))
+        const tensorNames = usual.map((name) => name.replace('model.decoder.', prefix))
+        expect(tensorsOf(createOptModel(config, { tensorNames }))).toEqual(tensorNames)
+      }
+    },
+  )
+
+  it('says which tensors it has no use for', () => {
+    const needed = tensorsOf(fromCheckpoint(tiny))
+    const noticesWith = (...more: string[]): readonly string[] =>
+      createOptModel(tiny, { tensorNames: [...needed, ...more] }).notices
+    expect(noticesWith()).toEqual([])
+    expect(createOptModel(tiny).notices).toEqual([])
+    expect(noticesWith('lm_head.weight')).toEqual([
+      'lm_head.weight is not read: the config ties the head to the token table',
+    ])
+    expect(noticesWith('a', 'lm_head.weight', 'b\n', 'c', 'd')).toEqual([
+      'lm_head.weight is not read: the config ties the head to the token table',
+      'the model has no use for tensors of the checkpoint: a, "b\\n", c and 1 more',
+    ])
   })
 
   it('names what a checkpoint lacks', () => {
@@ -95,7 +123,9 @@ describe('createOptModel', () => {
     expect(() => createOptModel(tiny, { tensorNames: names })).toThrow(
       expect.objectContaining({
         code: 'CORRUPT_DATA',
-        message: 'the checkpoint has no tensor model.decoder.layers.0.fc1.weight and 3 more',
+        message:
+          'the checkpoint has no tensor model.decoder.layers.0.fc1.weight, model.decoder.layers.0.fc1.bias, ' +
+          'model.decoder.layers.1.fc1.weight and 1 more',
       }),
     )
   })

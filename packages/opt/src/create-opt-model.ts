@@ -5,7 +5,7 @@ import { attentionStages, attentionWeights } from './layers/attention-layer.ts'
 import { createEmbedLayer, tokenTable } from './layers/embed-layer.ts'
 import { headStages, headWeights } from './layers/head-layer.ts'
 import { mlpStages, mlpWeights } from './layers/mlp-layer.ts'
-import { checkTensors } from './names/check-tensors.ts'
+import { checkTensors, noticesOfUnused } from './names/check-tensors.ts'
 import { recogniseTensorNames, type OptTensorNames } from './names/opt-tensor-names.ts'
 
 /** What an OPT model is made from beside its config. */
@@ -19,6 +19,12 @@ export interface OptModelOptions {
   readonly tensorNames?: Iterable<string>
 }
 
+/** An OPT model, and what users should know of it. */
+export interface OptModel extends Model {
+  /** Which tensors of the checkpoint are not read. */
+  readonly notices: readonly string[]
+}
+
 /**
  * Makes an OPT model (transformers' `OPTForCausalLM`) from a parsed config.json.
  *
@@ -27,7 +33,7 @@ export interface OptModelOptions {
  *
  * @throws {FlexgenError} `UNSUPPORTED_DATA` or `CORRUPT_DATA` for a config it cannot take or a missing tensor
  */
-export function createOptModel(config: unknown, options: OptModelOptions = {}): Model {
+export function createOptModel(config: unknown, options: OptModelOptions = {}): OptModel {
   const parsed = parseOptConfig(config)
   const tensorNames = options.tensorNames === undefined ? undefined : new Set(options.tensorNames)
   const names = recogniseTensorNames(tensorNames)
@@ -43,7 +49,10 @@ export function createOptModel(config: unknown, options: OptModelOptions = {}): 
     stages: headStages(parsed, weights, 'last'),
   }
   const layers = [embed, ...createBlocks(parsed, names), head]
-  if (tensorNames !== undefined) checkTensors(layers, tensorNames)
+  const needed = new Set(
+    layers.flatMap(({ weights: all }) => all.flatMap(({ parts }) => parts.map((part) => part.tensor))),
+  )
+  if (tensorNames !== undefined) checkTensors(needed, tensorNames)
   return {
     specificationVersion: 'v1',
     name: options.name ?? nameOf(config),
@@ -62,6 +71,7 @@ export function createOptModel(config: unknown, options: OptModelOptions = {}): 
     },
     layers,
     headAllPositions: headStages(parsed, weights, 'all'),
+    notices: tensorNames === undefined ? [] : noticesOfUnused(needed, tensorNames, names.head),
   }
 }
 
@@ -91,5 +101,6 @@ function countParameters(config: OptConfig, layers: readonly ScheduleLayer[]): n
 
 function nameOf(config: unknown): string {
   const path = (config as { readonly _name_or_path?: unknown })._name_or_path
-  return (typeof path === 'string' ? path.split('/').findLast((part) => part !== '') : undefined) ?? 'opt'
+  const last = typeof path === 'string' ? path.split('/').findLast((part) => part !== '') : undefined
+  return last !== undefined && /^[\w.-]{1,100}$/.test(last) ? last : 'opt'
 }

@@ -52,7 +52,7 @@ it('has every size of the table built in', () => {
   expect(optFamily.modelTypes).toEqual(['opt'])
 })
 
-describe.each(['opt-350m', 'opt-2.7b'])('%s', (name) => {
+describe.each(family)('$name', ({ name }) => {
   const dummy = create(name)
   const parts = dummy.layers.flatMap((layer) => layer.weights).flatMap((weight) => weight.parts)
   const tensorNames = parts.map((part) => part.tensor)

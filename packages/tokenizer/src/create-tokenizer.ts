@@ -1,11 +1,12 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
-import { FlexgenError, type Tokenizer, UnsupportedDataError } from '@flexgen/spec'
+import { type Tokenizer, UnsupportedDataError } from '@flexgen/spec'
 import { checkDefinition } from './definition/check-definition.ts'
 import { withExactWhiteSpace } from './definition/exact-white-space.ts'
 import type { TokenizerDefinition } from './definition/tokenizer-definition.ts'
 import type { JsonObject } from './files/read-json.ts'
 import { bytesOfToken } from './text/byte-alphabet.ts'
 import { createTokenStream, createUtf8Decoder } from './text/create-token-stream.ts'
+import { showValue } from './text/show-value.ts'
 
 const noBytes = new Uint8Array(0)
 
@@ -41,12 +42,14 @@ export function createTokenizer(definition: JsonObject, path: string): Tokenizer
 }
 
 function createEncoder(definition: TokenizerDefinition, path: string): HuggingFaceTokenizer {
-  const exact = { ...definition, pre_tokenizer: withExactWhiteSpace(definition.pre_tokenizer) }
+  const exact = {
+    ...definition,
+    pre_tokenizer: definition.pre_tokenizer && withExactWhiteSpace(definition.pre_tokenizer),
+  }
   try {
     return new HuggingFaceTokenizer(exact, {})
   } catch (cause) {
-    if (FlexgenError.isInstance(cause)) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new UnsupportedDataError(`${path} cannot be used: ${reason}`, { cause })
+    const reason = cause instanceof Error ? cause.message : cause
+    throw new UnsupportedDataError(`${path} cannot be used: ${showValue(reason)}`, { cause })
   }
 }

@@ -17,6 +17,12 @@ const opt = { 'vocab.json': vocabulary(), 'merges.txt': '#version: 0.2\na b\n' }
 
 type Files = Readonly<Record<string, unknown>>
 
+const longToken = { id: 1, content: 'x'.repeat(2 ** 18 + 1) }
+const splitAt = (regex: string): unknown => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated' })
+const changed = (options: object): Files => ({ 'tokenizer.json': { ...definition, model: { ...bpe, ...options } } })
+const deepStage = (levels: number): unknown =>
+  levels === 0 ? definition.pre_tokenizer : { type: 'Sequence', pretokenizers: [deepStage(levels - 1)] }
+
 /** A file system that has only these files; objects are stored as JSON. */
 function filesOf(files: Files): FileSystem {
   const content = (path: string): unknown => files[path.slice(path.lastIndexOf('/') + 1)]
@@ -86,6 +92,43 @@ describe('loadTokenizer', () => {
     expect(await idsOf({ 'tokenizer.json': { ...definition, model } }, 'ab')).toEqual(['ab'])
   })
 
+  it('takes the stages that byte-level BPEs have', async () => {
+    const byteLevel = { ...definition.pre_tokenizer, use_regex: false, trim_offsets: true }
+    const json = {
+      ...definition,
+      added_tokens: [{ id: 2, content: '</s>', special: true }],
+      normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] },
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits' }, splitAt(' ?[a-z]+'), byteLevel] },
+      post_processor: {
+        type: 'Sequence',
+        processors: [{ type: 'ByteLevel' }, { type: 'RobertaProcessing', cls: ['<s>', 0], sep: ['</s>', 2] }],
+      },
+      model: { ...bpe, merges: [['a', 'b']], unk_token: '<unk>', ignore_merges: true, fuse_unk: false, dropout: null },
+    }
+    expect(await idsOf({ 'tokenizer.json': json }, 'AB c')).toEqual(['<s>', 'ab', 'Ġ', 'c', '</s>'])
+  })
+
+  it('takes __proto__ and other names of Object.prototype for tokens', async () => {
+    const vocab = JSON.stringify({ ...vocabulary(), '[': 40, ']': 41 }).replace(
+      '{',
+      '{"__proto__":50,"constructor":51,',
+    )
+    const json = JSON.stringify({ ...definition, model: { ...bpe, vocab: 0 } }).replace('"vocab":0', `"vocab":${vocab}`)
+    const tokenizer = await load({ 'tokenizer.json': json })
+    expect(tokenizer.vocabularySize).toBe(52)
+    expect(tokenizer.decode([50, 51])).toBe('__proto__constructor')
+    expect(tokenizer.encode('ab')).toEqual([12])
+    const config = { bos_token: '__proto__', eos_token: 'constructor', unk_token: 'toString' }
+    const bpeFiles = await load({
+      ...opt,
+      'vocab.json': vocab,
+      'tokenizer_config.json': { ...config, add_bos_token: true },
+    })
+    expect(bpeFiles.encode('ab')).toEqual([50, 12])
+    const missing = load({ ...opt, 'tokenizer_config.json': { ...config, add_bos_token: true } })
+    await expect(missing).rejects.toMatchObject({ code: 'CORRUPT_DATA' })
+  })
+
   it('says what is missing and what was looked for', async () => {
     await expect(load({})).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
@@ -106,7 +149,23 @@ describe('loadTokenizer', () => {
     ['tokenizer.json has no model', { 'tokenizer.json': { ...definition, model: null } }],
     ['no vocabulary', { 'tokenizer.json': { ...definition, model: { ...bpe, vocab: { a: -1 } } } }],
     ['no vocabulary', { 'tokenizer.json': { ...definition, model: { ...bpe, vocab: { a: 1e9 } } } }],
-    ['no list of merges', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: [['a']] } } }],
+    ['no list of merges', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: 'a b' } } }],
+    ['the merge a list, not two parts', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: [['a']] } } }],
+    ['the merge "a b c"', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: ['a b', 'a b c'] } } }],
+    ['the merge an object', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: [{ toString: 1 }] } } }],
+    ['merges "q", which', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: ['a b', 'q a'] } } }],
+    ['merges "bc", which', { 'tokenizer.json': { ...definition, model: { ...bpe, merges: ['a b', ['b', 'c']] } } }],
+    ['merges "constructor"', { ...opt, 'merges.txt': 'a constructor' }],
+    ['the unk_token "q"', { 'tokenizer.json': { ...definition, model: { ...bpe, unk_token: 'q' } } }],
+    ['the unk_token a list', { 'tokenizer.json': { ...definition, model: { ...bpe, unk_token: ['a'] } } }],
+    ['pre_tokenizer that is no object', { 'tokenizer.json': { ...definition, pre_tokenizer: 'ByteLevel' } }],
+    ['without processors', { 'tokenizer.json': { ...definition, post_processor: { type: 'Sequence' } } }],
+    ['more than 64 stages', { 'tokenizer.json': { ...definition, pre_tokenizer: deepStage(64) } }],
+    ['added_tokens that are no list', { 'tokenizer.json': { ...definition, added_tokens: {} } }],
+    ['more than 262144 characters', { 'tokenizer.json': { ...definition, added_tokens: [longToken] } }],
+    ['the bos_token 7', { ...opt, 'tokenizer_config.json': { bos_token: 7 } }],
+    ['the pad_token an object', { ...opt, 'special_tokens_map.json': { pad_token: {} } }],
+    ['more than 4000000 values', { 'tokenizer.json': `{"a":[${'{},'.repeat(2_000_001)}0]}` }],
     ['added_tokens', { 'tokenizer.json': { ...definition, added_tokens: [{ content: 'x' }] } }],
     ['added_tokens', { 'tokenizer.json': { ...definition, added_tokens: [{ content: '', id: 1 }] } }],
     ['added_tokens', { ...opt, 'added_tokens.json': { zz: 'high' } }],
@@ -122,10 +181,22 @@ describe('loadTokenizer', () => {
 
   it.each<[string, Files]>([
     ['model of type "Unigram"', { 'tokenizer.json': { ...definition, model: { type: 'Unigram', vocab: [] } } }],
-    ['model of no type', { 'tokenizer.json': { ...definition, model: {} } }],
+    ['model of type "none"', { 'tokenizer.json': { ...definition, model: {} } }],
     ['decoder of type "Metaspace"', { 'tokenizer.json': { ...definition, decoder: { type: 'Metaspace' } } }],
-    ['decoder of no type', { 'tokenizer.json': { ...definition, decoder: null } }],
-    ['Unknown PreTokenizer type: New', { 'tokenizer.json': { ...definition, pre_tokenizer: { type: 'New' } } }],
+    ['decoder of type "none"', { 'tokenizer.json': { ...definition, decoder: null } }],
+    ['pre_tokenizer of type "New"', { 'tokenizer.json': { ...definition, pre_tokenizer: { type: 'New' } } }],
+    ['pre_tokenizer of type "toString"', { 'tokenizer.json': { ...definition, pre_tokenizer: { type: 'toString' } } }],
+    ['pre_tokenizer of type a list', { 'tokenizer.json': { ...definition, pre_tokenizer: { type: [] } } }],
+    ['cannot be used: "Invalid regular', { 'tokenizer.json': { ...definition, pre_tokenizer: splitAt('(') } }],
+    ['which is not supported', { 'tokenizer.json': { ...definition, pre_tokenizer: splitAt('(a+)+') } }],
+    ['with continuing_subword_prefix', changed({ continuing_subword_prefix: '##' })],
+    ['with end_of_word_suffix', changed({ end_of_word_suffix: '</w>' })],
+    ['with byte_fallback', changed({ byte_fallback: true })],
+    ['with dropout', changed({ dropout: 0.1 })],
+    [
+      'single_word',
+      { 'tokenizer.json': { ...definition, added_tokens: [{ id: 1, content: 'x', single_word: true }] } },
+    ],
     ['SentencePiece', { 'tokenizer.model': 'x' }],
   ])('says what is not supported: %s', async (message, files) => {
     await expect(load(files)).rejects.toMatchObject({

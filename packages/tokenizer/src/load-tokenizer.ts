@@ -39,7 +39,7 @@ export async function loadTokenizer(folder: string, options: LoadTokenizerOption
     throw await missing(fileSystem, folder, { 'vocab.json': vocabulary, 'merges.txt': merges })
   }
   const files = { vocabulary, merges, config, specialTokens, addedTokens }
-  return createTokenizer(defineFromBpeFiles(files, folder), join(folder, 'vocab.json'))
+  return createTokenizer(defineFromBpeFiles(files, folder), `${join(folder, 'vocab.json')} with merges.txt`)
 }
 
 async function missing(fileSystem: FileSystem, folder: string, files: Record<string, unknown>): Promise<FlexgenError> {

@@ -1,8 +1,8 @@
 import { createFaultyFileSystem } from '@flexgen/conformance'
+import { memoryFileSystem } from '@flexgen/opt-fixtures'
 import { describe, expect, it } from 'vitest'
 import { concat, pattern } from '../../test/support/bytes.ts'
 import { expectCode } from '../../test/support/expect-code.ts'
-import { memoryFileSystem } from '../../test/support/memory-file-system.ts'
 import { OpenFiles } from './open-files.ts'
 
 const files = { '/a': pattern(1000), '/folder/b': pattern(10) }

@@ -1,18 +1,18 @@
-import type { WeightSource } from '@flexgen/spec'
+import { memoryFileSystem } from '@flexgen/opt-fixtures'
 import { describe, expect, it } from 'vitest'
 import { pattern, utf8 } from '../../test/support/bytes.ts'
 import { expectCode } from '../../test/support/expect-code.ts'
-import { memoryFileSystem } from '../../test/support/memory-file-system.ts'
 import { readTensor } from '../../test/support/read-all.ts'
 import { smallSafetensors, writeSafetensors } from '../../test/support/write-safetensors.ts'
 import { openSafetensors } from '../safetensors/open-safetensors.ts'
+import type { CheckpointSource } from '../source/checkpoint-source.ts'
 
 const second = writeSafetensors([
   { name: 'c', dtype: 'F16', shape: [2], bytes: pattern(4, 7) },
   { name: 'extra', dtype: 'F16', shape: [1], bytes: pattern(2) },
 ])
 
-function openIndex(index: unknown, files: Record<string, Uint8Array> = {}): Promise<WeightSource> {
+function openIndex(index: unknown, files: Record<string, Uint8Array> = {}): Promise<CheckpointSource> {
   const text = typeof index === 'string' ? index : JSON.stringify(index)
   const fileSystem = memoryFileSystem({
     '/m/model.safetensors.index.json': utf8(text),
@@ -32,6 +32,16 @@ describe('a sharded checkpoint', () => {
     expect([...source.tensors.keys()]).toEqual(['a', 'c'])
     expect(await readTensor(source, 'c')).toEqual(pattern(4, 7))
     expect(source.extents('c', 0, 4)![0]!.path).toBe('/m/two.safetensors')
+  })
+
+  it('says which tensors are no weights, and which ones the index leaves out', async () => {
+    await using source = await openIndex({
+      weight_map: { a: 'one.safetensors', c: 'two.safetensors', ids: 'one.safetensors' },
+    })
+    expect([...source.skipped]).toEqual([['ids', 'its element type is I64']])
+    expect(source.notices).toEqual(["the shards have tensors that the index does not take from there: 'b', 'extra'"])
+    await using whole = await openIndex({ weight_map: { c: 'two.safetensors', extra: 'two.safetensors' } })
+    expect(whole.notices).toEqual([])
   })
 
   it('takes the index before a single file beside it', async () => {
@@ -62,6 +72,11 @@ describe('a sharded checkpoint', () => {
       await expectCode(openIndex(text), 'CORRUPT_DATA', /m\/model\.safetensors\.index\.json/)
     },
   )
+
+  it('refuses an index that is huge, before it is read', async () => {
+    const fileSystem = memoryFileSystem({ '/m/model.safetensors.index.json': new Uint8Array(2 ** 25 + 1) })
+    await expectCode(openSafetensors('/m', { fileSystem }), 'CORRUPT_DATA', /33554433 bytes; .* at most 33554432/)
+  })
 
   it('keeps __proto__ a name', async () => {
     const opening = openIndex('{"weight_map":{"__proto__":"one.safetensors"}}')

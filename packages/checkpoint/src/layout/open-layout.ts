@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path'
-import { CorruptDataError, NotFoundError, nodeFileSystem, type WeightSource } from '@flexgen/spec'
+import { CorruptDataError, NotFoundError, nodeFileSystem } from '@flexgen/spec'
 import type { CheckpointOptions } from '../checkpoint-options.ts'
 import { OpenFiles } from '../file/open-files.ts'
 import { statPath } from '../file/stat-path.ts'
+import type { CheckpointSource } from '../source/checkpoint-source.ts'
 import { createFileSource } from '../source/file-source.ts'
-import type { FileTensors } from '../source/stored-tensor.ts'
+import { type FileTensors, noTensors } from '../source/stored-tensor.ts'
 import { quoteName } from '../text/one-line.ts'
 import type { FileLayout } from './file-layout.ts'
 import { readShardIndex } from './shard-index.ts'
@@ -12,8 +13,8 @@ import { readShardIndex } from './shard-index.ts'
 /** Opens files and reads their tables of contents; closes them where that fails. */
 export async function withOpenFiles(
   options: CheckpointOptions,
-  open: (files: OpenFiles) => Promise<WeightSource>,
-): Promise<WeightSource> {
+  open: (files: OpenFiles) => Promise<CheckpointSource>,
+): Promise<CheckpointSource> {
   const files = new OpenFiles(options.fileSystem ?? nodeFileSystem)
   try {
     return await open(files)
@@ -34,26 +35,26 @@ async function findFile(files: OpenFiles, layout: FileLayout, path: string): Pro
   throw new NotFoundError('MODEL_NOT_FOUND', `${path} has neither ${layout.indexName} nor ${layout.fileName}`)
 }
 
-async function readShards(files: OpenFiles, layout: FileLayout, indexPath: string): Promise<FileTensors[]> {
-  const parts: FileTensors[] = []
+async function readShards(files: OpenFiles, layout: FileLayout, indexPath: string): Promise<FileTensors> {
+  const all = noTensors()
   for (const [fileName, names] of await readShardIndex(files, indexPath)) {
     const path = join(dirname(indexPath), fileName)
     if ((await statPath(files.fileSystem, path)) === undefined)
       throw new NotFoundError('FILE_NOT_FOUND', `the shard ${path} is missing; ${indexPath} names it`, {
         hint: 'download the rest of the checkpoint',
       })
-    const shard = await layout.readTensors(files, path)
-    const part: FileTensors = { tensors: new Map(), skipped: new Map() }
+    const { tensors, skipped } = await layout.readTensors(files, path)
     for (const name of names) {
-      const tensor = shard.tensors.get(name)
-      const reason = shard.skipped.get(name)
-      if (tensor !== undefined) part.tensors.set(name, tensor)
-      else if (reason !== undefined) part.skipped.set(name, reason)
+      const tensor = tensors.get(name)
+      const reason = skipped.get(name)
+      if (tensor !== undefined) all.tensors.set(name, tensor)
+      else if (reason !== undefined) all.skipped.set(name, reason)
       else throw new CorruptDataError(`${indexPath} says that ${quoteName(name)} is in ${path}, but it is not there`)
+      tensors.delete(name)
     }
-    parts.push(part)
+    for (const name of tensors.keys()) all.unlisted.push(name)
   }
-  return parts
+  return all
 }
 
 /**
@@ -62,16 +63,10 @@ async function readShards(files: OpenFiles, layout: FileLayout, indexPath: strin
  * @throws {FlexgenError} `MODEL_NOT_FOUND`, `FILE_NOT_FOUND` for a missing shard, `READ_FAILED`, `CORRUPT_DATA`,
  * `UNSUPPORTED_DATA`
  */
-export function openLayout(layout: FileLayout, path: string, options: CheckpointOptions): Promise<WeightSource> {
+export function openLayout(layout: FileLayout, path: string, options: CheckpointOptions): Promise<CheckpointSource> {
   return withOpenFiles(options, async (files) => {
     const found = await findFile(files, layout, path)
-    const parts = found.endsWith('.index.json')
-      ? await readShards(files, layout, found)
-      : [await layout.readTensors(files, found)]
-    const what = parts.length === 1 ? layout.name : `${layout.name} in ${parts.length} files`
-    return createFileSource(`${what}: ${found}`, files, {
-      tensors: new Map(parts.flatMap(({ tensors }) => [...tensors])),
-      skipped: new Map(parts.flatMap(({ skipped }) => [...skipped])),
-    })
+    const read = found.endsWith('.index.json') ? readShards(files, layout, found) : layout.readTensors(files, found)
+    return createFileSource(`${layout.name}: ${found}`, files, await read)
   })
 }

@@ -7,7 +7,7 @@ import { quoteName } from '../text/one-line.ts'
 import { isJsonObject, parseStrictJson } from '../text/strict-json.ts'
 
 /** Indexes of the largest models have some hundred kilobytes. */
-const maxIndexBytes = 64 * 2 ** 20
+const maxIndexBytes = 32 * 2 ** 20
 const maxDepth = 8
 
 /** A name that stays in its folder on every platform: no separators, no drive, no control characters. */

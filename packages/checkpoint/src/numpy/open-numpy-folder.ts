@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { CorruptDataError, NotFoundError, StorageError, type WeightSource } from '@flexgen/spec'
+import { CorruptDataError, NotFoundError, StorageError } from '@flexgen/spec'
 import type { CheckpointOptions } from '../checkpoint-options.ts'
 import { statPath } from '../file/stat-path.ts'
 import { withOpenFiles } from '../layout/open-layout.ts'
+import type { CheckpointSource } from '../source/checkpoint-source.ts'
 import { createFileSource } from '../source/file-source.ts'
-import type { FileTensors } from '../source/stored-tensor.ts'
+import { noTensors } from '../source/stored-tensor.ts'
 import { quoteName } from '../text/one-line.ts'
 import { readNpyFile } from './read-npy-file.ts'
 
@@ -22,14 +23,14 @@ export function tensorFilesAmong(names: readonly string[]): string[] {
  * @throws {FlexgenError} `MODEL_NOT_FOUND`, `READ_FAILED`, `CORRUPT_DATA`, `UNSUPPORTED_DATA` for element types other
  * than little-endian float32 and float16
  */
-export function openNumpyFolder(folder: string, options: CheckpointOptions = {}): Promise<WeightSource> {
+export function openNumpyFolder(folder: string, options: CheckpointOptions = {}): Promise<CheckpointSource> {
   return withOpenFiles(options, async (files) => {
     if ((await statPath(files.fileSystem, folder)) === undefined)
       throw new NotFoundError('MODEL_NOT_FOUND', `there is nothing at ${folder}`)
     const names = await files.fileSystem.list(folder).catch((error: unknown) => {
       throw StorageError.from(error, `list ${folder}`)
     })
-    const found: FileTensors = { tensors: new Map(), skipped: new Map() }
+    const found = noTensors()
     for (const fileName of tensorFilesAmong(names)) {
       const name = fileName.replace(/\.npy$/, '')
       if (found.tensors.has(name))

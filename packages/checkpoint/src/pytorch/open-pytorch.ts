@@ -1,10 +1,12 @@
-import type { DType, WeightSource } from '@flexgen/spec'
+import { CorruptDataError, type DType, type TensorInfo } from '@flexgen/spec'
 import type { CheckpointOptions } from '../checkpoint-options.ts'
 import type { OpenFiles } from '../file/open-files.ts'
 import type { FileLayout } from '../layout/file-layout.ts'
 import { openLayout } from '../layout/open-layout.ts'
+import type { CheckpointSource } from '../source/checkpoint-source.ts'
 import { isContiguous } from '../source/contiguous.ts'
-import { describeTensor, type FileTensors, type StoredTensor } from '../source/stored-tensor.ts'
+import { describeTensor, type FileTensors, noTensors, type StoredTensor } from '../source/stored-tensor.ts'
+import { quoteName } from '../text/one-line.ts'
 import { checkArchiveStart } from './check-archive-start.ts'
 import type { TorchTensor } from './pickle-value.ts'
 import { tensorsOfStateDict } from './state-dict.ts'
@@ -19,18 +21,32 @@ function describeStored(name: string, tensor: TorchTensor, dtype: DType, path: s
   return { info, path, byteOffset, ...(isContiguous(shape, strides) ? {} : { strides }) }
 }
 
+/** An expanded tensor repeats its values, and could make a file of a kilobyte one of a terabyte. */
+function refuseBomb(path: string, { name, byteLength }: TensorInfo, fileBytes: number): void {
+  if (byteLength <= fileBytes) return
+  throw new CorruptDataError(
+    `${path}: the tensor ${quoteName(name)} has ${byteLength} bytes, the file only ${fileBytes}`,
+  )
+}
+
 async function readTensors(files: OpenFiles, path: string): Promise<FileTensors> {
   await checkArchiveStart(files, path)
   const archive = await openTorchArchive(files, path)
   const what = `${path}: the pickle`
   const tensors = tensorsOfStateDict(unpickle(archive.pickle, what, createTorchMeaning(what)), what)
   const starts = await archive.findStorages([...tensors.values()].map(({ storage }) => storage))
-  const found: FileTensors = { tensors: new Map(), skipped: new Map() }
+  const fileBytes = await files.sizeBytes(path)
+  const found = noTensors()
   for (const [name, tensor] of tensors) {
     const { dtype, name: typeName } = tensor.type
     // Integer buffers are no weights.
-    if (dtype === undefined) found.skipped.set(name, `its element type is ${typeName}`)
-    else found.tensors.set(name, describeStored(name, tensor, dtype, path, starts.get(tensor.storage.key)!))
+    if (dtype === undefined) {
+      found.skipped.set(name, `its element type is ${typeName}`)
+      continue
+    }
+    const stored = describeStored(name, tensor, dtype, path, starts.get(tensor.storage.key)!)
+    refuseBomb(path, stored.info, fileBytes)
+    found.tensors.set(name, stored)
   }
   return found
 }
@@ -51,6 +67,6 @@ export const pytorchLayout: FileLayout = {
  * `UNSUPPORTED_DATA` for the legacy form, compressed or big-endian files, and pickles that call anything else than
  * what rebuilds tensors
  */
-export function openPytorch(path: string, options: CheckpointOptions = {}): Promise<WeightSource> {
+export function openPytorch(path: string, options: CheckpointOptions = {}): Promise<CheckpointSource> {
   return openLayout(pytorchLayout, path, options)
 }

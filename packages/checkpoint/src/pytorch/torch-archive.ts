@@ -5,7 +5,7 @@ import type { TorchStorage } from './pickle-value.ts'
 import { readZipDirectory, type ZipEntry } from './zip-directory.ts'
 
 /** The description of ten thousand tensors has about 2 MB. */
-const maxPickleBytes = 64 * 2 ** 20
+const maxPickleBytes = 16 * 2 ** 20
 const maxByteOrderBytes = 16
 
 /** The parts of a file that `torch.save` wrote. */

@@ -95,6 +95,10 @@ export function createTorchMeaning(what: string): PickleMeaning {
 
   function findGlobal(name: string): PickleGlobal {
     if (harmless.has(name)) return { kind: 'global', name }
+    if (/^torch\.(?:cuda\.)?\w+Storage$/.test(name))
+      throw new UnsupportedDataError(`${what} has a tensor of the unknown type ${oneLine(name)}`, {
+        hint: 'save the weights as float32, float16 or bfloat16',
+      })
     throw new UnsupportedDataError(`${what} calls ${oneLine(name)}, which is refused`, {
       hint:
         'only tensors are read and nothing is executed; save the state dict alone, best as safetensors, and do not ' +

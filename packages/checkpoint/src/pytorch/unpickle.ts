@@ -12,8 +12,8 @@ export interface PickleMeaning {
   load(id: PickleValue): PickleValue
 }
 
-/** A tensor takes about 35 operations. Each operation makes at most one value, so this bounds memory and time. */
-const maxOperations = 2_000_000
+/** A tensor takes about 35. Each makes at most one value, of at most 250 bytes: this bounds memory and time. */
+const maxOperations = 500_000
 
 /**
  * Reads a pickle of protocol 2 to 5 (Python's pickletools.py has the opcodes) as data: it builds plain values, hands

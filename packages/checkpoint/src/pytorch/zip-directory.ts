@@ -3,8 +3,10 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'y
 import type { OpenFiles } from '../file/open-files.ts'
 import { oneLine, quoteName } from '../text/one-line.ts'
 
-/** Far more entries than the largest checkpoints have tensors. */
-const maxEntries = 1_000_000
+/** Far more than the files of the largest checkpoints have. */
+const maxEntries = 100_000
+/** Names and comments of all entries together; they are held in memory. */
+const maxDirectoryBytes = 16 * 2 ** 20
 
 /** A file in a zip archive. */
 export interface ZipEntry {
@@ -60,7 +62,7 @@ class ArchiveReader extends RandomAccessReader {
 
 /**
  * Reads the directory of a zip or zip64 archive.
- * @throws {FlexgenError} `CORRUPT_DATA` where it is no archive, is truncated or has a name twice; `READ_FAILED`
+ * @throws {FlexgenError} `CORRUPT_DATA` where it is no archive, is truncated, too large or has a name twice; `READ_FAILED`
  */
 export async function readZipDirectory(files: OpenFiles, path: string): Promise<Map<string, ZipEntry>> {
   const crash = Promise.withResolvers<never>()
@@ -81,9 +83,13 @@ export async function readZipDirectory(files: OpenFiles, path: string): Promise<
   if (zip.entryCount > maxEntries)
     throw new CorruptDataError(`${path}: the zip archive claims to have ${zip.entryCount} entries`)
   const entries = new Map<string, ZipEntry>()
+  let directoryBytes = 0
   const found = zip.eachEntry()
   for (let next = await guard(found.next()); next.done !== true; next = await guard(found.next())) {
     const entry: Entry = next.value
+    directoryBytes += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength
+    if (directoryBytes > maxDirectoryBytes)
+      throw new CorruptDataError(`${path}: the names in the zip archive have more than ${maxDirectoryBytes} bytes`)
     if (entries.has(entry.fileName))
       throw new CorruptDataError(`${path}: the zip archive has ${quoteName(entry.fileName)} twice`)
     entries.set(entry.fileName, {

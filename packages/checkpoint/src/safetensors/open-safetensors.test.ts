@@ -1,11 +1,10 @@
+import { memoryFileSystem } from '@flexgen/opt-fixtures'
 import type { WeightSource } from '@flexgen/spec'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, littleEndian, pattern, utf8 } from '../../test/support/bytes.ts'
 import { expectCode } from '../../test/support/expect-code.ts'
-import { memoryFileSystem } from '../../test/support/memory-file-system.ts'
-import { mutations } from '../../test/support/mutate.ts'
-import { readOrRefuse, readTensor } from '../../test/support/read-all.ts'
+import { readTensor } from '../../test/support/read-all.ts'
 import { rawSafetensors, smallSafetensors, writeSafetensors } from '../../test/support/write-safetensors.ts'
 import { openSafetensors } from './open-safetensors.ts'
 
@@ -119,8 +118,9 @@ describe('openSafetensors with one file', () => {
   })
 
   it('refuses lengths that the file cannot have, before it allocates', async () => {
-    for (const length of [100_000_001n, 2n ** 63n, 2n ** 64n - 1n, 3n])
+    for (const length of [2n ** 25n + 1n, 2n ** 63n, 2n ** 64n - 1n, 3n])
       await expectCode(openBytes(concat(littleEndian(8, length), utf8('{}'))), 'CORRUPT_DATA', /header should have/)
+    await expectCode(openBytes(new Uint8Array(8)), 'CORRUPT_DATA', /does not begin with '\{'/)
     await expectCode(openBytes(pattern(7)), 'CORRUPT_DATA', /too short/)
     await expectCode(openBytes(new Uint8Array(0)), 'CORRUPT_DATA', /too short/)
   })
@@ -134,15 +134,5 @@ describe('openSafetensors with one file', () => {
   it('names a Git LFS pointer', async () => {
     const pointer = utf8('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n')
     await expectCode(openBytes(pointer), 'CORRUPT_DATA', /Git LFS pointer/)
-  })
-
-  it('answers any damage with the bytes of a tensor or an error of the project', async () => {
-    const valid = smallSafetensors()
-    await fc.assert(
-      fc.asyncProperty(mutations, async (mutate) => {
-        await readOrRefuse(() => openBytes(mutate(valid)))
-      }),
-      { numRuns: 1000 },
-    )
   })
 })

@@ -1,14 +1,15 @@
-import { CorruptDataError, type WeightSource } from '@flexgen/spec'
+import { CorruptDataError } from '@flexgen/spec'
 import type { CheckpointOptions } from '../checkpoint-options.ts'
 import type { OpenFiles } from '../file/open-files.ts'
 import { refuseLfsPointer } from '../file/refuse-lfs-pointer.ts'
 import type { FileLayout } from '../layout/file-layout.ts'
 import { openLayout } from '../layout/open-layout.ts'
+import type { CheckpointSource } from '../source/checkpoint-source.ts'
 import type { FileTensors } from '../source/stored-tensor.ts'
 import { parseSafetensorsHeader } from './parse-safetensors-header.ts'
 
-/** The limit of the format's own library. */
-const maxHeaderBytes = 100_000_000
+/** About a hundred bytes for each of as many tensors as a header may have; the format itself allows 100 MB. */
+const maxHeaderBytes = 32 * 2 ** 20
 const lengthBytes = 8
 
 async function readTensors(files: OpenFiles, path: string): Promise<FileTensors> {
@@ -23,6 +24,8 @@ async function readTensors(files: OpenFiles, path: string): Promise<FileTensors>
       `${path}: the header should have ${headerBytes} bytes, but the file has ${fileBytes - lengthBytes} after its ` +
         `length and ${maxHeaderBytes} are allowed: it is truncated or not a safetensors file`,
     )
+  if (headerBytes === 0n || start[lengthBytes] !== 0x7b)
+    throw new CorruptDataError(`${path}: the header does not begin with '{': it is not a safetensors file`)
   const header = new Uint8Array(Number(headerBytes))
   await files.read(path, lengthBytes, header)
   const dataStart = lengthBytes + header.byteLength
@@ -42,6 +45,6 @@ export const safetensorsLayout: FileLayout = {
  * @param path `model.safetensors`, `model.safetensors.index.json`, another file of the format, or a folder
  * @throws {FlexgenError} `MODEL_NOT_FOUND`, `FILE_NOT_FOUND` for a missing shard, `READ_FAILED`, `CORRUPT_DATA`
  */
-export function openSafetensors(path: string, options: CheckpointOptions = {}): Promise<WeightSource> {
+export function openSafetensors(path: string, options: CheckpointOptions = {}): Promise<CheckpointSource> {
   return openLayout(safetensorsLayout, path, options)
 }

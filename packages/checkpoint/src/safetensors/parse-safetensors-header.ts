@@ -1,6 +1,6 @@
 import { CorruptDataError } from '@flexgen/spec'
 import { checkedElementCount, isCountList } from '../source/checked-shape.ts'
-import { describeTensor, type FileTensors } from '../source/stored-tensor.ts'
+import { describeTensor, type FileTensors, noTensors } from '../source/stored-tensor.ts'
 import { decodeUtf8 } from '../text/decode-utf8.ts'
 import { oneLine, quoteName } from '../text/one-line.ts'
 import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../text/strict-json.ts'
@@ -71,7 +71,7 @@ function checkCover(path: string, entries: readonly Entry[], dataBytes: number):
 
 /**
  * Reads and checks the header of a safetensors file.
- * @param header the JSON text, as bytes
+ * @param header the JSON text, as bytes, which begins with `{`
  * @param dataStart where the data begins in the file, in bytes
  * @param dataBytes how many bytes of data the file has
  * @throws {CorruptDataError} for anything that does not describe exactly these bytes
@@ -82,13 +82,12 @@ export function parseSafetensorsHeader(
   dataStart: number,
   dataBytes: number,
 ): FileTensors {
-  if (header[0] !== 0x7b) throw new CorruptDataError(`${path}: the header does not begin with '{'`)
   const root = parseStrictJson(decodeUtf8(header, `${path}: the header`), path, maxDepth) as JsonObject
   checkMetadata(path, root.get('__metadata__'))
   const entries: Entry[] = []
   for (const [name, fields] of root) if (name !== '__metadata__') entries.push(readEntry(path, name, fields))
   checkCover(path, entries, dataBytes)
-  const found: FileTensors = { tensors: new Map(), skipped: new Map() }
+  const found = noTensors()
   for (const { name, shape, dtypeName, begin } of entries) {
     const dtype = safetensorsDTypes.get(dtypeName)?.dtype
     if (dtype === undefined) found.skipped.set(name, `its element type is ${dtypeName}`)

@@ -1,16 +1,20 @@
-import { dtypeBytes, UnsupportedDataError, type WeightSource } from '@flexgen/spec'
+import { dtypeBytes, UnsupportedDataError } from '@flexgen/spec'
 import type { OpenFiles } from '../file/open-files.ts'
-import { quoteName } from '../text/one-line.ts'
+import { listNames, quoteName } from '../text/one-line.ts'
+import type { CheckpointSource } from './checkpoint-source.ts'
 import { readStrided } from './read-strided.ts'
 import type { FileTensors, StoredTensor } from './stored-tensor.ts'
 import { checkRange, unknownTensor } from './tensor-range.ts'
 
+function noticesOf({ unlisted }: FileTensors): string[] {
+  if (unlisted.length === 0) return []
+  return [`the shards have tensors that the index does not take from there: ${listNames(unlisted)}`]
+}
+
 /** A weight source over files that were validated; it owns the open files. */
-export function createFileSource(
-  description: string,
-  files: OpenFiles,
-  { tensors, skipped }: FileTensors,
-): WeightSource {
+export function createFileSource(description: string, files: OpenFiles, found: FileTensors): CheckpointSource {
+  const { tensors, skipped } = found
+
   function find(name: string, byteOffset: number, byteLength: number): StoredTensor {
     const tensor = tensors.get(name)
     const reason = skipped.get(name)
@@ -25,6 +29,8 @@ export function createFileSource(
     specificationVersion: 'v1',
     description,
     tensors: new Map([...tensors].map(([name, { info }]) => [name, info])),
+    skipped,
+    notices: noticesOf(found),
     extents: (name, byteOffset, byteLength) => {
       const { path, strides, byteOffset: start } = find(name, byteOffset, byteLength)
       if (strides !== undefined) return undefined

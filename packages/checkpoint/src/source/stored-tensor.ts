@@ -10,10 +10,18 @@ export interface StoredTensor {
   readonly strides?: readonly number[]
 }
 
-/** What one file holds: tensors, and names that are left out with the reason (integer buffers for example). */
+/** What a checkpoint, or one file of it, holds. */
 export interface FileTensors {
   readonly tensors: Map<string, StoredTensor>
+  /** Tensors that cannot be weights, with the reason (integer buffers for example). */
   readonly skipped: Map<string, string>
+  /** Tensors of shards that the index does not take from there. */
+  readonly unlisted: string[]
+}
+
+/** What a file holds before anything of it was read. */
+export function noTensors(): FileTensors {
+  return { tensors: new Map(), skipped: new Map(), unlisted: [] }
 }
 
 /** Describes a tensor whose shape was checked before. */

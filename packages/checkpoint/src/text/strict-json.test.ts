@@ -65,7 +65,7 @@ describe('parseStrictJson', () => {
   })
 
   it('refuses too many values before they fill the memory', () => {
-    expect(() => parseStrictJson(`[${'0,'.repeat(2_000_000)}0]`, 'text', 2)).toThrow('more than 2000000 values')
+    expect(() => parseStrictJson(`[${'0,'.repeat(500_000)}0]`, 'text', 2)).toThrow('more than 500000 values')
   })
 
   it('refuses endless numbers and strings in one short line', () => {

@@ -12,8 +12,8 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return value instanceof Map
 }
 
-/** A tensor of a safetensors header takes six; each costs some hundred bytes of memory. */
-const maxValues = 2_000_000
+/** A tensor of a safetensors header takes seven, and one of an index one; each costs up to 200 bytes of memory. */
+const maxValues = 500_000
 /** A double needs 24. */
 const maxDigits = 40
 const numberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
@@ -25,7 +25,7 @@ const literals: readonly (readonly [string, null | boolean])[] = [
 
 /**
  * Parses JSON and refuses what `JSON.parse` lets through: names that occur twice (the last would win), nesting deeper
- * than the format needs, and more than two million values.
+ * than the format needs, and more than half a million values.
  * @param what names the text in messages
  * @param maxDepth levels of objects and arrays that are allowed
  * @throws {CorruptDataError} with the position of the first problem

@@ -30,9 +30,9 @@ export interface TorchView {
   readonly strides: readonly number[]
 }
 
-/** The opcodes that rebuild a tensor. */
-export function pickledTensor(view: TorchView): Uint8Array {
-  return concat(
+/** The opcodes that rebuild a tensor, one by one. */
+export function tensorOpcodes(view: TorchView): Uint8Array[] {
+  return [
     pickle.global('torch._utils', '_rebuild_tensor_v2'),
     pickle.mark,
     pickle.mark,
@@ -50,7 +50,12 @@ export function pickledTensor(view: TorchView): Uint8Array {
     pickle.dict,
     pickle.tuple,
     pickle.reduce,
-  )
+  ]
+}
+
+/** The opcodes that rebuild a tensor. */
+export function pickledTensor(view: TorchView): Uint8Array {
+  return concat(...tensorOpcodes(view))
 }
 
 /** A pickle of a dict whose values are given as opcodes. */

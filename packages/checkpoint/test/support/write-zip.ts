@@ -8,14 +8,18 @@ export interface ZipOptions {
   readonly compressionMethod?: number
   /** Local header offset of each entry, from the true one. */
   readonly moveHeader?: (name: string, offset: number) => number
+  /** Where the archive begins in its file; what is before it belongs to no entry. */
+  readonly start?: number
+  /** Number of entries that the archive says it has. */
+  readonly claimedCount?: number
 }
 
 /** A zip archive of files that are stored as they are. */
 export function writeZip(files: readonly (readonly [string, Uint8Array])[], options: ZipOptions = {}): Uint8Array {
-  const { zip64 = false, compressionMethod = 0, moveHeader = (_, offset) => offset } = options
+  const { zip64 = false, compressionMethod = 0, moveHeader = (_, offset) => offset, start = 0 } = options
   const parts: Uint8Array[] = []
   const directory: Uint8Array[] = []
-  let at = 0
+  let at = start
   for (const [name, bytes] of files) {
     const title = utf8(name)
     const common = concat(
@@ -47,7 +51,7 @@ export function writeZip(files: readonly (readonly [string, Uint8Array])[], opti
     at += local.byteLength + bytes.byteLength
   }
   const list = concat(...directory)
-  const count = files.length
+  const count = options.claimedCount ?? files.length
   const end64 = concat(
     littleEndian(4, 0x06064b50),
     littleEndian(8, 44),

@@ -1,4 +1,5 @@
 import { CorruptDataError, UnsupportedDataError } from '@flexgen/spec'
+import { showValue } from '../text/show-value.ts'
 
 /** Reads the fields of a parsed config.json one by one; every error names the field and its value. */
 export interface ConfigReader {
@@ -47,11 +48,9 @@ export function createConfigReader(config: unknown): ConfigReader {
   }
 }
 
-/**
- * An error for a value that is well formed but means something that is not computed here.
- */
+/** An error for a value that is well formed but means something that is not computed here. */
 export function notTaken(name: string, value: unknown, taken: string): UnsupportedDataError {
-  return new UnsupportedDataError(`config.json has ${name} ${show(value)}, OPT is taken with ${taken}`, {
+  return new UnsupportedDataError(`config.json has ${name} ${showValue(value)}, OPT is taken with ${taken}`, {
     hint: 'use a checkpoint without it',
   })
 }
@@ -64,10 +63,5 @@ function wholeNumber(name: string, value: unknown, min: number, max: number): nu
 }
 
 function wrong(name: string, value: unknown, wanted: string): CorruptDataError {
-  return new CorruptDataError(`config.json has ${name} ${show(value)}, it must be ${wanted}`)
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value)
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text
+  return new CorruptDataError(`config.json has ${name} ${showValue(value)}, it must be ${wanted}`)
 }

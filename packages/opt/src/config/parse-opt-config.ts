@@ -2,8 +2,8 @@ import { CorruptDataError, UnsupportedDataError } from '@flexgen/spec'
 import { createConfigReader, notTaken } from './config-reader.ts'
 import type { OptConfig } from './opt-config.ts'
 
-/** Far above every model, and low enough that no product of two sizes loses a digit. */
-const limits = { width: 1 << 20, layers: 1 << 12, vocabulary: 1 << 24, positions: 1 << 24 } as const
+/** Far above every model, and low enough that the bytes of all its weights are a number without a lost digit. */
+const limits = { width: 1 << 18, layers: 1 << 10, vocabulary: 1 << 24, positions: 1 << 24 } as const
 
 /**
  * Checks a parsed config.json of an OPT model and fills in the defaults of transformers' `OPTConfig`.

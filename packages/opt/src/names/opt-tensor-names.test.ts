@@ -13,6 +13,15 @@ describe('recogniseTensorNames', () => {
     expect(names.finalNorm('weight')).toBe('decoder.layer_norm.weight')
   })
 
+  it.each([
+    ['model.decoder.', 'lm_head.weight'],
+    ['decoder.', 'lm_head.weight'],
+    ['', 'lm_head.weight'],
+    ['module.model.decoder.', 'module.lm_head.weight'],
+  ])('looks for the untied head beside the decoder: %j', (prefix, head) => {
+    expect(recogniseTensorNames(new Set([`${prefix}embed_tokens.weight`])).head).toBe(head)
+  })
+
   it("gives generated weights transformers' names", () => {
     expect(recogniseTensorNames().decoder('embed_tokens.weight')).toBe('model.decoder.embed_tokens.weight')
   })
@@ -25,4 +34,11 @@ describe('recogniseTensorNames', () => {
       )
     },
   )
+
+  it('stays short and in one line, however many token tables there are', () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${i}\n.embed_tokens.weight`)
+    expect(() => recogniseTensorNames(new Set(names))).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^.{1,400} and 997 more, an OPT model has one .*$/) }),
+    )
+  })
 })

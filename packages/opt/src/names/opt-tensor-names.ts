@@ -1,4 +1,5 @@
 import { CorruptDataError } from '@flexgen/spec'
+import { listNames } from '../text/show-value.ts'
 
 /** Names of the tensors of one checkpoint. */
 export interface OptTensorNames {
@@ -23,7 +24,7 @@ export function recogniseTensorNames(tensorNames?: ReadonlySet<string>): OptTens
   if (tensorNames === undefined) return createNames('model.decoder.', 'final_layer_norm')
   const tables = [...tensorNames].filter((name) => name === table || name.endsWith(`.${table}`))
   if (tables.length !== 1) {
-    const found = tables.length === 0 ? `no ${table}` : tables.join(' and ')
+    const found = tables.length === 0 ? `no ${table}` : listNames(tables)
     throw new CorruptDataError(`the checkpoint has ${found}, an OPT model has one ${table}`)
   }
   const prefix = tables[0]!.slice(0, -table.length)
@@ -34,6 +35,7 @@ function createNames(prefix: string, finalNorm: string): OptTensorNames {
   return {
     decoder: (name) => prefix + name,
     finalNorm: (name) => `${prefix}${finalNorm}.${name}`,
-    head: 'lm_head.weight',
+    // Wrappers of the whole model (`module.`) stand before its name, too; the head is beside the decoder.
+    head: `${prefix.replace(/(?:model\.)?(?:decoder\.)?$/, '')}lm_head.weight`,
   }
 }

@@ -1,42 +1,84 @@
-import { CorruptDataError, UnsupportedDataError } from '@flexgen/spec'
+import { CorruptDataError } from '@flexgen/spec'
 import { isJsonObject, type JsonObject } from '../files/read-json.ts'
+import { showValue } from '../text/show-value.ts'
+import { checkStage, normalizers, postProcessors, preTokenizers } from './check-stage.ts'
 import type { AddedToken, TokenizerDefinition } from './tokenizer-definition.ts'
+import { unsupported } from './unsupported.ts'
 
 /** Far above every vocabulary, and low enough that a table by id is no danger. */
 const maxId = (1 << 24) - 1
+/** Each character of an added token is an object in a search tree. */
+const maxAddedCharacters = 1 << 18
+
+/** Options of a BPE that no byte-level BPE has, and what stands there instead. */
+const absentOptions: Readonly<Record<string, readonly unknown[]>> = {
+  byte_fallback: [false],
+  continuing_subword_prefix: [''],
+  dropout: [0],
+  end_of_word_suffix: [''],
+}
 
 /**
- * Checks what a tokenizer.json says before it is used.
+ * Checks what a tokenizer.json says before it is used, and leaves out what is not.
  * @param path of the file, for messages
  * @throws {FlexgenError} `UNSUPPORTED_DATA` for anything but a byte-level BPE, `CORRUPT_DATA` for values of wrong types
  */
 export function checkDefinition(definition: JsonObject, path: string): TokenizerDefinition {
-  const { model, decoder, added_tokens: added = [] } = definition
-  if (!isJsonObject(model)) throw new CorruptDataError(`${path} has no model`)
-  // The oldest files name no type; a BPE is known by its merges.
-  const type = model['type'] ?? ('merges' in model ? 'BPE' : undefined)
-  if (type !== 'BPE') throw unsupported(path, 'model', type)
+  const { decoder } = definition
   const decoderType = isJsonObject(decoder) ? decoder['type'] : decoder
-  if (decoderType !== 'ByteLevel') throw unsupported(path, 'decoder', decoderType)
-  const { vocab, merges } = model
-  if (!isVocabulary(vocab))
-    throw new CorruptDataError(`${path} has no vocabulary of tokens with ids from 0 to ${maxId}`)
-  if (!Array.isArray(merges) || !merges.every(isMerge)) throw new CorruptDataError(`${path} has no list of merges`)
-  if (!Array.isArray(added) || !added.every(isAddedToken)) {
-    throw new CorruptDataError(`${path} has added_tokens that are not tokens with ids`)
-  }
+  const model = checkModel(definition['model'], path)
+  if (decoderType !== 'ByteLevel') throw unsupported(path, 'a decoder of type', decoderType)
+  const added = checkAddedTokens(definition['added_tokens'] ?? [], path)
+  const contents = new Set(added.map((token) => token.content))
+  const hasToken = (content: string): boolean => contents.has(content) || Object.hasOwn(model.vocab, content)
+  if (model.unk_token !== null && !hasToken(model.unk_token))
+    throw new CorruptDataError(`${path} has the unk_token ${showValue(model.unk_token)}, which is no token`)
   return {
     added_tokens: added,
-    normalizer: definition['normalizer'] ?? null,
-    pre_tokenizer: definition['pre_tokenizer'] ?? null,
-    post_processor: definition['post_processor'] ?? null,
-    decoder,
-    model: { ...model, type, vocab, merges },
+    normalizer: checkStage(normalizers, definition['normalizer'], path),
+    pre_tokenizer: checkStage(preTokenizers, definition['pre_tokenizer'], path),
+    post_processor: checkStage(postProcessors(hasToken), definition['post_processor'], path),
+    decoder: { type: decoderType },
+    model,
   }
 }
 
-/** Whether a value is a vocabulary: tokens with ids that are not too large. */
-export function isVocabulary(value: unknown): value is Readonly<Record<string, number>> {
+function checkModel(model: unknown, path: string): TokenizerDefinition['model'] {
+  if (!isJsonObject(model)) throw new CorruptDataError(`${path} has no model`)
+  // The oldest files name no type; a BPE is known by its merges.
+  const type = model['type'] ?? ('merges' in model ? 'BPE' : undefined)
+  if (type !== 'BPE') throw unsupported(path, 'a model of type', type)
+  for (const [option, absent] of Object.entries(absentOptions)) {
+    const value = model[option]
+    if (value !== undefined && value !== null && !absent.includes(value)) {
+      throw unsupported(path, `a model with ${option}`, value)
+    }
+  }
+  const vocab = checkVocabulary(model['vocab'], path)
+  const unknown = model['unk_token'] ?? ''
+  if (typeof unknown !== 'string') throw new CorruptDataError(`${path} has the unk_token ${showValue(unknown)}`)
+  return {
+    type,
+    vocab,
+    merges: checkMerges(model['merges'], vocab, path),
+    unk_token: unknown === '' ? null : unknown,
+    fuse_unk: model['fuse_unk'] === true,
+    ignore_merges: model['ignore_merges'] === true,
+  }
+}
+
+/**
+ * A vocabulary: tokens with ids that are not too large.
+ * @throws {CorruptDataError} where it is none
+ */
+export function checkVocabulary(vocab: unknown, path: string): Readonly<Record<string, number>> {
+  if (!isVocabulary(vocab)) {
+    throw new CorruptDataError(`${path} has no vocabulary of tokens with ids from 0 to ${maxId}`)
+  }
+  return vocab
+}
+
+function isVocabulary(value: unknown): value is Readonly<Record<string, number>> {
   return isJsonObject(value) && Object.values(value).every(isId)
 }
 
@@ -44,18 +86,53 @@ function isId(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maxId
 }
 
-function isMerge(value: unknown): value is string | [string, string] {
-  const pair = typeof value === 'string' ? value.split(' ') : value
-  return Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string' && part !== '')
+/** Merges, of which every part and every result is a token: text that met another one would be lost. */
+function checkMerges(
+  merges: unknown,
+  vocab: Readonly<Record<string, number>>,
+  path: string,
+): (readonly [string, string])[] {
+  if (!Array.isArray(merges)) throw new CorruptDataError(`${path} has no list of merges`)
+  return merges.map((merge: unknown) => {
+    const parts: readonly unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []
+    const [first, second] = parts
+    if (parts.length !== 2 || typeof first !== 'string' || typeof second !== 'string')
+      throw new CorruptDataError(`${path} has the merge ${showValue(merge)}, not two parts`)
+    const stranger = [first, second, first + second].find((token) => !Object.hasOwn(vocab, token))
+    if (stranger !== undefined)
+      throw new CorruptDataError(`${path} merges ${showValue(stranger)}, which is not in the vocabulary`)
+    return [first, second]
+  })
 }
 
-function isAddedToken(value: unknown): value is AddedToken {
-  return isJsonObject(value) && isId(value['id']) && typeof value['content'] === 'string' && value['content'] !== ''
-}
-
-function unsupported(path: string, what: string, type: unknown): UnsupportedDataError {
-  const name = type === undefined || type === null ? 'no type' : `type ${JSON.stringify(type)}`
-  return new UnsupportedDataError(`${path} has a ${what} of ${name}; byte-level BPE is what is supported`, {
-    hint: 'use --prompt-ids with ids from another tokenizer, or a model with a byte-level BPE (as GPT-2, OPT, Llama 3)',
+function checkAddedTokens(added: unknown, path: string): AddedToken[] {
+  if (!Array.isArray(added)) throw new CorruptDataError(`${path} has added_tokens that are no list`)
+  let characters = 0
+  return added.map((token: unknown) => {
+    const {
+      id,
+      content,
+      special,
+      lstrip,
+      rstrip,
+      single_word: singleWord,
+      normalized,
+    } = isJsonObject(token) ? token : {}
+    if (!isId(id) || typeof content !== 'string' || content === '')
+      throw new CorruptDataError(`${path} has added_tokens that are not tokens with ids from 0 to ${maxId}`)
+    characters += content.length
+    if (characters > maxAddedCharacters)
+      throw new CorruptDataError(`${path} has added_tokens of more than ${maxAddedCharacters} characters`)
+    // @huggingface/tokenizers finds these also inside of words.
+    if (singleWord === true) throw unsupported(path, 'an added token with single_word:', content)
+    const isSpecial = special === true
+    return {
+      id,
+      content,
+      special: isSpecial,
+      lstrip: lstrip === true,
+      rstrip: rstrip === true,
+      normalized: typeof normalized === 'boolean' ? normalized : !isSpecial,
+    }
   })
 }

@@ -1,6 +1,7 @@
 import { CorruptDataError } from '@flexgen/spec'
 import { isJsonObject, type JsonObject } from '../files/read-json.ts'
-import { isVocabulary } from './check-definition.ts'
+import { showValue } from '../text/show-value.ts'
+import { checkVocabulary } from './check-definition.ts'
 import type { AddedToken } from './tokenizer-definition.ts'
 
 /** The files of a tokenizer that has no tokenizer.json. */
@@ -25,26 +26,28 @@ export interface BpeFiles {
  * @throws {CorruptDataError} where the vocabulary, the merges or a special token cannot be right
  */
 export function defineFromBpeFiles(files: BpeFiles, folder: string): JsonObject {
-  const { vocabulary, config } = files
-  if (!isVocabulary(vocabulary)) throw new CorruptDataError(`vocab.json in ${folder} does not give every token an id`)
+  const { config } = files
+  const vocabulary = checkVocabulary(files.vocabulary, `vocab.json in ${folder}`)
   const end = Object.hasOwn(vocabulary, '</s>') ? '</s>' : '<|endoftext|>'
   const named = (name: string, fallback?: string): string | undefined => {
-    return contentOf(config?.[name] ?? files.specialTokens?.[name]) ?? fallback
+    const token = config?.[name] ?? files.specialTokens?.[name] ?? undefined
+    const content = contentOf(token)
+    if (token !== undefined && content === undefined)
+      throw new CorruptDataError(`${folder} has the ${name} ${showValue(token)}, which is no token`)
+    return content || fallback
   }
   const first = named('bos_token', end)!
   const addsFirst = config === undefined ? end === '</s>' : config['add_bos_token'] === true
   const specials = [first, named('eos_token', end), named('unk_token', end), named('pad_token')]
-  const added = collectAddedTokens(files, specials)
-  const idOf = (content: string): number => {
-    const id = added.find((token) => token.content === content)?.id
-    if (id === undefined) throw new CorruptDataError(`vocab.json in ${folder} has no ${JSON.stringify(content)}`)
-    return id
-  }
+  const added = collectAddedTokens(files, vocabulary, specials)
+  const firstId = added.get(first)?.id
+  if (addsFirst && firstId === undefined)
+    throw new CorruptDataError(`vocab.json in ${folder} has no ${showValue(first)}, which stands in front`)
   return {
-    added_tokens: added,
+    added_tokens: [...added.values()],
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: config?.['add_prefix_space'] === true },
-    post_processor: addsFirst ? putInFront(first, idOf(first)) : null,
+    post_processor: addsFirst ? putInFront(first) : null,
     decoder: { type: 'ByteLevel' },
     model: { type: 'BPE', vocab: vocabulary, merges: parseMerges(files.merges, folder) },
   }
@@ -56,18 +59,21 @@ function parseMerges(text: string, folder: string): string[] {
   const merges = lines.filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version')))
   const broken = merges.find((line) => !/^[^ ]+ [^ ]+$/.test(line))
   if (broken === undefined) return merges
-  throw new CorruptDataError(
-    `merges.txt in ${folder} has the line ${JSON.stringify(broken.slice(0, 60))}, not two parts`,
-  )
+  throw new CorruptDataError(`merges.txt in ${folder} has the line ${showValue(broken)}, not two parts`)
 }
 
 /** The text of a token, which files give as it is or as an object. */
 function contentOf(token: unknown): string | undefined {
   const content = isJsonObject(token) ? token['content'] : token
-  return typeof content === 'string' && content !== '' ? content : undefined
+  return typeof content === 'string' ? content : undefined
 }
 
-function collectAddedTokens(files: BpeFiles, specials: readonly (string | undefined)[]): AddedToken[] {
+/** Added tokens by their text; ids and texts of files are checked with the definition that is made of them. */
+function collectAddedTokens(
+  files: BpeFiles,
+  vocabulary: Readonly<Record<string, number>>,
+  specials: readonly (string | undefined)[],
+): Map<string, AddedToken> {
   const added = new Map<string, AddedToken>()
   for (const [content, id] of Object.entries(files.addedTokens ?? {})) {
     added.set(content, { id: id as number, content, special: false })
@@ -80,19 +86,16 @@ function collectAddedTokens(files: BpeFiles, specials: readonly (string | undefi
     added.set(content, { ...flags, id: Number(id), content, special: flags['special'] === true })
   }
   for (const content of specials) {
-    const id = content === undefined ? undefined : (added.get(content)?.id ?? files.vocabulary[content])
-    if (content !== undefined && id !== undefined) {
-      added.set(content, { ...added.get(content), id: id as number, content, special: true })
-    }
+    if (content === undefined) continue
+    const id = added.get(content)?.id ?? (Object.hasOwn(vocabulary, content) ? vocabulary[content] : undefined)
+    if (id !== undefined) added.set(content, { ...added.get(content), id, content, special: true })
   }
-  return [...added.values()]
+  return added
 }
 
-function putInFront(content: string, id: number): JsonObject {
+function putInFront(content: string): JsonObject {
   return {
     type: 'TemplateProcessing',
     single: [{ SpecialToken: { id: content, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
-    pair: [],
-    special_tokens: { [content]: { id: content, ids: [id], tokens: [content] } },
   }
 }

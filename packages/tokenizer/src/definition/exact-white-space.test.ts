@@ -14,11 +14,9 @@ it('splits before the bytes are mapped', () => {
   })
 })
 
-it.each([
-  [null],
-  [{ ...byteLevel, use_regex: false }],
-  [{ ...byteLevel, add_prefix_space: true }],
-  [{ type: 'Digits' }],
-])('leaves %j as it is', (preTokenizer) => {
-  expect(withExactWhiteSpace(preTokenizer)).toEqual(preTokenizer)
-})
+it.each([[{ ...byteLevel, use_regex: false }], [{ ...byteLevel, add_prefix_space: true }], [{ type: 'Digits' }]])(
+  'leaves %j as it is',
+  (preTokenizer) => {
+    expect(withExactWhiteSpace(preTokenizer)).toEqual(preTokenizer)
+  },
+)

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../files/read-json.ts'
+import type { TokenizerStage } from './tokenizer-definition.ts'
 
 /** GPT-2's pattern, in the notation of tokenizer.json. */
 const pattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
@@ -8,11 +8,10 @@ const pattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}
  * regular expression, whose `\s` holds U+FEFF and lacks U+0085; a pattern in a `Split` is translated with Unicode's
  * white space. (With `add_prefix_space` nothing is changed: the prefix must come before the split.)
  */
-export function withExactWhiteSpace(preTokenizer: unknown): unknown {
-  if (!isJsonObject(preTokenizer)) return preTokenizer
+export function withExactWhiteSpace(preTokenizer: TokenizerStage): TokenizerStage {
   const { type, pretokenizers } = preTokenizer
-  if (type === 'Sequence' && Array.isArray(pretokenizers)) {
-    return { ...preTokenizer, pretokenizers: pretokenizers.map(withExactWhiteSpace) }
+  if (type === 'Sequence') {
+    return { type, pretokenizers: (pretokenizers as readonly TokenizerStage[]).map(withExactWhiteSpace) }
   }
   if (type !== 'ByteLevel' || preTokenizer['use_regex'] === false || preTokenizer['add_prefix_space'] === true) {
     return preTokenizer

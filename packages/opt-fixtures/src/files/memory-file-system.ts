@@ -1,7 +1,9 @@
 import type { FileHandle, FileSystem } from '@flexgen/spec'
 
-function missing(path: string): Error {
-  return Object.assign(new Error(`ENOENT: no such file, '${path}'`), { code: 'ENOENT' })
+function systemError(code: string, path: string): Error {
+  // It stands for one of Node's own.
+  // oxlint-disable-next-line flexgen/no-bare-error
+  return Object.assign(new Error(`${code}: '${path}'`), { code })
 }
 
 /** A read-only file system of the given files; folders are those that paths go through. */
@@ -10,10 +12,10 @@ export function memoryFileSystem(files: Readonly<Record<string, Uint8Array>>): F
   const isFolder = (path: string): boolean => [...table.keys()].some((name) => name.startsWith(`${path}/`))
   const find = (path: string): Uint8Array => {
     const bytes = table.get(path)
-    if (bytes === undefined) throw missing(path)
+    if (bytes === undefined) throw systemError('ENOENT', path)
     return bytes
   }
-  const refuse = (): Promise<never> => Promise.reject(missing('read only'))
+  const refuse = (): Promise<never> => Promise.reject(systemError('EROFS', 'read only'))
 
   return {
     async open(path): Promise<FileHandle> {
@@ -21,7 +23,7 @@ export function memoryFileSystem(files: Readonly<Record<string, Uint8Array>>): F
       let isClosed = false
       return {
         async read(target, position) {
-          if (isClosed) throw Object.assign(new Error(`EBADF: bad file descriptor, '${path}'`), { code: 'EBADF' })
+          if (isClosed) throw systemError('EBADF', path)
           const part = bytes.subarray(position, position + target.byteLength)
           target.set(part)
           return part.byteLength

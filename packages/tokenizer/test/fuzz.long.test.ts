@@ -1,0 +1,3 @@
+import { describeCampaigns } from './fuzz/describe-campaigns.ts'
+
+describeCampaigns(10_000)
