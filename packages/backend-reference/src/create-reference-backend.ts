@@ -7,6 +7,7 @@ import {
   type Clock,
   type DeviceBuffer,
   type HostBuffer,
+  type Queue,
   systemClock,
   UsageError,
 } from '@flexgen/spec'
@@ -39,7 +40,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
   const ledger = new MemoryLedger(clock, memoryBytes ?? Number.POSITIVE_INFINITY)
   const table = new MemoryTable(ledger, hostVisible)
   const caches = new CacheTable(table)
-  const queues: ReferenceQueue[] = []
+  const busyQueues = new Set<Queue>()
   let isOpen = true
   const assertOpen = (): void => {
     if (!isOpen) throw new UsageError('the backend is disposed')
@@ -48,7 +49,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     const delayMs = asyncDelayMs?.(label) ?? 0
     await (delayMs > 0 ? setTimeout(delayMs) : setImmediate())
   }
-  const context: KernelContext = { ledger, table, caches, assertOpen, pause }
+  const context: KernelContext = { ledger, table, caches, busyQueues, assertOpen, pause }
 
   return {
     specificationVersion: 'v1',
@@ -91,9 +92,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     },
     createQueue(name, trace) {
       assertOpen()
-      const queue = new ReferenceQueue(name, context, clock, trace)
-      queues.push(queue)
-      return queue
+      return new ReferenceQueue(name, context, clock, trace)
     },
     memory: () => ledger.stats(),
     setMemoryLimit(bytes) {
@@ -102,8 +101,8 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     },
     async [Symbol.asyncDispose]() {
       isOpen = false
-      for (const queue of queues) queue.cancel(new AbortedError('the backend was disposed'))
-      await Promise.all(queues.map((queue) => queue.idle()))
+      for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
+      await Promise.all([...busyQueues].map((queue) => queue.idle()))
       table.close()
       ledger.close()
     },

@@ -69,17 +69,6 @@ describe('the reference backend is strict where others would race', () => {
     expect([...new Float32Array(spans.y.buffer.bytes!.buffer)]).toEqual([2, 4, 6, 8])
   })
 
-  it('refuses to change a binding that a pending run reads', async () => {
-    await using backend = createReferenceBackend()
-    const { kernel, binding, spans } = await bound(backend)
-    const run = backend.createQueue('test').run(kernel, binding)
-    expect(() => binding.set('a', spans.b, [1, 1, width])).toThrow('in use')
-    expect(() => binding.release()).toThrow('in use')
-    await run.whenDone()
-    binding.set('a', spans.b, [1, 1, width])
-    binding.release()
-  })
-
   it('fails an operation whose memory was freed without naming its event', async () => {
     await using backend = createReferenceBackend()
     const { kernel, binding, spans } = await bound(backend)
@@ -101,25 +90,6 @@ describe('the reference backend is strict where others would race', () => {
     gate.settle(0)
     await run.whenDone()
     expect(backend.memory().deviceBytes).toBe(2 * bytes)
-  })
-
-  it('refuses ids outside the table while it runs, and everything behind', async () => {
-    await using backend = createReferenceBackend()
-    const graph: LayerGraph = {
-      name: 'embed',
-      inputs: [
-        { name: 'table', dtype: 'float32', shape: [3, 2], role: 'weight' },
-        { name: 'ids', dtype: 'int32', shape: ['batch', 'seq'], role: 'system' },
-      ],
-      outputs: [{ name: 'y', dtype: 'float32', shape: ['batch', 'seq', 2], role: 'hidden' }],
-      caches: [],
-      nodes: [{ operator: 'Gather', inputs: ['table', 'ids'], outputs: ['y'], attributes: { indexOffset: 0 } }],
-    }
-    const run = runGraph(backend, graph, {
-      table: floatTensor([3, 2], new Float32Array(6)),
-      ids: intTensor([1, 1], [3]),
-    })
-    await expect(run).rejects.toMatchObject({ code: 'INTERNAL' })
   })
 
   it('refuses two rows of different room in one run', async () => {

@@ -5,6 +5,7 @@ import {
   inferShapes,
   type LayerGraph,
   type OperatorName,
+  q4Group,
   UnsupportedDataError,
 } from '@flexgen/spec'
 import { capabilities } from './capabilities.ts'
@@ -36,23 +37,33 @@ export function checkGraph(graph: LayerGraph): void {
     if (node.inputs.length < least || node.inputs.length > largest)
       fail(`${node.operator} cannot take ${node.inputs.length} inputs`)
   }
-  inferShapes(graph, { batch: 2, seq: 3 })
+  const shapes = inferShapes(graph, { batch: 2, seq: 3 })
 
   const dtypes = new Map<string, DType>()
-  for (const input of graph.inputs) dtypes.set(input.name, inputDtype(input, fail))
-  const expect = (node: GraphNode, name: string, wanted: 'float' | 'int32'): void => {
-    const isInt = dtypes.get(name) === 'int32'
-    if (!dtypes.has(name)) fail(`${node.operator} needs the input ${name}`)
-    if (isInt !== (wanted === 'int32'))
-      fail(`${node.operator} needs ${wanted} values, but ${name} has ${dtypes.get(name)}`)
+  const weights = new Set<string>()
+  const define = (name: string, dtype: DType): void => {
+    const width = shapes.get(name)!.at(-1) ?? 1
+    if (dtype === 'q4g64' && width % q4Group.values !== 0)
+      fail(`${name} is ${width} wide, which is no multiple of the ${q4Group.values} values of a 4-bit group`)
+    dtypes.set(name, dtype)
+  }
+  for (const input of graph.inputs) {
+    define(input.name, inputDtype(input, fail))
+    if (input.role === 'weight') weights.add(input.name)
+  }
+  const expect = (node: GraphNode, name: string, wanted: Kind): void => {
+    const dtype = dtypes.get(name)
+    if (dtype === undefined) fail(`${node.operator} needs the input ${name}`)
+    // Weights are widened as they are read, 4-bit ones too.
+    const kinds = kindsOf(dtype!, weights.has(name))
+    if (!kinds.includes(wanted)) fail(`${node.operator} needs ${wanted} values, but ${name} has ${dtype}`)
   }
   for (const node of graph.nodes) {
-    for (const [index, name] of node.inputs.entries()) expect(node, name, takesIndices(node, index) ? 'int32' : 'float')
+    for (const [index, name] of node.inputs.entries()) expect(node, name, inputKind(node, index))
     if (node.operator === 'Attention' || node.operator === 'LastPosition')
       for (const name of ['positions', 'lengths']) expect(node, name, 'int32')
     checkAttributes(graph, node, fail)
-    for (const [index, name] of node.outputs.entries())
-      dtypes.set(name, givesIndices(node, index) ? 'int32' : 'float32')
+    for (const [index, name] of node.outputs.entries()) define(name, outputDtype(node, index))
   }
   for (const { name, dtype } of graph.outputs)
     if (dtypes.get(name) !== dtype) fail(`output ${name} is ${dtypes.get(name)}, not ${dtype}`)
@@ -60,7 +71,7 @@ export function checkGraph(graph: LayerGraph): void {
 
 function inputDtype({ name, dtype, role, shape }: GraphValue, fail: (what: string) => never): DType {
   const allowed: readonly DType[] =
-    role === 'weight' ? capabilities.weightDtypes : [...capabilities.computeDtypes, 'int32']
+    role === 'weight' ? capabilities.weightDtypes : [...capabilities.computeDtypes, 'int32', ...groupDtypes()]
   if (!allowed.includes(dtype as DType))
     fail(`${role} ${name} cannot be ${dtype}; the reference backend takes ${allowed.join(', ')}`)
   if (shape.some((dimension) => typeof dimension === 'number' && !(Number.isSafeInteger(dimension) && dimension > 0)))
@@ -68,12 +79,28 @@ function inputDtype({ name, dtype, role, shape }: GraphValue, fail: (what: strin
   return dtype as DType
 }
 
-function takesIndices({ operator }: GraphNode, index: number): boolean {
-  return index === 1 && (operator === 'Gather' || operator === 'RotaryEmbedding')
+/** Activations of 4-bit groups come from and go to the operators that know them. */
+function groupDtypes(): readonly DType[] {
+  return capabilities.operators.has('DequantizeGroup') ? ['q4g64'] : []
 }
 
-function givesIndices({ operator }: GraphNode, index: number): boolean {
-  return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1)
+/** What an operator asks of its inputs. */
+type Kind = 'float' | 'int32' | 'q4g64'
+
+function kindsOf(dtype: DType, isWeight: boolean): readonly Kind[] {
+  if (dtype === 'int32') return ['int32']
+  if (dtype !== 'q4g64') return ['float']
+  return isWeight ? ['float', 'q4g64'] : ['q4g64']
+}
+
+function inputKind({ operator }: GraphNode, index: number): Kind {
+  if (operator === 'DequantizeGroup') return 'q4g64'
+  return index === 1 && (operator === 'Gather' || operator === 'RotaryEmbedding') ? 'int32' : 'float'
+}
+
+function outputDtype({ operator }: GraphNode, index: number): DType {
+  if (operator === 'QuantizeGroup') return 'q4g64'
+  return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1) ? 'int32' : 'float32'
 }
 
 function checkAttributes(graph: LayerGraph, node: GraphNode, fail: (what: string) => never): void {

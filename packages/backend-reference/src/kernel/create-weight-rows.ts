@@ -1,3 +1,4 @@
+import { dequantizeRows } from '@flexgen/quantize'
 import { dtypeBytes, elementCount, InternalError, type DType, widenBfloat16, widenFloat16 } from '@flexgen/spec'
 import type { WeightRows } from '../operators/weight-rows.ts'
 
@@ -16,15 +17,19 @@ export function createWeightRows(bytes: Uint8Array, dtype: DType, shape: readonl
       if (dtype === 'float32' && from % 4 === 0) return new Float32Array(bytes.buffer, from, length)
       if (scratch.length < length) scratch = new Float32Array(length)
       const target = scratch.subarray(0, length)
-      widen(new Uint8Array(bytes.buffer, from, count * rowBytes), dtype, target)
+      widen(new Uint8Array(bytes.buffer, from, count * rowBytes), dtype, width, target)
       return target
     },
   }
 }
 
-function widen(bytes: Uint8Array, dtype: DType, target: Float32Array): void {
+function widen(bytes: Uint8Array, dtype: DType, width: number, target: Float32Array): void {
   if (dtype === 'float32') {
     new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(bytes)
+    return
+  }
+  if (dtype === 'q4g64') {
+    dequantizeRows(bytes, width, target)
     return
   }
   // Typed arrays of two bytes an element cannot start at an odd byte.
@@ -38,6 +43,6 @@ function widen(bytes: Uint8Array, dtype: DType, target: Float32Array): void {
 /** The whole weight as float32, in memory of its own. */
 export function widenWeight(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Float32Array {
   const values = new Float32Array(elementCount(shape))
-  widen(bytes, dtype, values)
+  widen(bytes, dtype, shape.at(-1) ?? 1, values)
   return values
 }

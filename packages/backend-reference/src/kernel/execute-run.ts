@@ -1,4 +1,5 @@
 import type { LayerGraph } from '@flexgen/spec'
+import { createCacheValues } from './create-cache-values.ts'
 import { createWeightRows, widenWeight } from './create-weight-rows.ts'
 import type { PlannedValue, RunPlan } from './plan-run.ts'
 import { runNode } from './run-node.ts'
@@ -25,12 +26,10 @@ export function executeRun(graph: LayerGraph, held: HeldWeights, plan: RunPlan):
 
 function cachesOf(plan: RunPlan): Map<string, ScopeCache> {
   return new Map(
-    [...plan.caches].map(([name, { rows, maxPositions }]) => {
-      const views = rows.map((lend) => {
-        const bytes = lend()
-        return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-      })
-      return [name, { rows: views, maxPositions }]
+    [...plan.caches].map(([name, { rows, spec }]) => {
+      const scratch = new Float32Array(spec.headDim)
+      const values = rows.map((lend) => createCacheValues(lend(), spec, scratch))
+      return [name, { rows: values, maxPositions: spec.maxPositions }]
     }),
   )
 }
@@ -38,6 +37,7 @@ function cachesOf(plan: RunPlan): Map<string, ScopeCache> {
 function setInput(scope: RunScope, { value, shape, bytes: lend }: PlannedValue): void {
   const bytes = lend()
   if (value.role === 'weight') scope.setWeight(value.name, createWeightRows(bytes, value.dtype, shape))
+  else if (value.dtype === 'q4g64') scope.set(value.name, bytes)
   else if (value.dtype !== 'int32') scope.set(value.name, floatsOf(bytes, shape))
   else scope.set(value.name, intsOf(bytes))
 }

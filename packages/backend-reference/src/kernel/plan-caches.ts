@@ -1,4 +1,4 @@
-import { type LayerGraph, UsageError } from '@flexgen/spec'
+import { type CacheSpec, type LayerGraph, UsageError } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache-table.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
 import type { ReferenceBinding } from './reference-binding.ts'
@@ -6,7 +6,8 @@ import type { ReferenceBinding } from './reference-binding.ts'
 /** Cache rows of a run, one for each row of the batch. */
 export interface PlannedCache {
   readonly rows: readonly LentBytes[]
-  readonly maxPositions: number
+  /** What all rows are. */
+  readonly spec: CacheSpec
 }
 
 /**
@@ -29,15 +30,16 @@ export function planCaches(
       }
       const rows = binding.caches.get(name) ?? fail('is not bound')
       if (rows.length !== batch) fail(`has ${rows.length} rows for a batch of ${batch}`)
-      const maxPositions = rows[0]!.cache.spec.maxPositions
+      const first = rows[0]!.cache.spec
       for (const [index, { cache, row }] of rows.entries()) {
         const { spec } = cache
         if (spec.kvHeads !== kvHeads || spec.headDim !== headDim)
           fail(`has ${spec.kvHeads} heads of ${spec.headDim}, not ${kvHeads} of ${headDim}`)
-        if (spec.maxPositions !== maxPositions) fail('has rows with room for different numbers of positions')
+        if (spec.maxPositions !== first.maxPositions) fail('has rows with room for different numbers of positions')
+        if (spec.dtype !== first.dtype) fail(`has rows of ${first.dtype} and of ${spec.dtype}`)
         if (rows.findIndex((other) => other.cache === cache && other.row === row) < index) fail(`has row ${row} twice`)
       }
-      return [name, { rows: rows.map((row) => caches.lendRow(row)), maxPositions }]
+      return [name, { rows: rows.map((row) => caches.lendRow(row)), spec: first }]
     }),
   )
 }

@@ -7,6 +7,7 @@ import {
   type HostBuffer,
   type LayerGraph,
   type PreparedKernel,
+  type Queue,
   type QueueEvent,
   type RunShape,
   type Span,
@@ -22,6 +23,8 @@ import { workspaceBytes } from './workspace-bytes.ts'
 /** What kernels need of their backend. */
 export interface KernelContext extends RunMemory {
   readonly ledger: MemoryLedger
+  /** Queues that have operations: the end of the backend waits for them. */
+  readonly busyQueues: Set<Queue>
   /** @throws {FlexgenError} `USAGE` once the backend is disposed */
   readonly assertOpen: () => void
   /** Lets the event loop turn, or waits as long as the tests want it. */
@@ -99,7 +102,7 @@ export class ReferenceKernel implements PreparedKernel {
     if (!(binding instanceof ReferenceBinding) || !this.#bindings.has(binding))
       throw new UsageError(`${this.graph.name}: the binding was made by another kernel`)
     const plan = planRun(this.graph, this.#held, binding, this.#context)
-    const maxPositions = Math.max(0, ...[...plan.caches.values()].map((cache) => cache.maxPositions))
+    const maxPositions = Math.max(0, ...[...plan.caches.values()].map((cache) => cache.spec.maxPositions))
     const sizeBytes = workspaceBytes(this.graph, plan.dimensions, maxPositions, this.#held)
     const { ledger } = this.#context
     const run = (): void => {

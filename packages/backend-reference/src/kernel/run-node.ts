@@ -1,13 +1,15 @@
-import { type GraphNode, InternalError } from '@flexgen/spec'
+import type { GraphNode } from '@flexgen/spec'
 import { add } from '../operators/add.ts'
 import { argMax } from '../operators/arg-max.ts'
 import { attention } from '../operators/attention.ts'
+import { dequantizeGroup } from '../operators/dequantize-group.ts'
 import { gather } from '../operators/gather.ts'
 import { gelu } from '../operators/gelu.ts'
 import { lastPosition } from '../operators/last-position.ts'
 import { layerNormalization } from '../operators/layer-normalization.ts'
 import { linear, linearTransposed } from '../operators/linear.ts'
 import { mul } from '../operators/mul.ts'
+import { quantizeGroup } from '../operators/quantize-group.ts'
 import { relu } from '../operators/relu.ts'
 import { rmsNormalization } from '../operators/rms-normalization.ts'
 import { rotaryEmbedding } from '../operators/rotary-embedding.ts'
@@ -24,7 +26,7 @@ export function runNode(node: GraphNode, scope: RunScope): void {
   for (const [index, name] of node.outputs.entries()) scope.set(name, results[index]!)
 }
 
-function resultsOf(node: GraphNode, scope: RunScope): (Float32Array | Int32Array)[] {
+function resultsOf(node: GraphNode, scope: RunScope): (Float32Array | Int32Array | Uint8Array)[] {
   const [first = '', second = '', third] = node.inputs
   switch (node.operator) {
     case 'Gather':
@@ -82,7 +84,9 @@ function resultsOf(node: GraphNode, scope: RunScope): (Float32Array | Int32Array
     case 'Sample':
       return [sample(scope.floats(first), scope.floats(second), node.attributes)]
     case 'QuantizeGroup':
+      return [quantizeGroup(scope.floats(first), scope.width(first))]
     case 'DequantizeGroup':
-      throw new InternalError(`${node.operator} has passed the check of the graph`)
+      // Weights are widened as they are read.
+      return [scope.isWeight(first) ? scope.floats(first) : dequantizeGroup(scope.groups(first), scope.width(first))]
   }
 }

@@ -1,12 +1,14 @@
 import { InternalError } from '@flexgen/spec'
+import type { CacheValues } from '../operators/cache-values.ts'
 import type { WeightRows } from '../operators/weight-rows.ts'
 import { createWeightRows } from './create-weight-rows.ts'
 
-type Value = Float32Array | Int32Array
+/** Floats, integers, or the bytes of 4-bit groups. */
+type Value = Float32Array | Int32Array | Uint8Array
 
-/** Rows of a bound cache, one for each row of the batch, each `[K or V, kv head, max positions, head dim]`. */
+/** Rows of a bound cache, one for each row of the batch. */
 export interface ScopeCache {
-  readonly rows: readonly Float32Array[]
+  readonly rows: readonly CacheValues[]
   readonly maxPositions: number
 }
 
@@ -52,6 +54,17 @@ export class RunScope {
     const value = this.#values.get(name)
     if (value === undefined) throw new InternalError(`${name} has no value`)
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  }
+
+  /** 4-bit groups that no weight holds. */
+  groups(name: string): Uint8Array {
+    const value = this.#values.get(name)
+    if (!(value instanceof Uint8Array)) throw new InternalError(`${name} holds no 4-bit groups`)
+    return value
+  }
+
+  isWeight(name: string): boolean {
+    return this.#weights.has(name)
   }
 
   /** Size of the last axis of a value. */

@@ -43,7 +43,7 @@ function scratchBytes(node: GraphNode, shapes: Shapes, maxPositions: number): nu
       // A bias of zeros, or sums in float64.
       return node.attributes.transposed ? 4 * outputShape.at(-1)! : 8 * elementCount(outputShape)
     case 'Attention':
-      return 12 * maxPositions + 8 * node.attributes.headDim
+      return 12 * maxPositions + 12 * node.attributes.headDim
     case 'TopK':
       return 4 * width
     case 'Sample':

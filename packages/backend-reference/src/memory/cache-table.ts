@@ -8,6 +8,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
+import { capabilities } from '../kernel/capabilities.ts'
 import { checkSize } from './check-size.ts'
 import type { LentBytes, MemoryTable } from './memory-table.ts'
 import { cacheOf, ReferenceCache, viewOf } from './reference-cache.ts'
@@ -64,6 +65,6 @@ function checkSpec(spec: CacheSpec): void {
   checkSize('kvHeads of a cache', spec.kvHeads, 1)
   checkSize('headDim of a cache', spec.headDim, 1)
   checkSize('maxPositions of a cache', spec.maxPositions, 1)
-  if (spec.dtype !== 'float32')
+  if (!capabilities.cacheDtypes.includes(spec.dtype))
     throw new UnsupportedDataError(`the reference backend has no ${spec.dtype} caches`, { hint: 'use float32' })
 }

@@ -1,4 +1,5 @@
 import { InternalError, type NodeOf } from '@flexgen/spec'
+import type { CacheValues } from './cache-values.ts'
 import { keepLargest } from './keep-largest.ts'
 
 /** What one run of attention reads and extends. */
@@ -12,8 +13,8 @@ export interface AttentionRun {
   readonly positions: Int32Array
   /** `[batch]` */
   readonly lengths: Int32Array
-  /** A row of the cache for each row of the batch, `[K or V, kv head, max positions, head dim]`. */
-  readonly cacheRows: readonly Float32Array[]
+  /** A row of the cache for each row of the batch, with `2 * kvHeads` lanes. */
+  readonly cacheRows: readonly CacheValues[]
   readonly maxPositions: number
   readonly attributes: NodeOf<'Attention'>['attributes']
 }
@@ -54,8 +55,7 @@ function extendCache(run: AttentionRun, row: number, seq: number, start: number,
     for (let token = 0; token < count; token++) {
       for (let head = 0; head < kvHeads; head++) {
         const from = ((row * seq + token) * kvHeads + head) * headDim
-        const to = ((part * kvHeads + head) * run.maxPositions + start + token) * headDim
-        run.cacheRows[row]!.set(source.subarray(from, from + headDim), to)
+        run.cacheRows[row]!.store(part * kvHeads + head, start + token, source.subarray(from, from + headDim))
       }
     }
   }
@@ -73,12 +73,14 @@ function attendScores(
 ): void {
   const { heads, kvHeads, headDim, scale } = run.attributes
   const cache = run.cacheRows[row]!
+  const { values } = cache
   const qAt = ((row * seq + token) * heads + head) * headDim
-  const kAt = Math.floor((head * kvHeads) / heads) * run.maxPositions * headDim
+  const lane = Math.floor((head * kvHeads) / heads)
   let largest = Number.NEGATIVE_INFINITY
   for (let position = 0; position <= past; position++) {
     let dot = 0
-    for (let i = 0, at = kAt + position * headDim; i < headDim; i++) dot += run.q[qAt + i]! * cache[at + i]!
+    const at = cache.locate(lane, position)
+    for (let i = 0; i < headDim; i++) dot += run.q[qAt + i]! * values[at + i]!
     weights[position] = scale * dot
     largest = Math.max(largest, weights[position]!)
   }
@@ -101,10 +103,12 @@ function sumValues(
 ): void {
   const { heads, kvHeads, headDim } = run.attributes
   const cache = run.cacheRows[row]!
-  const vAt = (kvHeads + Math.floor((head * kvHeads) / heads)) * run.maxPositions * headDim
+  const { values } = cache
+  const lane = kvHeads + Math.floor((head * kvHeads) / heads)
   sums.fill(0)
   for (let position = 0; position <= past; position++) {
     const weight = weights[position]!
-    for (let i = 0, at = vAt + position * headDim; i < headDim; i++) sums[i] = sums[i]! + weight * cache[at + i]!
+    const at = cache.locate(lane, position)
+    for (let i = 0; i < headDim; i++) sums[i] = sums[i]! + weight * values[at + i]!
   }
 }

@@ -21,6 +21,7 @@ export class ReferenceQueue implements Queue {
   readonly name: string
   readonly #context: KernelContext
   readonly #tasks: TaskQueue
+  #openCount = 0
 
   constructor(name: string, context: KernelContext, clock: Clock, trace: TraceSink | undefined) {
     this.name = name
@@ -81,11 +82,18 @@ export class ReferenceQueue implements Queue {
 
   /** Work starts after a turn of the event loop, so that events are really pending as on a device. */
   #push(label: string, sizeBytes: number, work: () => void): QueueEvent {
-    this.#context.assertOpen()
-    return this.#tasks.push(label, sizeBytes, async () => {
-      await this.#context.pause(label)
+    const { assertOpen, busyQueues, pause } = this.#context
+    assertOpen()
+    busyQueues.add(this)
+    this.#openCount++
+    const event = this.#tasks.push(label, sizeBytes, async () => {
+      await pause(label)
       work()
     })
+    event.onSettled(() => {
+      if (--this.#openCount === 0) busyQueues.delete(this)
+    })
+    return event
   }
 }
 

@@ -1,0 +1,74 @@
+import { doneEvent } from '@flexgen/spec'
+import { type Defect, late, withEvents, withQueue } from '../broken-backend.ts'
+import { both } from './titles.ts'
+
+/** Queues and events. */
+export const ordering: readonly Defect[] = [
+  [
+    'queues wait for nothing',
+    [
+      ...both('an event that is waited for holds back what is queued behind it, and nothing before it'),
+      ...both('an event of another queue holds back a queue'),
+      ...both('everything behind a failure fails with the same error'),
+      ...both('a failure crosses to the queues that wait for it'),
+      'a queue copies what another queue brought, once it waits for it',
+      'queues that wait for each other carry many rounds through two slots',
+    ],
+    withQueue(() => ({ wait: () => {} })),
+  ],
+  [
+    'a queue fails that waits for what has ended',
+    both('waiting for an event that has ended well changes nothing'),
+    withQueue((queue) => ({ wait: (event) => (event.isDone() ? queue.cancel() : queue.wait(event)) })),
+  ],
+  [
+    'the first event is late',
+    both('operations of a queue complete in the order in which they were queued'),
+    withEvents((event, index) => (index === 0 ? late(event, 50) : event)),
+  ],
+  [
+    'listeners are called late',
+    both('listeners of an event that has ended are called at once'),
+    withEvents((event) => ({
+      isDone: () => event.isDone(),
+      error: undefined,
+      completedAtMs: 0,
+      whenDone: () => event.whenDone(),
+      onSettled: (listener) => event.onSettled((error) => void setImmediate(() => listener(error))),
+    })),
+  ],
+  [
+    'cancel does nothing',
+    both('cancel drops what has not started, and idle settles'),
+    withQueue(() => ({ cancel: () => {} })),
+  ],
+  [
+    'idle is early',
+    both('what is queued when its queue is cancelled settles in order, before idle does'),
+    withQueue(() => ({ idle: async () => {} })),
+  ],
+  [
+    'events come before the work',
+    [
+      'copies of random ranges agree with a model in memory',
+      'copies and kernels of one queue see what was queued before them',
+    ],
+    withQueue((queue) => ({
+      copyOut: (target, source) => {
+        void Promise.resolve().then(() => queue.copyOut(target, source))
+        return doneEvent
+      },
+      idle: async () => {},
+    })),
+  ],
+  [
+    'copies ignore offsets',
+    ['copies of random ranges agree with a model in memory'],
+    withQueue((queue) => ({ copyIn: (target, source) => queue.copyIn({ ...target, byteOffset: 0 }, source) })),
+  ],
+  [
+    'nothing is traced',
+    ['a trace sink sees every operation with its bytes and a time that is over'],
+    (backend) => ({ createQueue: (name) => backend.createQueue(name) }),
+  ],
+]

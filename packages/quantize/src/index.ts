@@ -1,0 +1,7 @@
+export { type FloatArrays, type FloatDType } from './float-arrays.ts'
+export { quantizedColumnsBytes, quantizedRowBytes, quantizedRowsBytes } from './quantized-bytes.ts'
+export { quantizeRows } from './quantize-rows.ts'
+export { quantizeColumns } from './quantize-columns.ts'
+export { dequantizeRows } from './dequantize-rows.ts'
+export { dequantizeColumns } from './dequantize-columns.ts'
+export { type MatMulNBitsWeight, repackForMatMulNBits } from './repack-for-mat-mul-nbits.ts'
