@@ -1,4 +1,5 @@
-import { type Backend, type CacheRow, type DType, type LayerGraph, spanOf } from '@flexgen/spec'
+import assert from 'node:assert/strict'
+import { type Backend, cachePageBytes, type CacheRow, type DType, type LayerGraph, spanOf } from '@flexgen/spec'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { randomFloats } from '../kit/random.ts'
 import { floatsOf, floatTensor, intTensor } from '../kit/tensor-data.ts'
@@ -68,12 +69,13 @@ export function allocateRows(backend: Backend, scenario: AttentionScenario, dtyp
  * Runs all steps of a scenario on rows of a backend's caches.
  *
  * @param options.together whether the sequences of a step run as one batch with right padding (default), or one by one
+ * @param options.moveRows whether the rows move to another cache through host pages after every step. Default false
  */
 export async function runScenario(
   backend: Backend,
   scenario: AttentionScenario,
   rows: readonly CacheRow[],
-  options: { readonly together?: boolean } = {},
+  options: { readonly together?: boolean; readonly moveRows?: boolean } = {},
 ): Promise<AttentionOutputs> {
   const sequences = [...rows.keys()]
   const groups = (options.together ?? true) ? [sequences] : sequences.map((sequence) => [sequence])
@@ -81,6 +83,7 @@ export async function runScenario(
   const content = sequences.map((sequence) => ([0, 1, 2] as const).map((kind) => tokensOf(scenario, sequence, kind)))
   const seen = sequences.map(() => 0)
   const outputs: Float32Array[][] = []
+  let current = rows
   await using kernel = await backend.compile(attentionGraph(scenario))
   for (const step of scenario.steps) {
     const results: Float32Array[] = []
@@ -107,18 +110,44 @@ export async function runScenario(
           positions: intTensor([group.length, seq], positions),
           lengths: intTensor([group.length], lengths),
         },
-        { caches: { kv: group.map((sequence) => rows[sequence]!) } },
+        { caches: { kv: group.map((sequence) => current[sequence]!) } },
       )
       const values = floatsOf(y!)
+      assert.ok(values.every(Number.isFinite), 'padding gives finite values, too')
       for (const [row, sequence] of group.entries()) {
         const from = row * seq * widths[0]!
         results.push(values.slice(from, from + step[sequence]! * widths[0]!))
       }
     }
     for (const sequence of sequences) seen[sequence]! += step[sequence]!
+    if (options.moveRows === true) current = await moveRows(backend, scenario, current, seen)
     outputs.push(results)
   }
   return outputs
+}
+
+/** Copies the first `counts[sequence]` positions of every row through host pages to rows of a new cache, in another order. */
+async function moveRows(
+  backend: Backend,
+  scenario: AttentionScenario,
+  rows: readonly CacheRow[],
+  counts: readonly number[],
+): Promise<CacheRow[]> {
+  const pagePositions = 4
+  const targets = allocateRows(backend, scenario).toReversed()
+  const queue = backend.createQueue('move rows')
+  for (const [sequence, source] of rows.entries()) {
+    for (let position = 0; position < counts[sequence]!; position += pagePositions) {
+      const count = Math.min(pagePositions, counts[sequence]! - position)
+      const span = spanOf(createHostBuffer(cachePageBytes(source.cache.spec, pagePositions)))
+      const page = { page: { span, positions: pagePositions }, position: 0 }
+      queue.copyFromCache(page, { ...source, position, count })
+      queue.copyToCache({ ...targets[sequence]!, position, count }, page)
+    }
+  }
+  await queue.idle()
+  backend.free(rows[0]!.cache)
+  return targets
 }
 
 /** Reads positions `[0, count)` of a float32 cache row as `[K or V, kv head, count, head dim]`. */

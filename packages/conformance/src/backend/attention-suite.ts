@@ -132,6 +132,19 @@ export function attentionSuite({ compare, test, tolerance }: BackendContext): vo
     assertOutputs(await runScenario(backend, base, [rows[3]!, rows[0]!, rows[4]!]), expected)
   })
 
+  compare('Attention goes on where rows moved through host pages', async (backend, oracle) => {
+    const expected = await runScenario(oracle, base, allocateRows(oracle, base))
+    assertOutputs(await runScenario(backend, base, allocateRows(backend, base), { moveRows: true }), expected)
+  })
+
+  compare('Attention takes rows that held longer sequences before', async (backend, oracle) => {
+    const later: AttentionScenario = { ...base, seed: 18, steps: [[2, 3, 1], ...base.steps.slice(1)] }
+    const expected = await runScenario(oracle, later, allocateRows(oracle, later))
+    const rows = allocateRows(backend, base)
+    await runScenario(backend, base, rows)
+    assertOutputs(await runScenario(backend, later, rows), expected)
+  })
+
   compare('Attention takes rows of different caches, or refuses them', async (backend, oracle) => {
     const rows = [0, 1, 2].map((row) => allocateRows(backend, base)[row]!)
     if (!backend.capabilities.scatteredCacheRows)

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
-import { bytesOf, cachePageBytes, type CacheSpec, type Span, spanOf, type HostBuffer } from '@flexgen/spec'
+import {
+  type Backend,
+  bytesOf,
+  cachePageBytes,
+  type CacheSpec,
+  dtypeBytes,
+  type HostBuffer,
+  type Span,
+  spanOf,
+} from '@flexgen/spec'
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import type { BackendContext } from './backend-context.ts'
-
-const spec: CacheSpec = { kvHeads: 3, headDim: 4, maxPositions: 16, dtype: 'float32' }
-const positionBytes = 4 * spec.headDim
 
 /** Copies move exactly the bytes asked for, in any mix of offsets and lengths. */
 export function copiesSuite({ test }: BackendContext): void {
@@ -60,45 +66,11 @@ export function copiesSuite({ test }: BackendContext): void {
   })
 
   test('positions of a cache row go through host pages of any size and come back', async (backend) => {
-    const random = createRandom(8)
-    const cache = backend.allocateCache(spec, 3)
-    assert.equal(cache.rowCount, 3)
-    assert.ok(cache.byteLength >= 3 * cachePageBytes(spec, spec.maxPositions))
-    const lanes = 2 * spec.kvHeads
-    const models = [0, 1, 2].map(() => new Uint8Array(lanes * spec.maxPositions * positionBytes))
-    const queue = backend.createQueue('cache copies')
-    const checks: (() => void)[] = []
-    for (let step = 0; step < 60; step++) {
-      const row = random.integer(0, 2)
-      const position = random.integer(0, spec.maxPositions - 1)
-      const count = random.integer(1, spec.maxPositions - position)
-      const positions = count + random.integer(0, 4)
-      const pagePosition = random.integer(0, positions - count)
-      const pad = random.integer(0, 5)
-      const pageBytes = cachePageBytes(spec, positions)
-      const span = spanOf(createHostBuffer(pageBytes + pad), pad, pageBytes)
-      const page = { page: { span, positions }, position: pagePosition }
-      const range = { cache, row, position, count }
-      const model = models[row]!
-      const eachLane = (move: (inPage: number, inRow: number) => void): void => {
-        for (let lane = 0; lane < lanes; lane++)
-          move((lane * positions + pagePosition) * positionBytes, (lane * spec.maxPositions + position) * positionBytes)
-      }
-      const size = count * positionBytes
-      if (random.integer(0, 1) === 0) {
-        bytesOf(span).set(randomBytes(step, pageBytes))
-        queue.copyToCache(range, page)
-        eachLane((inPage, inRow) => model.set(bytesOf(span).subarray(inPage, inPage + size), inRow))
-      } else {
-        const expected = new Uint8Array(pageBytes)
-        eachLane((inPage, inRow) => expected.set(model.subarray(inRow, inRow + size), inPage))
-        queue.copyFromCache(page, range)
-        checks.push(() => assertBytes(bytesOf(span), expected, `step ${step}: ${count} positions from ${position}`))
-      }
+    for (const dtype of backend.capabilities.cacheDtypes) {
+      // Whole groups of the 4-bit form are 64 values.
+      const headDim = dtype === 'q4g64' ? 64 : 6
+      await copyCacheAtRandom(backend, { kvHeads: 3, headDim, maxPositions: 16, dtype })
     }
-    await queue.idle()
-    assert.ok(checks.length > 10)
-    for (const check of checks) check()
   })
 
   test('a queue copies what another queue brought, once it waits for it', async (backend) => {
@@ -106,8 +78,57 @@ export function copiesSuite({ test }: BackendContext): void {
     const source = createHostBuffer(randomBytes(3, 4000))
     const target = createHostBuffer(4000)
     const [bring, take] = [backend.createQueue('bring'), backend.createQueue('take')]
+    // The copy is not the first of its queue, so that it is late.
+    const ballast = spanOf(backend.allocate(4000))
+    for (let i = 0; i < 20; i++) bring.copyIn(ballast, spanOf(source))
     take.wait(bring.copyIn(spanOf(buffer), spanOf(source)))
     await take.copyOut(spanOf(target), spanOf(buffer)).whenDone()
-    assert.deepEqual(target.bytes, source.bytes)
+    assertBytes(target.bytes, source.bytes, 'what the other queue brought')
   })
+}
+
+/** Copies random ranges between rows and pages, and compares with arrays in the host form. */
+async function copyCacheAtRandom(backend: Backend, spec: CacheSpec): Promise<void> {
+  const random = createRandom(8)
+  const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
+  const cache = backend.allocateCache(spec, 3)
+  assert.equal(cache.rowCount, 3)
+  assert.ok(cache.byteLength >= 3 * cachePageBytes(spec, spec.maxPositions))
+  const lanes = 2 * spec.kvHeads
+  const models = [0, 1, 2].map(() => new Uint8Array(lanes * spec.maxPositions * positionBytes))
+  const queue = backend.createQueue('cache copies')
+  const checks: (() => void)[] = []
+  for (let step = 0; step < 60; step++) {
+    const row = random.integer(0, 2)
+    const position = random.integer(0, spec.maxPositions - 1)
+    const count = random.integer(1, spec.maxPositions - position)
+    const positions = count + random.integer(0, 4)
+    const pagePosition = random.integer(0, positions - count)
+    const pad = random.integer(0, 5)
+    const pageBytes = cachePageBytes(spec, positions)
+    const span = spanOf(createHostBuffer(pageBytes + pad), pad, pageBytes)
+    const page = { page: { span, positions }, position: pagePosition }
+    const range = { cache, row, position, count }
+    const model = models[row]!
+    const eachLane = (move: (inPage: number, inRow: number) => void): void => {
+      for (let lane = 0; lane < lanes; lane++)
+        move((lane * positions + pagePosition) * positionBytes, (lane * spec.maxPositions + position) * positionBytes)
+    }
+    const size = count * positionBytes
+    if (random.integer(0, 1) === 0) {
+      bytesOf(span).set(randomBytes(step, pageBytes))
+      queue.copyToCache(range, page)
+      eachLane((inPage, inRow) => model.set(bytesOf(span).subarray(inPage, inPage + size), inRow))
+    } else {
+      const expected = new Uint8Array(pageBytes)
+      eachLane((inPage, inRow) => expected.set(model.subarray(inRow, inRow + size), inPage))
+      queue.copyFromCache(page, range)
+      checks.push(() =>
+        assertBytes(bytesOf(span), expected, `${spec.dtype}, step ${step}: ${count} positions from ${position}`),
+      )
+    }
+  }
+  await queue.idle()
+  assert.ok(checks.length > 10)
+  for (const check of checks) check()
 }

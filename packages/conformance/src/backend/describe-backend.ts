@@ -5,6 +5,7 @@ import { createBackendContext } from './backend-context.ts'
 import type { BackendKit } from './backend-kit.ts'
 import { cacheMisuseSuite } from './cache-misuse-suite.ts'
 import { copiesSuite } from './copies-suite.ts'
+import { failureSuite } from './failure-suite.ts'
 import { hostSuite } from './host-suite.ts'
 import { layerSuite } from './layer-suite.ts'
 import { lifetimeSuite } from './lifetime-suite.ts'
@@ -15,7 +16,7 @@ import { orderSuite } from './order-suite.ts'
 
 /**
  * The conformance suite of backends: every operator against the oracle, attention with its cache, a whole layer,
- * copies, order of events, memory accounting, lifetimes and misuse. What a backend does not declare in its
+ * copies, order of events, memory accounting, lifetimes, failures and misuse. What a backend does not declare in its
  * capabilities must be refused with an error of the project.
  *
  * @param create makes a fresh backend; called once a test
@@ -31,6 +32,7 @@ export function describeBackend(name: string, create: () => Promise<Backend>, ki
     orderSuite(context)
     memorySuite(context)
     lifetimeSuite(context)
+    failureSuite(context)
     misuseSuite(context)
     cacheMisuseSuite(context)
     kit.it('every known gap is the title of a test', async () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spanOf } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { assertRefused } from '../kit/refusal.ts'
 import type { BackendContext } from './backend-context.ts'
 import { optLikeInputs, optLikeLayer, layerCache, layerWeightNames } from './opt-like-layer.ts'
 import { runGraph } from './run-graph.ts'
-import { smallGraph, smallRun } from './small-kernel.ts'
+import { smallBytes, smallGraph, smallRun, smallShapes } from './small-kernel.ts'
 
 /** A host-visible backend works on host buffers where they lie; any other refuses them. */
 export function hostSuite({ test, assertSame }: BackendContext): void {
@@ -50,6 +51,26 @@ export function hostSuite({ test, assertSame }: BackendContext): void {
     assert.notDeepEqual(await read(), first)
     binding.set('x', spans.x, [1, 1, spans.x.byteLength / 4])
     assert.deepEqual(await read(), first)
+  })
+
+  test('a span may be longer than its tensor', async (backend) => {
+    const { kernel, binding, spans } = await smallRun(backend)
+    const queue = backend.createQueue('runs')
+    const exact = createHostBuffer(smallBytes.y)
+    queue.run(kernel, binding)
+    await queue.copyOut(spanOf(exact), spans.y).whenDone()
+    const long = spanOf(backend.allocate(smallBytes.y + 40))
+    const target = createHostBuffer(new Uint8Array(smallBytes.y + 40).fill(9))
+    queue.copyIn(long, spanOf(target))
+    await queue.idle()
+    binding.set('y', long, smallShapes.y)
+    queue.run(kernel, binding)
+    await queue.copyOut(spanOf(target), long).whenDone()
+    assertBytes(target.bytes.subarray(0, smallBytes.y), exact.bytes, 'the tensor')
+    assert.ok(
+      target.bytes.subarray(smallBytes.y).every((byte) => byte === 9),
+      'bytes behind the tensor were written',
+    )
   })
 
   test('prepared weights need their spans no longer', async (backend) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { SettableEvent, spanOf, systemClock } from '@flexgen/spec'
 import { createHostBuffer } from '../kit/host-buffer.ts'
-import { assertRefused } from '../kit/refusal.ts'
+import { assertFlexgenError, assertRefused } from '../kit/refusal.ts'
 import type { BackendContext } from './backend-context.ts'
 import { smallGraph, smallRun, smallShapes } from './small-kernel.ts'
 
@@ -108,6 +108,20 @@ export function lifetimeSuite({ test }: BackendContext): void {
     assert.deepEqual([deviceBytes, hostBytes, preparedBytes, workspaceBytes], [0, 0, 0, 0])
     await backend[Symbol.asyncDispose]()
     gate.settle(systemClock.now())
+  })
+
+  test('dispose waits for graphs that are being compiled and prepared', async (backend) => {
+    const { kernel } = await smallRun(backend)
+    const working = [
+      backend.compile(smallGraph),
+      kernel.prepare(new Map([['w', spanOf(createHostBuffer(144))]])),
+      backend.compile(smallGraph),
+    ]
+    const settled = Promise.allSettled(working)
+    await backend[Symbol.asyncDispose]()
+    for (const result of await settled) if (result.status === 'rejected') assertFlexgenError(result.reason)
+    const { deviceBytes, hostBytes, preparedBytes, workspaceBytes } = backend.memory()
+    assert.deepEqual([deviceBytes, hostBytes, preparedBytes, workspaceBytes], [0, 0, 0, 0])
   })
 
   test('a disposed backend refuses work', async (backend) => {

@@ -1,26 +1,20 @@
 import assert from 'node:assert/strict'
-import { type Backend, type MemoryStats, SettableEvent, spanOf, systemClock } from '@flexgen/spec'
+import { AbortedError, type Backend, SettableEvent, spanOf, systemClock } from '@flexgen/spec'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { turnLoop } from '../kit/pause.ts'
 import { assertRefused, assertRefusedAtOnce } from '../kit/refusal.ts'
 import type { BackendContext } from './backend-context.ts'
-import { optLikeLayer } from './opt-like-layer.ts'
+import { heldBytes, limitedBytes } from './held-bytes.ts'
+import { layerCache, optLikeInputs, optLikeLayer } from './opt-like-layer.ts'
+import { runKernel } from './run-graph.ts'
 import { smallGraph, smallRun } from './small-kernel.ts'
 
 const spec = { kvHeads: 2, headDim: 8, maxPositions: 10, dtype: 'float32' } as const
 
-function held(backend: Backend): Pick<MemoryStats, 'deviceBytes' | 'hostBytes' | 'preparedBytes'> {
-  const { deviceBytes, hostBytes, preparedBytes } = backend.memory()
-  return { deviceBytes, hostBytes, preparedBytes }
-}
-
-const limited = ({ deviceBytes, preparedBytes, workspaceBytes }: MemoryStats): number =>
-  deviceBytes + preparedBytes + workspaceBytes
-
 /** What a backend says it holds is what was allocated (DESIGN, invariant 3), and a limit is kept. */
 export function memorySuite({ test }: BackendContext): void {
   test('buffers and caches are counted while they live', async (backend) => {
-    const before = held(backend)
+    const before = heldBytes(backend)
     const device = backend.allocate(10_000)
     const cache = backend.allocateCache(spec, 3)
     assert.ok(backend.memory().deviceBytes - before.deviceBytes >= 10_000 + cache.byteLength)
@@ -28,31 +22,34 @@ export function memorySuite({ test }: BackendContext): void {
     assert.ok(backend.memory().hostBytes - before.hostBytes >= 20_000)
     for (const buffer of [device, cache, host]) backend.free(buffer)
     await turnLoop()
-    assert.deepEqual(held(backend), before)
+    assert.deepEqual(heldBytes(backend), before)
     assert.ok(backend.memory().peakDeviceBytes >= 10_000 + cache.byteLength)
   })
 
   test('a buffer freed after events stays until all have ended', async (backend) => {
-    const before = held(backend)
+    const before = heldBytes(backend)
     const gates = [new SettableEvent(), new SettableEvent()] as const
     const device = backend.allocate(10_000)
-    const during = held(backend)
+    const host = backend.allocateHost(10_000)
+    const cache = backend.allocateCache(spec, 2)
+    const during = heldBytes(backend)
     const queue = backend.createQueue('gated')
     queue.wait(gates[1])
-    const copy = queue.copyIn(spanOf(device), spanOf(createHostBuffer(10_000)))
-    backend.free(device, ...gates, copy)
-    gates[0].settle(systemClock.now())
+    const copy = queue.copyIn(spanOf(device), spanOf(host))
+    for (const buffer of [device, host, cache]) backend.free(buffer, ...gates, copy)
+    // A failure ends an event, too.
+    gates[0].settle(systemClock.now(), new AbortedError('made to fail'))
     await turnLoop()
-    assert.deepEqual(held(backend), during)
+    assert.deepEqual(heldBytes(backend), during)
     gates[1].settle(systemClock.now())
     await copy.whenDone()
     await turnLoop()
-    assert.deepEqual(held(backend), before)
+    assert.deepEqual(heldBytes(backend), before)
   })
 
   test('a prepared kernel counts what it holds until it is disposed', async (backend) => {
     await using kernel = await backend.compile(smallGraph)
-    const before = held(backend)
+    const before = heldBytes(backend)
     const weights = new Map([
       ['w', spanOf(createHostBuffer(144))],
       ['b', spanOf(createHostBuffer(24))],
@@ -62,7 +59,7 @@ export function memorySuite({ test }: BackendContext): void {
     assert.equal(backend.memory().preparedBytes - before.preparedBytes, prepared.heldBytes)
     await prepared[Symbol.asyncDispose]()
     await prepared[Symbol.asyncDispose]()
-    assert.deepEqual(held(backend), before)
+    assert.deepEqual(heldBytes(backend), before)
   })
 
   test('the estimate of a run’s workspace is a size that does not shrink with the run', async (backend) => {
@@ -76,16 +73,35 @@ export function memorySuite({ test }: BackendContext): void {
     assert.ok(estimates[0]! <= estimates[1]! && estimates[1]! <= estimates[2]!)
   })
 
+  test('a run needs no more memory than its estimate', async (backend) => {
+    const [batch, seq, maxPositions] = [4, 16, 20]
+    for (const dtype of ['float32', 'float16', 'bfloat16'] as const) {
+      if (!backend.capabilities.weightDtypes.includes(dtype)) continue
+      await using kernel = await backend.compile(optLikeLayer(dtype))
+      const cache = backend.allocateCache({ ...layerCache, maxPositions, dtype: 'float32' }, batch)
+      const kv = Array.from({ length: batch }, (_, row) => ({ cache, row }))
+      const estimate = kernel.workspaceBytes({ batch, seq, maxPositions })
+      let most = 0
+      const onBound = (): void => {
+        const before = backend.memory()
+        most = Math.max(before.peakDeviceBytes, limitedBytes(backend) + estimate)
+      }
+      await runKernel(backend, kernel, optLikeInputs(dtype, batch, seq), { caches: { kv }, onBound })
+      const { peakDeviceBytes } = backend.memory()
+      assert.ok(peakDeviceBytes <= most, `${dtype} weights: ${peakDeviceBytes} bytes, estimated ${most}`)
+    }
+  })
+
   test('allocations beyond the limit are refused until it is raised', async (backend) => {
     const { run } = await warm(backend)
-    const limit = limited(backend.memory()) + 500_000
+    const limit = limitedBytes(backend) + 500_000
     await backend.setMemoryLimit(limit).whenDone()
     assertRefusedAtOnce('a buffer beyond the limit', () => backend.allocate(1_000_000), ['OUT_OF_MEMORY'])
     assertRefusedAtOnce('a cache beyond the limit', () => backend.allocateCache(spec, 1000), ['OUT_OF_MEMORY'])
     const small = backend.allocate(1000)
     await run()
-    assert.ok(limited(backend.memory()) <= limit)
-    await backend.setMemoryLimit(limited(backend.memory()) + 50_000_000).whenDone()
+    assert.ok(limitedBytes(backend) <= limit)
+    await backend.setMemoryLimit(limitedBytes(backend) + 50_000_000).whenDone()
     backend.allocate(1_000_000)
     backend.free(small)
   })
@@ -103,10 +119,10 @@ export function memorySuite({ test }: BackendContext): void {
     await using kernel = await backend.compile(graph)
     if (kernel.preparedBytes(['w']) === 0) return
     const weights = new Map([['w', spanOf(createHostBuffer(4 * width * width))]])
-    await backend.setMemoryLimit(limited(backend.memory()) + 100_000).whenDone()
-    const before = held(backend)
+    await backend.setMemoryLimit(limitedBytes(backend) + 100_000).whenDone()
+    const before = heldBytes(backend)
     await assertRefused('preparing beyond the limit', () => kernel.prepare(weights), ['OUT_OF_MEMORY'])
-    assert.deepEqual(held(backend), before)
+    assert.deepEqual(heldBytes(backend), before)
   })
 
   test('a limit below what is held fails and names the least, or settles once memory is given back', async (backend) => {
@@ -116,12 +132,12 @@ export function memorySuite({ test }: BackendContext): void {
     assert.match(String(low.error), /\d/)
     const gate = new SettableEvent()
     backend.free(buffer, gate)
-    const later = backend.setMemoryLimit(limited(backend.memory()) - 1_000_000)
+    const later = backend.setMemoryLimit(limitedBytes(backend) - 1_000_000)
     await turnLoop()
     assert.ok(!later.isDone() || later.error !== undefined, 'a limit settled before it was held')
     gate.settle(systemClock.now())
     await turnLoop()
-    await backend.setMemoryLimit(limited(backend.memory()) + 1_000_000).whenDone()
+    await backend.setMemoryLimit(limitedBytes(backend) + 1_000_000).whenDone()
   })
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spanOf, type TraceSpan } from '@flexgen/spec'
+import { type QueueEvent, spanOf, type TraceSpan } from '@flexgen/spec'
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import { orderChecks } from '../kit/order-checks.ts'
@@ -45,6 +45,42 @@ export function orderSuite({ test }: BackendContext): void {
     await queue.copyOut(spanOf(again), spans.y).whenDone()
     assertBytes(results[1]!.bytes, again.bytes, 'the second run')
     assert.notDeepEqual(results[0]!.bytes, results[1]!.bytes)
+  })
+
+  test('queues that wait for each other carry many rounds through two slots', async (backend) => {
+    const slots = [await smallRun(backend), await smallRun(backend)]
+    const inputs = Array.from({ length: 8 }, (_, round) => hostFloats(100 + round, smallBytes.x))
+    const rounds = inputs.map((input, round) => ({ input, slot: slots[round % 2]! }))
+
+    const alone = backend.createQueue('alone')
+    const expected = rounds.map(({ input, slot }) => {
+      const target = createHostBuffer(smallBytes.y)
+      alone.copyIn(slot.spans.x, input)
+      alone.run(slot.kernel, slot.binding)
+      alone.copyOut(spanOf(target), slot.spans.y)
+      return target
+    })
+    await alone.idle()
+
+    const [bring, compute, take] = [backend.createQueue('in'), backend.createQueue('run'), backend.createQueue('out')]
+    const ballast = spanOf(backend.allocate(smallBytes.x))
+    const ran: QueueEvent[] = []
+    const taken: QueueEvent[] = []
+    const actual = rounds.map(({ input, slot }, round) => {
+      const target = createHostBuffer(smallBytes.y)
+      // Bringing takes longest, so that whoever does not wait for it is too early.
+      for (let i = 0; i < 3; i++) bring.copyIn(ballast, input)
+      if (round >= 2) bring.wait(ran[round - 2]!)
+      compute.wait(bring.copyIn(slot.spans.x, input))
+      if (round >= 2) compute.wait(taken[round - 2]!)
+      ran.push(compute.run(slot.kernel, slot.binding))
+      take.wait(ran[round]!)
+      taken.push(take.copyOut(spanOf(target), slot.spans.y))
+      return target
+    })
+    await taken.at(-1)!.whenDone()
+    for (const [round, { bytes }] of expected.entries()) assertBytes(actual[round]!.bytes, bytes, `round ${round}`)
+    assert.notDeepEqual(expected[0]!.bytes, expected[2]!.bytes)
   })
 
   test('a trace sink sees every operation with its bytes and a time that is over', async (backend) => {

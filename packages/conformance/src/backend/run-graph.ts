@@ -26,6 +26,8 @@ export interface RunGraphOptions {
   readonly weightByteOffset?: number
   /** Where inputs and outputs lie: in device buffers (default), or host buffers bound as they are. */
   readonly place?: 'device' | 'host'
+  /** Called when everything is bound and the run is about to be queued. */
+  readonly onBound?: () => void
 }
 
 /**
@@ -79,6 +81,7 @@ export async function runKernel(
       spans.set(name, span)
       binding.set(name, span, shape)
     }
+    options.onBound?.()
     let event = queue.run(kernel, binding)
     if (place === 'device') {
       for (const [name, span] of spans) {
