@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest'
+import type { CaseFlags } from './case-flags.ts'
+import { settingsOf } from './case-settings.ts'
+
+describe('settings of a case', () => {
+  it("are FlexGen's by default", () => {
+    expect(settingsOf({})).toEqual({
+      model: 'facebook/opt-6.7b',
+      path: '~/opt_weights',
+      policy: { percent: [100, 0, 100, 0, 100, 0], gpuBatchSize: 4, numGpuBatches: 1, overlap: true, sepLayer: true },
+      numPrompts: 4,
+      promptLen: 512,
+      genLen: 32,
+      cpuCacheCompute: false,
+      pinWeight: true,
+      backend: 'auto',
+      seed: 0,
+      direct: false,
+      warmUpTokens: 1,
+    })
+  })
+
+  it('fill one block where no number of prompts is given, and run breakdown without overlap', () => {
+    const settings = settingsOf({ gpuBatchSize: 3, numGpuBatches: 5, debugMode: 'breakdown', overlap: true }, 0)
+    expect(settings).toMatchObject({ numPrompts: 15, warmUpTokens: 0, policy: { overlap: false } })
+    expect(settingsOf({ numPrompts: 7 }).numPrompts).toBe(7)
+  })
+
+  it.each<[CaseFlags, string]>([
+    [{ compressWeight: true }, '--compress-weight is not there yet'],
+    [{ compressCache: true }, '--compress-cache is not there yet'],
+    [{ attnSparsity: 0.1 }, '--attn-sparsity below 1 is not there yet'],
+    [{ reallocateTiming: 2 }, '--reallocate-timing is not there yet'],
+    [{ includeReallocatePunish: true }, '--include-reallocate-punish has no meaning without --reallocate-timing'],
+    [{ cutGenLen: 5, debugMode: 'fewer_batch' }, '--cut-gen-len and --debug-mode fewer_batch'],
+    [{ cutGenLen: 3 }, '--cut-gen-len 3 must be at least 4 and at most --gen-len 32'],
+    [{ cutGenLen: 33 }, '--cut-gen-len 33 must be at least 4'],
+    [{ cutGenLen: 4, numPrompts: 5 }, '--cut-gen-len projects one block: --num-prompts 5'],
+    [{ debugMode: 'fewer_batch', numPrompts: 5 }, '--debug-mode fewer_batch projects one block'],
+    [{ debugMode: 'fewer_batch', maxNewTokens: 1 }, 'needs a --gen-len above 1'],
+    [{ percent: [60, 60, 100, 0, 100, 0] }, 'more than 100'],
+    [{ maxRam: 'much' }, "--max-ram: 'much' is not a size"],
+  ])('%o are refused', (flags, message) => {
+    expect(() => settingsOf(flags)).toThrow(
+      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(message) }),
+    )
+  })
+
+  it('that change nothing are taken', () => {
+    const flags = { attnSparsity: 1, compressWeight: false, reallocateTiming: 0, includeReallocatePunish: false }
+    expect(settingsOf(flags)).toEqual(settingsOf({}))
+  })
+})

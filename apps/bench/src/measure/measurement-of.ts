@@ -1,0 +1,73 @@
+import type { RunReport } from '@flexgen/core'
+import type { Model } from '@flexgen/spec'
+import type { CaseSettings } from '../case/case-settings.ts'
+import type { Latency } from '../formulas/throughput.ts'
+import type { MemorySampler } from './memory-sampler.ts'
+import type { ByKind, DiskPhase, Measurement, Phase } from './measurement.ts'
+import type { RunRecorder } from './run-recorder.ts'
+
+/** What a measurement is put together from. */
+export interface MeasurementParts {
+  readonly settings: CaseSettings
+  readonly blockPrompts: number
+  readonly model: Model
+  /** What was said when the backend was opened. */
+  readonly notices: readonly string[]
+  readonly report: RunReport
+  readonly latency: Latency & { readonly projected: boolean }
+  readonly recorder: RunRecorder
+  readonly sampler: MemorySampler
+}
+
+/** One measurement from the engine's report and what was watched beside it. */
+export function measurementOf(parts: MeasurementParts): Measurement {
+  const { settings, blockPrompts, model, report, latency, recorder, sampler } = parts
+  const { decoderLayers } = model.facts
+  const { timeline } = recorder
+  return {
+    backend: report.backend,
+    device: report.device,
+    notices: [...new Set([...parts.notices, ...report.notices])],
+    sizes: { decoderLayers, hiddenSize: model.hiddenSize, vocabularySize: model.vocabularySize },
+    work: {
+      prompts: settings.numPrompts,
+      promptTokens: settings.promptLen,
+      newTokens: settings.genLen,
+      blockPrompts,
+    },
+    loadSeconds: report.loadSeconds,
+    ...latency,
+    phaseSeconds: recorder.phaseSeconds,
+    sweepSeconds: report.sweeps.map(({ durationSeconds }) => durationSeconds),
+    peakDeviceBytes: report.peakDeviceBytes,
+    peakRamBytes: report.peakRamBytes,
+    peakDiskBytes: report.peakDiskBytes,
+    plan: {
+      ramBytes: { ...report.plan.ram },
+      deviceBytes: report.plan.deviceBytes,
+      diskBytes: report.plan.diskBytes,
+    },
+    placement: report.placement,
+    disk: (['prefill', 'decode'] as const).map((phase) => diskPhase(report, phase)),
+    queues: recorder.queues,
+    ...(timeline !== undefined && { timeline }),
+    memory: [...sampler.samples],
+  }
+}
+
+function diskPhase({ sweeps }: RunReport, phase: Phase): DiskPhase {
+  const read = { weights: 0, cache: 0, hidden: 0 }
+  const written = { weights: 0, cache: 0, hidden: 0 }
+  for (const sweep of sweeps) {
+    if (sweep.phase !== phase) continue
+    add(read, sweep.diskBytesRead)
+    add(written, sweep.diskBytesWritten)
+  }
+  return { phase, read, written }
+}
+
+function add(sum: { -readonly [Kind in keyof ByKind]: number }, { weights, cache, hidden }: ByKind): void {
+  sum.weights += weights
+  sum.cache += cache
+  sum.hidden += hidden
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import type { ModelSizes } from '../formulas/model-sizes.ts'
+import type { Latency, Work } from '../formulas/throughput.ts'
+
+/** Bytes, or shares in percent, on each tier. */
+export interface ByTier {
+  readonly device: number
+  readonly ram: number
+  readonly disk: number
+}
+
+/** Where one kind of data was asked to lie and lay, in percent, and the bytes. */
+export interface PlacedKind {
+  readonly requested: ByTier
+  readonly realised: ByTier
+  readonly bytes: ByTier
+}
+
+/** Bytes by kind of data. */
+export interface ByKind {
+  readonly weights: number
+  readonly cache: number
+  readonly hidden: number
+}
+
+/** Name of a part of the run: the first token, or all others. */
+export type Phase = 'prefill' | 'decode'
+
+/** Bytes between disk and RAM in one phase. */
+export interface DiskPhase {
+  readonly phase: Phase
+  readonly read: ByKind
+  readonly written: ByKind
+}
+
+/** How long one queue worked in one phase, and what it moved. */
+export interface QueueShare {
+  readonly queue: string
+  readonly phase: Phase
+  /** Time in which at least one operation was under way. */
+  readonly busySeconds: number
+  readonly sizeBytes: number
+}
+
+/** One operation of the time line; times count from the start of the step. */
+export interface TimelineSpan {
+  readonly queue: string
+  readonly label: string
+  readonly startMs: number
+  readonly endMs: number
+  readonly sizeBytes: number
+}
+
+/** One decode step, queue by queue. */
+export interface Timeline {
+  /** Index of the token that the step made, counted from 0. */
+  readonly token: number
+  readonly durationMs: number
+  readonly spans: readonly TimelineSpan[]
+}
+
+/** What was held at one moment. */
+export interface MemorySample {
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+  /** Buffers and KV of the device, prepared weights and workspace included. */
+  readonly deviceBytes: number
+  /** Host buffers: the RAM tier and everything that passes through RAM. */
+  readonly hostBytes: number
+  /** Scratch on disk, the most so far. */
+  readonly diskBytes: number
+}
+
+/** What one repetition of a case measured. */
+export interface Measurement extends Latency {
+  readonly backend: string
+  readonly device: string
+  readonly notices: readonly string[]
+  readonly sizes: ModelSizes
+  readonly work: Work & { readonly blockPrompts: number }
+  readonly loadSeconds: number
+  /** As in FlexGen's log: whether the decode time was projected, or a debug mode was on. */
+  readonly projected: boolean
+  /** Time of each phase that was really run; where decoding was projected it is less than `decodeSeconds`. */
+  readonly phaseSeconds: Readonly<Record<Phase, number>>
+  /** Seconds of every sweep that was run, block after block. */
+  readonly sweepSeconds: readonly number[]
+  readonly peakDeviceBytes: number
+  readonly peakRamBytes: number
+  readonly peakDiskBytes: number
+  readonly plan: {
+    /** Bytes of RAM that the run planned to hold at most, by part, with their `total`. */
+    readonly ramBytes: Readonly<Record<string, number>>
+    readonly deviceBytes: number
+    readonly diskBytes: number
+  }
+  readonly placement: Readonly<Record<'weights' | 'cache' | 'activations', PlacedKind>>
+  readonly disk: readonly DiskPhase[]
+  readonly queues: readonly QueueShare[]
+  /** Absent where nothing was decoded. */
+  readonly timeline?: Timeline
+  readonly memory: readonly MemorySample[]
+}
+
+const amount = z.number().nonnegative()
+const byTier = z.object({ device: amount, ram: amount, disk: amount }).meta({ id: 'ByTier' })
+const byKind = z.object({ weights: amount, cache: amount, hidden: amount }).meta({ id: 'ByKind' })
+const placedKind = z.object({ requested: byTier, realised: byTier, bytes: byTier }).meta({ id: 'PlacedKind' })
+const phase = z.enum(['prefill', 'decode'])
+
+/** Schema of `Measurement`. */
+export const measurementSchema: z.ZodType<Measurement> = z
+  .object({
+    backend: z.string(),
+    device: z.string(),
+    notices: z.array(z.string()),
+    sizes: z.object({ decoderLayers: amount, hiddenSize: amount, vocabularySize: amount }),
+    work: z.object({ prompts: amount, promptTokens: amount, newTokens: amount, blockPrompts: amount }),
+    loadSeconds: amount,
+    prefillSeconds: amount,
+    decodeSeconds: amount,
+    projected: z
+      .boolean()
+      .meta({ description: 'the decode time was projected from a part of the run, or a debug mode was on' }),
+    phaseSeconds: z
+      .object({ prefill: amount, decode: amount })
+      .meta({ description: 'time that was really run; less than decodeSeconds where that was projected' }),
+    sweepSeconds: z.array(amount).meta({ description: 'every sweep that was run, block after block' }),
+    peakDeviceBytes: amount,
+    peakRamBytes: amount,
+    peakDiskBytes: amount,
+    plan: z.object({ ramBytes: z.record(z.string(), amount), deviceBytes: amount, diskBytes: amount }),
+    placement: z.object({ weights: placedKind, cache: placedKind, activations: placedKind }),
+    disk: z.array(z.object({ phase, read: byKind, written: byKind })),
+    queues: z.array(z.object({ queue: z.string(), phase, busySeconds: amount, sizeBytes: amount })),
+    timeline: z.exactOptional(
+      z.object({
+        token: amount,
+        durationMs: amount,
+        spans: z.array(
+          z.object({ queue: z.string(), label: z.string(), startMs: amount, endMs: amount, sizeBytes: amount }),
+        ),
+      }),
+    ),
+    memory: z.array(z.object({ atMs: amount, deviceBytes: amount, hostBytes: amount, diskBytes: amount })),
+  })
+  .meta({ id: 'Measurement' })

@@ -1,0 +1,138 @@
+import type { TraceSink, TraceSpan } from '@flexgen/spec'
+import { coveredMs, type Interval } from './busy-time.ts'
+import type { Phase, QueueShare, Timeline } from './measurement.ts'
+
+/** The queue on which layers are computed, and how its spans of layers begin. */
+const compute = { queue: 'compute', label: 'run ' } as const
+
+/** What a recorder is made for. */
+export interface RunRecorderOptions {
+  /** Token whose step becomes the time line; undefined for none. */
+  readonly timelineToken: number | undefined
+  /** Gpu batches of a block: so many kernel runs make one layer step. */
+  readonly batches: number
+  /** Told the number of decode layer steps so far, after each. */
+  readonly onLayerStep?: (steps: number) => void
+}
+
+interface QueueRecord {
+  intervals: Interval[]
+  busyMs: Record<Phase, number>
+  sizeBytes: Record<Phase, number>
+}
+
+/** Collects from the trace of a run how long each queue worked, the time line of one step, and the layer steps. */
+export class RunRecorder implements TraceSink {
+  /** Seconds of each decode layer step: one layer for all gpu batches. */
+  readonly layerStepSeconds: number[] = []
+  readonly #options: RunRecorderOptions
+  readonly #queues = new Map<string, QueueRecord>()
+  readonly #phaseMs: Record<Phase, number> = zeroes()
+  #isOn = false
+  #phase: Phase = 'prefill'
+  #token = 0
+  #sweepStartMs = 0
+  #stepStartMs = 0
+  #computeRuns = 0
+  #spans: TraceSpan[] = []
+  #timeline: Timeline | undefined
+
+  constructor(options: RunRecorderOptions) {
+    this.#options = options
+  }
+
+  /** A run begins: its first sweep makes token 0. */
+  begin(nowMs: number): void {
+    this.#isOn = true
+    this.#beginSweep(0, nowMs)
+  }
+
+  /** A sweep has ended, the next one makes `nextToken` (0 for the first of a new block). */
+  endSweep(nextToken: number, nowMs: number): void {
+    if (!this.#isOn) return
+    if (this.#token === this.#options.timelineToken && this.#timeline === undefined) {
+      this.#timeline = timelineOf(this.#token, this.#spans, this.#sweepStartMs, nowMs)
+    }
+    this.#settle(nowMs)
+    this.#beginSweep(nextToken, nowMs)
+  }
+
+  /** The run has ended, perhaps within a sweep; later spans are not counted. */
+  end(nowMs: number): void {
+    this.#settle(nowMs)
+    this.#isOn = false
+  }
+
+  span(span: TraceSpan): void {
+    if (!this.#isOn) return
+    const { queue, startMs, endMs, sizeBytes } = span
+    const record = this.#queues.get(queue) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes() }
+    this.#queues.set(queue, record)
+    record.intervals.push([startMs, endMs])
+    record.sizeBytes[this.#phase] += sizeBytes
+    if (this.#token === this.#options.timelineToken && this.#timeline === undefined) this.#spans.push(span)
+    if (this.#phase === 'decode' && queue === compute.queue && span.label.startsWith(compute.label)) {
+      this.#countRun(endMs)
+    }
+  }
+
+  /** Work of each queue by phase, of queues that worked at all. */
+  get queues(): QueueShare[] {
+    return [...this.#queues].flatMap(([queue, { busyMs, sizeBytes }]) =>
+      (['prefill', 'decode'] as const)
+        .filter((phase) => busyMs[phase] > 0 || sizeBytes[phase] > 0)
+        .map((phase) => ({ queue, phase, busySeconds: busyMs[phase] / 1000, sizeBytes: sizeBytes[phase] })),
+    )
+  }
+
+  /** Time of each phase that was run, without what was projected. */
+  get phaseSeconds(): Record<Phase, number> {
+    return { prefill: this.#phaseMs.prefill / 1000, decode: this.#phaseMs.decode / 1000 }
+  }
+
+  /** The step that was asked for; undefined before it has ended. */
+  get timeline(): Timeline | undefined {
+    return this.#timeline
+  }
+
+  #beginSweep(token: number, nowMs: number): void {
+    this.#token = token
+    this.#phase = token === 0 ? 'prefill' : 'decode'
+    this.#sweepStartMs = this.#stepStartMs = nowMs
+    this.#spans = []
+    this.#computeRuns = 0
+  }
+
+  #countRun(endMs: number): void {
+    this.#computeRuns++
+    if (this.#computeRuns % this.#options.batches !== 0) return
+    this.layerStepSeconds.push((endMs - this.#stepStartMs) / 1000)
+    this.#stepStartMs = endMs
+    this.#options.onLayerStep?.(this.layerStepSeconds.length)
+  }
+
+  /** What a queue did in a sweep counts as that phase's, also where it prepared the next. */
+  #settle(nowMs: number): void {
+    this.#phaseMs[this.#phase] += nowMs - this.#sweepStartMs
+    for (const record of this.#queues.values()) {
+      record.busyMs[this.#phase] += coveredMs(record.intervals)
+      record.intervals = []
+    }
+  }
+}
+
+function zeroes(): Record<Phase, number> {
+  return { prefill: 0, decode: 0 }
+}
+
+/** Spans cut to the step and counted from its start. */
+function timelineOf(token: number, spans: readonly TraceSpan[], startMs: number, endMs: number): Timeline {
+  const within = (ms: number): number => Math.min(Math.max(ms - startMs, 0), endMs - startMs)
+  return {
+    token,
+    durationMs: endMs - startMs,
+    spans: spans
+      .filter((span) => span.endMs > startMs && span.startMs < endMs)
+      .map((span) => ({ ...span, startMs: within(span.startMs), endMs: within(span.endMs) })),
+  }
+}

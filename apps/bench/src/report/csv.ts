@@ -1,0 +1,49 @@
+import type { BenchReport } from './bench-report.ts'
+
+const columns = [
+  'side',
+  'title',
+  'kind',
+  'repetition',
+  'sitting',
+  'started_at',
+  'prefill_s',
+  'decode_s',
+  'prefill_tok_s',
+  'decode_tok_s',
+  'total_tok_s',
+  'peak_rss_bytes',
+  'peak_anonymous_bytes',
+  'wall_s',
+  'command',
+] as const
+
+/** Every repetition of every side as CSV (RFC 4180), one a row; what is not known is empty. */
+export function formatCsv({ sides }: BenchReport): string {
+  const rows = sides.flatMap(({ title, kind, command, repetitions }, side) =>
+    repetitions.map((each): Record<(typeof columns)[number], string | number | undefined> => ({
+      side,
+      title,
+      kind,
+      repetition: each.repetition,
+      sitting: each.sitting,
+      started_at: each.startedAt,
+      prefill_s: each.prefillSeconds,
+      decode_s: each.decodeSeconds,
+      prefill_tok_s: each.prefillTokensPerSecond,
+      decode_tok_s: each.decodeTokensPerSecond,
+      total_tok_s: each.totalTokensPerSecond,
+      peak_rss_bytes: each.processMemory?.peakRssBytes,
+      peak_anonymous_bytes: each.processMemory?.peakAnonymousBytes,
+      wall_s: each.wallSeconds,
+      command,
+    })),
+  )
+  const lines = [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))]
+  return lines.map((line) => `${line}\r\n`).join('')
+}
+
+function cell(value: string | number | undefined): string {
+  const text = String(value ?? '')
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

@@ -1,0 +1,31 @@
+import { StorageError } from '@flexgen/spec'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { BenchReport } from './bench-report.ts'
+import { formatCsv } from './csv.ts'
+
+/**
+ * Writes `report.json`, `report.csv` and `report.html` into a folder.
+ * @returns the files
+ * @throws {FlexgenError} `NOT_WRITABLE`, `OUT_OF_DISK`
+ */
+export async function writeReport(report: BenchReport, folder: string): Promise<string[]> {
+  // Plots are large to load; nothing else needs them.
+  const { renderPage } = await import('../page/render-page.ts')
+  const contents = {
+    'report.json': `${JSON.stringify(report, undefined, 2)}\n`,
+    'report.csv': formatCsv(report),
+    'report.html': await renderPage(report),
+  }
+  const files: string[] = []
+  for (const [name, text] of Object.entries(contents)) {
+    const file = path.join(folder, name)
+    try {
+      await writeFile(file, text)
+    } catch (error) {
+      throw StorageError.from(error, `write ${file}`)
+    }
+    files.push(file)
+  }
+  return files
+}

@@ -1,0 +1,149 @@
+import { FlexgenError, StorageError, UsageError } from '@flexgen/spec'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { BenchOptions, BenchOutput } from './bench-options.ts'
+import { formatLogLines } from './log/format-log.ts'
+import { appendLog } from './log/write-log.ts'
+import type { MeasuredLink } from './measure/measured-link.ts'
+import type { BenchReport } from './report/bench-report.ts'
+import { buildReport } from './report/build-report.ts'
+import { describeReport } from './report/describe-report.ts'
+import { writeReport } from './report/write-report.ts'
+import { listSides } from './run/list-sides.ts'
+import { measureSides, type MeasureSidesOptions, planRuns } from './run/measure-sides.ts'
+import { toError } from './run/failure.ts'
+import type { Failure, Outcome } from './run/outcome.ts'
+import { openResults, type ResultLine } from './run/results-file.ts'
+import { runChild } from './run/run-child.ts'
+import { createRunDiary } from './run/run-diary.ts'
+import type { Side } from './run/side.ts'
+import { examineMachine } from './system/machine.ts'
+
+/** What a benchmark may be given instead of what it does by itself; for tests. */
+export type BenchSeams = Pick<MeasureSidesOptions, 'execute'> & {
+  readonly measureLinks?: (sides: readonly Side[]) => Promise<readonly MeasuredLink[]>
+}
+
+/**
+ * Runs a benchmark: measures all sides in turn, keeps every result as it comes, appends FlexGen's log, prints a table
+ * and writes the report. A side that fails does not keep the others from being measured and reported.
+ * @throws {FlexgenError} for what is wrong before anything runs; what the first failed side failed with, once the
+ * report is written; `ABORTED` after the signal: what was measured is kept for `resume`
+ */
+export async function runBench(
+  options: BenchOptions,
+  output: BenchOutput,
+  seams: BenchSeams = {},
+): Promise<BenchReport> {
+  const { repeat = 3, warmUp = 1, signal } = options
+  if (repeat < 1) throw new UsageError(`--repeat must be 1 or above, got ${repeat}`)
+  const { sides, warmUpTokens } = listSides(options)
+  const title = options.title ?? options.suite ?? 'run'
+  const folder = options.outputDir ?? path.join('flexgen-bench', `${fileName(title)}-${timeStamp(new Date())}`)
+  await makeFolder(folder)
+  const file = await openResults(path.join(folder, 'results.jsonl'), sides, options.resume ?? false)
+  const results: ResultLine[] = [...file.earlier]
+  const failures = new Map<number, Failure>()
+  const links = await (seams.measureLinks ?? measureLinksOf)(sides)
+  const plan = { sides, repeat, warmUp, done: byRepetition(results) }
+  const diary = createRunDiary(sides, planRuns(plan), output)
+  await measureSides({
+    ...plan,
+    ...seams,
+    signal,
+    onStart: (run) => diary.begin(run),
+    onProgress: (step) => output.progress?.(step),
+    onOutcome: async (run, outcome) => {
+      diary.end(run, outcome)
+      if (!outcome.ok) failures.set(run.side, outcome.failure)
+      if (run.repetition === undefined) return
+      const line = { side: run.side, repetition: run.repetition, outcome }
+      await file.add(line)
+      results.push({ ...line, sitting: file.sitting })
+    },
+  }).finally(() => {
+    output.clearProgress?.()
+    if (signal?.aborted) output.log(`what was measured is kept; go on with --resume --output-dir ${folder}`)
+  })
+  const settings = { repeat, warmUp, warmUpTokens }
+  const report = buildReport({ title, machine: examineMachine(), settings, sides, links, results, failures })
+  const logs = await writeLogs(report, sides, options, folder)
+  const files = await writeReport(report, folder)
+  print(report, options, output)
+  for (const each of new Set([...logs, ...files])) output.log(`written: ${each}`)
+  const [failure] = report.sides.flatMap((side) => side.failure ?? [])
+  if (failure !== undefined) throw toError(failure)
+  return report
+}
+
+/** Bandwidth of the disk where our sides keep scratch; it only explains, so a failure leaves it out. */
+async function measureLinksOf(sides: readonly Side[]): Promise<readonly MeasuredLink[]> {
+  const ours = sides.find((side) => side.kind === 'flexgen')
+  if (ours === undefined) return []
+  const { backend, offloadDir } = ours.settings
+  try {
+    return (await runChild({ type: 'links', options: { backend, offloadDir } })).result
+  } catch (error) {
+    if (FlexgenError.isInstance(error)) return []
+    throw error
+  }
+}
+
+function byRepetition(results: readonly ResultLine[]): Map<number, Map<number, Outcome>> {
+  const bySide = new Map<number, Map<number, Outcome>>()
+  for (const { side, repetition, outcome } of results) {
+    const outcomes = bySide.get(side) ?? new Map<number, Outcome>()
+    bySide.set(side, outcomes.set(repetition, outcome))
+  }
+  return bySide
+}
+
+/** FlexGen's log of the typical repetition of every case. */
+async function writeLogs(
+  report: BenchReport,
+  sides: readonly Side[],
+  { log = true, logFile = 'auto' }: BenchOptions,
+  folder: string,
+): Promise<string[]> {
+  if (!log) return []
+  const files: string[] = []
+  for (const [i, { title, command, log: figures }] of report.sides.entries()) {
+    const side = sides[i]!
+    if (figures === undefined || side.kind !== 'flexgen') continue
+    const { settings } = side
+    const parts = { ...settings, ...settings.policy }
+    const shown = logFile === 'auto' ? command : `${command} --log-file ${logFile}`
+    files.push(await appendLog(logFile, folder, { title, command: shown, figures, parts }))
+  }
+  return files
+}
+
+function print(report: BenchReport, { json }: BenchOptions, { out }: BenchOutput): void {
+  if (json === true) {
+    out(JSON.stringify(report))
+    return
+  }
+  for (const { title, log } of report.sides) {
+    if (log !== undefined) for (const line of [title, ...formatLogLines(log), '']) out(line)
+  }
+  for (const line of describeReport(report)) out(line)
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw StorageError.from(error, `create ${folder}`)
+  }
+}
+
+function fileName(title: string): string {
+  return title.replaceAll(/[^\w.-]+/g, '-')
+}
+
+/** Local time as `20261120-101530`. */
+function timeStamp(date: Date): string {
+  const parts = [date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()]
+  const [month, day, ...time] = parts.map((part) => String(part).padStart(2, '0'))
+  return `${date.getFullYear()}${month}${day}-${time.join('')}`
+}

@@ -1,0 +1,23 @@
+import type { CaseSettings } from '../case/case-settings.ts'
+import type { CaseProgress } from '../measure/measure-case.ts'
+import type { MeasureLinksOptions } from '../measure/measure-links.ts'
+import type { MeasuredLink } from '../measure/measured-link.ts'
+import type { Measurement } from '../measure/measurement.ts'
+import type { Failure } from './outcome.ts'
+
+/** What the process that measures is asked for, once. */
+export type ChildRequest =
+  | { readonly type: 'case'; readonly settings: CaseSettings }
+  | { readonly type: 'links'; readonly options: MeasureLinksOptions }
+
+/** What answers each request. */
+export interface ChildResults {
+  readonly case: Measurement
+  readonly links: readonly MeasuredLink[]
+}
+
+/** What the process that measures sends: progress, and at the end a result or a failure. */
+export type ChildMessage =
+  | { readonly type: 'progress'; readonly progress: CaseProgress }
+  | { readonly type: 'result'; readonly result: ChildResults[keyof ChildResults] }
+  | { readonly type: 'failure'; readonly failure: Failure }
