@@ -5,13 +5,15 @@ import { addCompletion } from './commands/completion.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
+import { helpFormat } from './help/help-format.ts'
 
 /** The program with all its commands; what a command needs is imported when it runs. */
 export function createProgram(context: CliContext): Command {
   const program = new Command('flexgen')
     .description(
-      'Run language models that do not fit the GPU, or the RAM: weights, KV cache and activations spread\nover device memory, RAM and disk.',
+      'Run language models that do not fit the GPU, or the RAM: weights, KV cache and activations are spread over device memory, RAM and disk.',
     )
+    .configureHelp(helpFormat)
     .version(readVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand(false)
@@ -28,13 +30,15 @@ export function createProgram(context: CliContext): Command {
 
 const footer = `
 Examples:
-  flexgen demo                                            see it work, nothing to download
+  flexgen demo                                   see it work, no download
+  flexgen generate --prompt "My fellow citizens"
   flexgen generate --model ./opt-1.3b --prompt "Paris is"
-  flexgen doctor                                          what works on this machine
+  flexgen doctor                                 what works on this machine
 
-Settings: flags, over FLEXGEN_* variables (FLEXGEN_MAX_RAM=3GB), over flexgen.config.json in the
-current folder ({ "maxRam": "3GB" }), over defaults.
-Docs: README.md and docs/ of the flexgen repository; flexgen COMMAND --help`
+Settings: flags, over FLEXGEN_* variables (FLEXGEN_MAX_RAM=3GB), over
+flexgen.config.json in the current folder ({ "maxRam": "3GB" }), over defaults.
+
+More: flexgen COMMAND --help`
 
 function readVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')

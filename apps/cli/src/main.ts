@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-// The pool's size counts only when it is set before the first asynchronous file access: this import stays first.
+// What is imported below needs it.
+import './check-node.ts'
+// The pool's size counts only when it is set before the first asynchronous file access: this import stays before the others.
 import './thread-pool.ts'
 import { runCli } from './run-cli.ts'
 

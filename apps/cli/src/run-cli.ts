@@ -1,6 +1,6 @@
 import type { CliContext } from './cli-context.ts'
 import { createProgram } from './create-program.ts'
-import { describeError, isQuietExit, toFlexgenError } from './error/describe-error.ts'
+import { describeError, quietExitCode, toFlexgenError } from './error/describe-error.ts'
 import { createInterrupt } from './interrupt.ts'
 import { createTerminal } from './output/terminal.ts'
 
@@ -13,13 +13,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const terminal = createTerminal(process)
   const interrupt = createInterrupt(terminal.log, (code) => process.exit(code))
   const context: CliContext = { terminal, interrupt, showStack: false }
+  // What no code awaits is a bug, and is told like one. Scratch files are left to the next run.
+  const crash = (error: unknown): void => process.exit(fail(error, context))
+  process.once('uncaughtException', crash)
   try {
     await createProgram(context).parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
-    return isQuietExit(error) ? 0 : fail(error, context)
+    return quietExitCode(error) ?? fail(error, context)
   } finally {
     interrupt.stop()
+    process.off('uncaughtException', crash)
   }
 }
 

@@ -1,6 +1,8 @@
-import { createEngine as createCoreEngine, createPolicy, type PolicyOptions } from '@flexgen/core'
-import { type Backend, type Policy, systemClock, UsageError } from '@flexgen/spec'
+import { createEngine as createCoreEngine, createPolicy, type PolicyOptions, type Workload } from '@flexgen/core'
+import { AbortedError, type Backend, type Policy, systemClock, UsageError } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
+import { cacheNotices } from './engine/cache-notice.ts'
+import { checkScratch } from './engine/check-scratch.ts'
 import { defaultOffloadDir } from './engine/default-offload-dir.ts'
 import type { CreateEngineOptions } from './engine/engine-options.ts'
 import type { FlexgenEngine } from './engine/flexgen-engine.ts'
@@ -16,7 +18,7 @@ import { parseSize, type Size } from './size/parse-size.ts'
  * Opens a model and makes it ready to generate: finds it, opens its tokenizer and the headers of its weights, makes
  * backend and tiers, checks the plan against the budgets, and only then reads weights. Everything it made is given
  * back by the engine's dispose, or at once where a step fails.
- * @throws {FlexgenError} whatever is wrong with settings, model, budgets or machine, by its code
+ * @throws {FlexgenError} whatever is wrong with settings, model, budgets or machine, by its code; `ABORTED` after the signal
  */
 export async function createEngine(options: CreateEngineOptions = {}): Promise<FlexgenEngine> {
   const policy = policyOf(options.policy)
@@ -48,6 +50,7 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         ...(maxDiskBytes !== undefined && { budgetBytes: maxDiskBytes }),
       }),
     )
+    await checkScratch(disk, policy, opened.place.kind === 'dummy')
     const engine = owned.use(
       await createCoreEngine({
         model: opened.model,
@@ -61,11 +64,14 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         workload: options.workload,
         trace: options.trace,
         signal: options.signal,
+        ...(options.pagePositions !== undefined && { pagePositions: options.pagePositions }),
         ...(options.onProgress && { onProgress: options.onProgress }),
       }),
     )
     const { model, tokenizer, tokenizerProblem } = opened
-    const context = { engine, model, tokenizer, tokenizerProblem }
+    let workload: Workload = { sequences: 0, maxPromptTokens: 0, maxNewTokens: 0 }
+    const onWorkload = (given: Workload): void => void (workload = given)
+    const context = { engine, model, tokenizer, tokenizerProblem, onWorkload }
     const generate: FlexgenEngine['generate'] = (prompts, settings) =>
       generateText(context, prompts, { ...settings, seed: settings?.seed ?? options.seed })
     return {
@@ -82,14 +88,15 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
       },
       report: () => {
         const report = engine.report()
-        return { ...report, notices: [...new Set([...notices, ...disk.notices, ...report.notices])] }
+        const short = cacheNotices(report.placement.cache.bytes.disk, workload, options.pagePositions)
+        return { ...report, notices: [...new Set([...notices, ...disk.notices, ...report.notices, ...short])] }
       },
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     }
   } catch (error) {
     // What failed first is what the caller must see.
     await owned[Symbol.asyncDispose]().catch(() => undefined)
-    throw error
+    throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
 }
 

@@ -16,6 +16,6 @@ export function addCompletion(program: Command, { terminal }: CliContext): void 
 
 const examples = `
 Examples:
-  source <(flexgen completion bash)                                  in ~/.bashrc
-  source <(flexgen completion zsh)                                   in ~/.zshrc, after compinit
+  source <(flexgen completion bash)     in ~/.bashrc
+  source <(flexgen completion zsh)      in ~/.zshrc, after compinit
   flexgen completion fish > ~/.config/fish/completions/flexgen.fish`

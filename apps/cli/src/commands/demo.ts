@@ -15,6 +15,4 @@ export function addDemo(program: Command, context: CliContext): void {
 
 const examples = `
 Examples:
-  flexgen demo
-
-Docs: docs/ of the flexgen repository, and the README of @flexgen/cli`
+  flexgen demo`

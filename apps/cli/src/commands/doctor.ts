@@ -8,7 +8,7 @@ export function addDoctor(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
     .description('Show what works on this machine, and what would help where something does not.')
-    .addOption(new Option('--offload-dir <folder>', 'folder to look at; default ~/.cache/flexgen/offload'))
+    .addOption(new Option('--offload-dir <folder>', 'folder to look at (default ~/.cache/flexgen/offload)'))
     .addOption(new Option('--json', 'print one JSON object'))
     .addHelpText('after', examples)
   command.action(async () => {
@@ -23,6 +23,4 @@ The exit code is 0 where at least one backend works, else 5.
 
 Examples:
   flexgen doctor
-  flexgen doctor --offload-dir /mnt/nvme/flexgen --json
-
-Docs: docs/ of the flexgen repository, and the README of @flexgen/cli`
+  flexgen doctor --offload-dir /mnt/nvme/flexgen --json`

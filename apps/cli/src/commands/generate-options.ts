@@ -20,7 +20,7 @@ function switchOptions(name: string, description: string): Option[] {
 /** The flags of `generate`: FlexGen's by their names, and ours. */
 export function addGenerateOptions(command: Command): void {
   addGroup(command, 'Model:', [
-    option('--model <model>', 'folder, or name that is looked up in --path and in the Hugging Face cache').default(
+    option('--model <model>', 'folder, or name that is looked up in --path and the Hugging Face cache').default(
       'demo',
       'the embedded demo model',
     ),
@@ -29,17 +29,28 @@ export function addGenerateOptions(command: Command): void {
   addGroup(command, 'Prompts and output:', [
     option('--prompt <text>', 'a prompt; may be repeated', repeated),
     option('--prompt-ids <ids>', 'a prompt as token ids, such as 5,17,42; may be repeated', repeatedIds),
-    option('--input <file>', 'prompts as JSON lines: {"prompt"} or {"promptIds"}, and "maxNewTokens" if you like'),
-    option('--num-prompts <count>', 'prompts of random ids (by --seed)', wholeNumber(1)),
-    option('--prompt-len <count>', 'ids of each random prompt; default 32', wholeNumber(1)),
-    option('--output <file>', 'write results to a file of JSON lines, each as soon as it is there'),
+    option(
+      '--input <file>',
+      'prompts as JSON lines, - for standard input: {"prompt"} or {"promptIds"}, with "maxNewTokens" if you like',
+    ),
+    option('--num-prompts <count>', 'prompts of random ids, by --seed', wholeNumber(1)),
+    option('--prompt-len <count>', 'ids of each random prompt (default 32)', wholeNumber(1)),
+    option('--output <file>', 'write results as JSON lines, each as soon as it is there; - for standard output'),
     option('--json', 'print one JSON object with all outputs and the report'),
   ])
   addGroup(command, 'Generation:', [
     option('--gen-len, --max-new-tokens <count>', 'most new tokens of each prompt', wholeNumber(1)).default(32),
-    option('--temperature <number>', 'sample; 0 is greedy, the default', numberWithin(0, Number.POSITIVE_INFINITY)),
-    option('--top-k <count>', 'sample from the best ones; 0 for all', wholeNumber(0)),
-    option('--top-p <number>', 'sample from the best ones that reach this probability', numberWithin(0, 1)),
+    option(
+      '--temperature <number>',
+      'sample; 0 is greedy, the default without --top-k and --top-p, with them it is 1',
+      numberWithin(0, Number.POSITIVE_INFINITY),
+    ),
+    option('--top-k <count>', 'sample from this many best tokens; 0, the default, for all', wholeNumber(0)),
+    option(
+      '--top-p <number>',
+      'sample from the best tokens that reach this probability together (default 1)',
+      numberWithin(0, 1),
+    ),
     option('--seed <number>', 'key of sampling, random prompts and made-up weights', wholeNumber(0)).default(0),
     option('--stop <text>', 'end a sequence at this text; may be repeated', repeated),
     option('--ignore-eos', 'go on after an end-of-sequence token'),
@@ -47,31 +58,33 @@ export function addGenerateOptions(command: Command): void {
   addGroup(command, 'Placement:', [
     option(
       '--percent <number...>',
-      'six numbers: device and RAM share of weights, KV cache, activations; the rest goes to disk (default: 100 0 100 0 100 0)',
+      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk (default 100 0 100 0 100 0)',
       percents,
     ),
-    option('--gpu-batch-size <count>', 'sequences of one kernel run; default 4', wholeNumber(1)),
-    option('--num-gpu-batches <count>', 'batches that share each loaded weight; default 1', wholeNumber(1)),
-    ...switchOptions('overlap', 'load and store beside computation; on by default, --no-overlap turns it off'),
+    option('--gpu-batch-size <count>', 'sequences that are computed together (default 4)', wholeNumber(1)),
+    option('--num-gpu-batches <count>', 'batches that share each loaded weight (default 1)', wholeNumber(1)),
+    ...switchOptions('overlap', 'load and store while computing; on by default, --no-overlap turns it off'),
     ...switchOptions(
       'sep-layer',
       'attention and mlp as layers of their own; on by default, --no-sep-layer turns it off',
     ),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate'),
-    option('--gpu-mem, --max-device-memory <size>', 'most device memory (on a CPU backend a part of the RAM)'),
+    option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),
-    option('--offload-dir <folder>', 'where scratch files go; default ~/.cache/flexgen/offload'),
-    option('--direct-io', 'read around the page cache'),
+    option('--offload-dir <folder>', 'where scratch files go (default ~/.cache/flexgen/offload)'),
+    option('--direct-io', 'read around the page cache of the system'),
   ])
   addGroup(command, 'Machine:', [
-    option('--backend <name>', 'what computes: reference, or auto for the first that works').default('auto'),
-    option('--api <api>', "ONNX Runtime's API; default auto").choices(['auto', 'c', 'js']),
+    option('--backend <name>', 'what computes: onnxruntime, reference, or auto for the first that works').default(
+      'auto',
+    ),
+    option('--api <api>', "ONNX Runtime's API; auto is the default").choices(['auto', 'c', 'js']),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),
     option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),
   ])
   addGroup(command, 'Reporting:', [
     option('--trace <file>', 'write a Chrome trace; open it in ui.perfetto.dev'),
-    option('--verbose <level>', '0 errors only, 1 summary, 2 plan, 3 stacks', verbosity).default(1),
+    option('--verbose <level>', '0 errors, 1 summary, 2 plan, 3 stacks of errors', verbosity).default(1),
     option('--quiet', 'the same as --verbose 0'),
   ])
 }

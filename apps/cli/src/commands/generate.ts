@@ -22,12 +22,16 @@ const examples = `
 Sizes are written as 900MB, 3GB (decimal), 16GiB (binary) or 1B.
 
 Examples:
-  flexgen generate --prompt "Call me Ishmael."            the embedded demo model
-  flexgen generate --model facebook/opt-1.3b --path ~/models --prompt "Paris is" --max-new-tokens 64
-  flexgen generate --model ./opt-6.7b --input prompts.jsonl --output out.jsonl \\
-      --percent 0 20 0 100 0 100 --gpu-batch-size 8 --num-gpu-batches 4 --max-ram 6GB
-  flexgen generate --model opt-30b --path _DUMMY_ --num-prompts 8 --prompt-len 128 --gen-len 4 \\
-      --percent 0 0 0 100 0 100                           a size that you have no weights of
-  flexgen generate --prompt "The state of the Union is" --temperature 0.8 --top-k 40 --seed 7 --json
-
-Docs: docs/ of the flexgen repository, and the README of @flexgen/cli`
+  The embedded demo model, sampled, nothing to download:
+    flexgen generate --prompt "My fellow citizens" --temperature 0.8 --seed 7
+  A checkpoint in a folder, a quarter of its weights in RAM, the rest read from
+  disk for every token:
+    flexgen generate --model ./opt-1.3b --prompt "Paris is" \\
+      --percent 0 25 0 100 0 100 --max-ram 2GB
+  A file of prompts, 32 at a time for every weight that is loaded:
+    flexgen generate --model ./opt-6.7b --input prompts.jsonl \\
+      --output out.jsonl --percent 0 20 0 100 0 100 \\
+      --gpu-batch-size 8 --num-gpu-batches 4
+  A size that you have no weights of, with made-up ones:
+    flexgen generate --model opt-1.3b --path _DUMMY_ --num-prompts 4 \\
+      --prompt-len 16 --gen-len 2 --percent 0 100 0 100 0 100`

@@ -36,7 +36,7 @@ const help: CompletedOption = { flags: ['-h', '--help'], description: 'show help
 
 function toOption(option: Option): CompletedOption {
   const flags = [option.short, option.long].filter((flag) => flag !== undefined)
-  const description = oneSentence(option.description || `turn off --${option.attributeName()}`)
+  const description = oneSentence(option.description || `turn off ${option.long?.replace('--no-', '--')}`)
   return { flags, description, operand: operandOf(option) }
 }
 

@@ -1,7 +1,7 @@
 import { errorCodes, FlexgenError, UsageError, type ErrorCode } from '@flexgen/spec'
 import { CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { describeError, isQuietExit, toFlexgenError } from './describe-error.ts'
+import { describeError, quietExitCode, toFlexgenError } from './describe-error.ts'
 
 describe('errors of the command line', () => {
   it('are one line and a hint', () => {
@@ -9,6 +9,17 @@ describe('errors of the command line', () => {
       'flexgen: USAGE: a b',
       'hint: do this',
     ])
+  })
+
+  it('cannot command the terminal', () => {
+    const error = new UsageError('a\u001b[2Jb\u0007c\u009bd\r', { hint: 'é\t' })
+    const lines = ['flexgen: USAGE: a\\x1b[2Jb\\x07c\\x9bd\\x0d', 'hint: é\t']
+    expect(describeError(error)).toEqual(lines)
+  })
+
+  it('are those of the work where putting things away fails as well', () => {
+    const suppressed = new SuppressedError(new UsageError('later'), new UsageError('first'))
+    expect(toFlexgenError(new SuppressedError(new RangeError('last'), suppressed))).toMatchObject({ message: 'first' })
   })
 
   it('show the stack and the cause only when asked', () => {
@@ -31,9 +42,6 @@ describe('errors of the command line', () => {
       'hint: did you mean --prompt? See --help',
     ])
     expect(error.exitCode).toBe(2)
-    expect(describeError(toFlexgenError(new CommanderError(1, 'commander.help', '(outputHelp)')))[1]).toBe(
-      'hint: see flexgen --help',
-    )
   })
 
   it('are bugs where they are unknown', () => {
@@ -41,8 +49,10 @@ describe('errors of the command line', () => {
     expect(toFlexgenError('text')).toMatchObject({ code: 'INTERNAL', message: 'text' })
   })
 
-  it('know the end of --help', () => {
-    expect(isQuietExit(new CommanderError(0, 'commander.helpDisplayed', ''))).toBe(true)
-    expect(isQuietExit(new CommanderError(1, 'commander.help', ''))).toBe(false)
+  it('know the end of --help, and of no command at all, where help has been shown', () => {
+    expect(quietExitCode(new CommanderError(0, 'commander.helpDisplayed', ''))).toBe(0)
+    expect(quietExitCode(new CommanderError(1, 'commander.help', ''))).toBe(2)
+    expect(quietExitCode(new CommanderError(1, 'commander.unknownOption', ''))).toBeUndefined()
+    expect(quietExitCode(new UsageError('x'))).toBeUndefined()
   })
 })

@@ -10,14 +10,14 @@ const randomDefaults = { count: 1, length: 32 } as const
  * Prompts from files, which can be read before the model is opened.
  * @throws {UsageError} where there is no prompt at all
  */
-export async function readPrompts(flags: GenerateFlags): Promise<Prompt[]> {
+export async function readPrompts(flags: GenerateFlags, signal: AbortSignal): Promise<Prompt[]> {
   const { prompt = [], promptIds = [], input } = flags
   if (prompt.length + promptIds.length === 0 && input === undefined && !wantsRandom(flags)) {
     throw new UsageError('there is no prompt', {
       hint: 'give --prompt, --prompt-ids, --input, or --num-prompts and --prompt-len for random ids',
     })
   }
-  return [...prompt, ...promptIds, ...(input === undefined ? [] : await readInput(input))]
+  return [...prompt, ...promptIds, ...(input === undefined ? [] : await readInput(input, signal))]
 }
 
 /** Random prompts, where flags ask for them. */

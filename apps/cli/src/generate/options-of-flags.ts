@@ -1,8 +1,13 @@
-import type { CreateEngineOptions, TextGenerationOptions } from 'flexgen'
+import type { CreateEngineOptions, parseSize, TextGenerationOptions } from 'flexgen'
 import type { GenerateFlags } from './generate-flags.ts'
 
-/** What `createEngine` is told by flags; model, prompts and listeners are the caller's. */
-export function engineOptionsOf(flags: GenerateFlags): CreateEngineOptions {
+/**
+ * What `createEngine` is told by flags; model, prompts and listeners are the caller's.
+ * @throws {UsageError} for a size that is none
+ */
+export function engineOptionsOf(flags: GenerateFlags, toBytes: typeof parseSize): CreateEngineOptions {
+  const sizeOf = (size: string | undefined, flag: string): number | undefined =>
+    size === undefined ? undefined : toBytes(size, flag)
   const { percent, gpuBatchSize, numGpuBatches, overlap, sepLayer } = flags
   return {
     policy: {
@@ -16,9 +21,9 @@ export function engineOptionsOf(flags: GenerateFlags): CreateEngineOptions {
     api: flags.api,
     threads: flags.threads,
     dtype: flags.dtype,
-    maxRam: flags.maxRam,
-    maxDeviceMemory: flags.maxDeviceMemory,
-    maxDisk: flags.maxDisk,
+    maxRam: sizeOf(flags.maxRam, '--max-ram'),
+    maxDeviceMemory: sizeOf(flags.maxDeviceMemory, '--max-device-memory'),
+    maxDisk: sizeOf(flags.maxDisk, '--max-disk'),
     offloadDir: flags.offloadDir,
     direct: flags.directIo,
   }

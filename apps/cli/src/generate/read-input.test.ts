@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readInput } from './read-input.ts'
+import { readInput as read } from './read-input.ts'
+
+const readInput = (name: string) => read(name, new AbortController().signal)
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(path.join(tmpdir(), 'flexgen-input-'))))
@@ -39,6 +41,11 @@ describe('input lines', () => {
       code: 'USAGE',
       message: expect.stringContaining(message),
     })
+  })
+
+  it('are not read after the signal', async () => {
+    const reading = read(file('{"prompt":"a"}'), AbortSignal.abort())
+    await expect(reading).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
   it('must be there, and hold a prompt', async () => {

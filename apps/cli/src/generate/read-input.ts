@@ -1,29 +1,32 @@
-import { StorageError, UsageError } from '@flexgen/spec'
+import { AbortedError, StorageError, UsageError } from '@flexgen/spec'
 import type { PromptRequest } from 'flexgen'
-import { open } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { addAbortSignal, type Readable } from 'node:stream'
+import { readLines } from './read-lines.ts'
 
 /** Keys that a line may have. */
 const keys = new Set(['prompt', 'promptIds', 'maxNewTokens'])
 
 /**
- * Prompts of a file of JSON lines; empty lines are skipped.
+ * Prompts of a file of JSON lines, or of standard input where the file is `-`; empty lines are skipped.
  * @throws {UsageError} naming the first bad line by its number
- * @throws {FlexgenError} `FILE_NOT_FOUND`, `READ_FAILED`
+ * @throws {FlexgenError} `FILE_NOT_FOUND`, `READ_FAILED`, `ABORTED` after the signal
  */
-export async function readInput(file: string): Promise<PromptRequest[]> {
+export async function readInput(file: string, signal: AbortSignal): Promise<PromptRequest[]> {
+  const name = file === '-' ? 'standard input' : file
   const requests: PromptRequest[] = []
   let number = 0
   try {
-    await using handle = await open(file)
-    for await (const line of handle.readLines()) {
+    const stream: Readable = file === '-' ? process.stdin : createReadStream(file)
+    for await (const line of readLines(addAbortSignal(signal, stream), name)) {
       number++
-      const text = number === 1 ? line.replace(/^\uFEFF/, '') : line
-      if (text.trim() !== '') requests.push(parseInputLine(text, `${file} line ${number}`))
+      if (line.trim() !== '') requests.push(parseInputLine(line, `${name} line ${number}`))
     }
   } catch (error) {
-    throw StorageError.from(error, `read ${file}`)
+    if (signal.aborted) throw new AbortedError(`reading ${name} was stopped`, { cause: error })
+    throw StorageError.from(error, `read ${name}`)
   }
-  if (requests.length === 0) throw new UsageError(`${file} has no prompt`)
+  if (requests.length === 0) throw new UsageError(`${name} has no prompt`)
   return requests
 }
 

@@ -4,20 +4,23 @@ import { describePlacement, describePlan, describeSpeed } from '../output/descri
 import { createListPresenter, createLivePresenter, type Presenter } from '../output/presenter.ts'
 import { createProgress, type Progress } from '../output/progress.ts'
 import type { Output } from '../output/terminal.ts'
+import { checkFiles } from './check-files.ts'
 import { makeRandomPrompts, readPrompts } from './collect-prompts.ts'
 import type { GenerateFlags } from './generate-flags.ts'
 import { engineOptionsOf, generationOptionsOf } from './options-of-flags.ts'
 import { type OutputRecord, toOutputRecord } from './output-record.ts'
-import { createResultFile, type ResultFile } from './result-file.ts'
+import { openResultFile, type ResultFile } from './result-file.ts'
 
 /** The command `generate`: everything that can be wrong is checked before weights are touched. */
 export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }: CliContext): Promise<void> {
   const { out, log } = terminal
   const level = flags.quiet === true ? 0 : flags.verbose
   const signal = AbortSignal.any([interrupt.signal, terminal.closed])
-  const given = await readPrompts(flags)
-  const { checkTextGeneration, createChromeTrace, createEngine, encodePrompts, openModel, workloadOf } =
+  checkFiles(flags)
+  const given = await readPrompts(flags, signal)
+  const { checkTextGeneration, createChromeTrace, createEngine, encodePrompts, openModel, parseSize, workloadOf } =
     await import('flexgen')
+  const engineOptions = engineOptionsOf(flags, parseSize)
   const generation = { ...generationOptionsOf(flags), signal }
   await using opened = await openModel(flags)
   checkTextGeneration(opened, generation)
@@ -25,11 +28,11 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
     ...opened,
     maxNewTokens: flags.maxNewTokens,
   })
-  await using file = flags.output === undefined ? undefined : await createResultFile(flags.output)
+  await using file = flags.output === undefined ? undefined : await openResultFile(flags.output, out)
   await using trace = flags.trace === undefined ? undefined : await createChromeTrace(flags.trace)
   const progress = createProgress(level > 0 ? log : silent)
   await using engine = await createEngine({
-    ...engineOptionsOf(flags),
+    ...engineOptions,
     model: opened,
     workload: workloadOf(prompts),
     trace,
@@ -38,6 +41,7 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
       progress.update({ label: 'loading weights', done: doneBytes, total: totalBytes, unit: 'bytes' }),
   })
   progress.clear()
+  await file?.clear()
   const print = (lines: readonly string[]): void => lines.forEach((line) => log.writeLine(line))
   if (level >= 2) print(describePlan(engine.plan))
 
@@ -49,6 +53,8 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
     isComplete = true
   } finally {
     progress.clear()
+    if (!isComplete && level > 0 && outputs.length > 0)
+      log.writeLine(`${outputs.length} of ${prompts.length} outputs delivered`)
     // What has finished is delivered, also when the rest fails or is stopped.
     if (flags.json === true && (isComplete || outputs.length > 0)) {
       out.writeLine(JSON.stringify({ outputs, report: engine.report() }))
@@ -72,9 +78,14 @@ interface Delivery {
 }
 
 async function deliver({ engine, prompts, generation, outputs, presenter, progress, file }: Delivery): Promise<void> {
-  const isLive = presenter !== undefined && prompts.length === 1
   const total = prompts.reduce((sum, { maxNewTokens }) => sum + maxNewTokens, 0)
   let done = 0
+  const showProgress = (): void => {
+    // Tokens that come on the terminal are progress enough, and a line of progress would cut them.
+    if (presenter?.isLive !== true) progress.update({ label: 'generating', done, total, unit: 'tokens' })
+  }
+  presenter?.begin()
+  showProgress()
   for await (const event of engine.generate(prompts, generation)) {
     if (event.type === 'token') done++
     else {
@@ -84,7 +95,7 @@ async function deliver({ engine, prompts, generation, outputs, presenter, progre
       if (presenter !== undefined) progress.clear()
     }
     presenter?.show(event)
-    if (!isLive) progress.update({ label: 'generating', done, total, unit: 'tokens' })
+    showProgress()
   }
 }
 

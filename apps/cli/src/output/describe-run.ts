@@ -44,9 +44,24 @@ export function describeSpeed(report: Report): string[] {
   const rate = (value: number): string =>
     value > 0 && Number.isFinite(value) ? ` (${threeDigits(value)} tokens/s)` : ''
   return [
-    `${report.model} on ${report.backend} (${report.device}): ${count(sequences, 'prompt')} of ${count(promptTokens, 'token')}, ${count(newTokens, 'new token')}${rate(report.totalTokensPerSecond)}`,
+    `${report.model} on ${report.backend} (${report.device})`,
+    `${count(sequences, 'prompt')} with ${count(promptTokens, 'token')}, ${count(newTokens, 'new token')}${rate(report.totalTokensPerSecond)}`,
     `load ${formatDuration(loadSeconds)}, prefill ${formatDuration(prefillSeconds)}${rate(report.prefillTokensPerSecond)}, decode ${formatDuration(decodeSeconds)}${rate(report.decodeTokensPerSecond)}`,
-    `peak: RAM ${formatBytes(report.peakRamBytes)}, device ${formatBytes(report.peakDeviceBytes)}, scratch on disk ${formatBytes(report.peakDiskBytes)}`,
+    ...describeTraffic(report),
+    `peak: RAM ${formatBytes(report.peakRamBytes)} of ${formatBytes(report.plan.ram.total)} planned, device ${formatBytes(report.peakDeviceBytes)}, scratch on disk ${formatBytes(report.peakDiskBytes)}`,
+  ]
+}
+
+/** What the disk moved; nothing where nothing lies on it. */
+function describeTraffic({ sweeps }: Report): string[] {
+  const sum = (bytesOf: (sweep: Report['sweeps'][number]) => Report['sweeps'][number]['diskBytesRead']): number =>
+    sweeps.reduce((total, sweep) => total + Object.values(bytesOf(sweep)).reduce((a: number, b) => a + b, 0), 0)
+  const readBytes = sum((sweep) => sweep.diskBytesRead)
+  const writtenBytes = sum((sweep) => sweep.diskBytesWritten)
+  if (readBytes + writtenBytes === 0) return []
+  const perSweep = formatBytes(readBytes / sweeps.length)
+  return [
+    `disk: ${formatBytes(readBytes)} read in ${count(sweeps.length, 'sweep')}, ${perSweep} each; ${formatBytes(writtenBytes)} written`,
   ]
 }
 

@@ -1,8 +1,13 @@
 import type { TextEvent, TextResult } from 'flexgen'
+import { printable } from './printable.ts'
 import type { Output } from './terminal.ts'
 
 /** Shows generated text on standard output as it comes. */
 export interface Presenter {
+  /** Whether tokens are shown as they come, on a terminal. */
+  readonly isLive: boolean
+  /** Shows what is there before the first token. */
+  begin(): void
   show(event: TextEvent): void
 }
 
@@ -13,19 +18,18 @@ export interface PresenterOptions {
   readonly decode: ((ids: readonly number[]) => string) | undefined
 }
 
-/** One prompt: the prompt, then every token at once. Without a tokenizer the ids. */
+/** One prompt: the prompt at once, then every token as it comes. Without a tokenizer the ids. */
 export function createLivePresenter(
   options: PresenterOptions,
   prompt: Pick<TextResult, 'prompt' | 'promptIds'>,
 ): Presenter {
   const { out, decode } = options
-  let hasBegun = false
   return {
+    isLive: out.isTerminal,
+    begin: () => out.write(out.style('bold', promptText(prompt, options))),
     show: (event) => {
-      if (!hasBegun) out.write(out.style('bold', promptText(prompt, options)))
-      hasBegun = true
-      if (event.type === 'token') out.write(decode === undefined ? ` ${event.id}` : event.text)
-      else out.writeLine(event.text)
+      if (event.type === 'token') out.write(decode === undefined ? ` ${event.id}` : shownOn(out, event.text))
+      else out.writeLine(shownOn(out, event.text))
     },
   }
 }
@@ -34,18 +38,26 @@ export function createLivePresenter(
 export function createListPresenter(options: PresenterOptions, count: number): Presenter {
   const { out } = options
   return {
+    isLive: false,
+    begin: () => undefined,
     show: (event) => {
       if (event.type !== 'result') return
       const { sequence, ids, text, finishReason } = event.result
       out.writeLine(out.style('dim', `--- ${sequence + 1} of ${count}, ended by ${finishReason}`))
-      out.writeLine(out.style('bold', promptText(event.result, options)) + (text ?? ` ${ids.join(' ')}`))
+      const newText = text === undefined ? ` ${ids.join(' ')}` : shownOn(out, text)
+      out.writeLine(out.style('bold', promptText(event.result, options)) + newText)
     },
   }
 }
 
 function promptText(
   { prompt, promptIds }: Pick<TextResult, 'prompt' | 'promptIds'>,
-  { decode }: PresenterOptions,
+  { out, decode }: PresenterOptions,
 ): string {
-  return prompt ?? decode?.(promptIds) ?? promptIds.join(' ')
+  return shownOn(out, prompt ?? decode?.(promptIds) ?? promptIds.join(' '))
+}
+
+/** A file gets the text as it is. */
+function shownOn({ isTerminal }: Output, text: string): string {
+  return isTerminal ? printable(text) : text
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createProgress, describeStep } from './progress.ts'
 import type { Output } from './terminal.ts'
 
@@ -15,6 +15,9 @@ function record(isTerminal: boolean): { readonly output: Output; readonly text: 
 }
 
 const step = (done: number) => ({ label: 'loading weights', done, total: 1000, unit: 'bytes' as const })
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 describe('progress', () => {
   it('redraws one line on a terminal and removes it', () => {
@@ -53,10 +56,34 @@ describe('progress', () => {
     )
   })
 
+  it('goes on while nothing is done, on a terminal, and stops when it is cleared', () => {
+    let nowMs = 0
+    const { output, text } = record(true)
+    const progress = createProgress(output, () => nowMs)
+    const tick = (): void => {
+      nowMs += 500
+      vi.advanceTimersByTime(500)
+    }
+    progress.update({ label: 'generating', done: 0, total: 8, unit: 'tokens' })
+    tick()
+    tick()
+    progress.clear()
+    tick()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(text().split('\r\u001b[2K')).toEqual([
+      '',
+      'generating: 0 of 8 tokens, 0 %, 0.50 s so far',
+      'generating: 0 of 8 tokens, 0 %, 1.00 s so far',
+      '',
+    ])
+  })
+
   it('counts tokens, and does not divide by nothing', () => {
     expect(describeStep({ label: 'generating', done: 30, total: 120, unit: 'tokens' }, 10)).toBe(
       'generating: 30 of 120 tokens, 25 %, 3.00 tokens/s, 30.0 s left',
     )
-    expect(describeStep({ label: 'x', done: 0, total: 0, unit: 'bytes' }, 0)).toBe('x: 0 B of 0 B, 100 %, 0 B/s')
+    expect(describeStep({ label: 'x', done: 0, total: 0, unit: 'bytes' }, 0)).toBe(
+      'x: 0 B of 0 B, 100 %, 0.00 s so far',
+    )
   })
 })

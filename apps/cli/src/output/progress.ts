@@ -20,6 +20,8 @@ export interface Progress {
 
 /** Milliseconds between two redraws on a terminal, and between two lines elsewhere. */
 const intervals = { terminal: 100, plain: 3000 } as const
+/** On a terminal the line is redrawn this often while nothing is done: the first token may take minutes. */
+const tickMs = 500
 
 /**
  * Progress on an output: one line that is redrawn on a terminal, a plain line every few seconds elsewhere. Nothing is
@@ -27,29 +29,36 @@ const intervals = { terminal: 100, plain: 3000 } as const
  */
 export function createProgress(output: Output, now: () => number = () => performance.now()): Progress {
   const intervalMs = output.isTerminal ? intervals.terminal : intervals.plain
-  let label: string | undefined
+  let latest: ProgressStep | undefined
   let startMs = 0
   let shownMs = 0
   let isDrawn = false
+  let ticker: NodeJS.Timeout | undefined
+  const draw = (): void => {
+    const nowMs = now()
+    if (latest === undefined || nowMs - shownMs < intervalMs) return
+    shownMs = nowMs
+    const line = describeStep(latest, (nowMs - startMs) / 1000)
+    if (output.isTerminal) output.write(`\r\u001b[2K${output.style('dim', line)}`)
+    else output.writeLine(line)
+    isDrawn = output.isTerminal
+  }
   const clear = (): void => {
+    clearInterval(ticker)
+    ticker = undefined
     if (isDrawn) output.write('\r\u001b[2K')
     isDrawn = false
-    label = undefined
+    latest = undefined
   }
   return {
     update: (step) => {
-      const nowMs = now()
-      if (label !== step.label) {
+      if (latest?.label !== step.label) {
         clear()
-        label = step.label
-        startMs = shownMs = nowMs
+        startMs = shownMs = now()
+        if (output.isTerminal) ticker = setInterval(draw, tickMs).unref()
       }
-      if (nowMs - shownMs < intervalMs) return
-      shownMs = nowMs
-      const line = describeStep(step, (nowMs - startMs) / 1000)
-      if (output.isTerminal) output.write(`\r\u001b[2K${output.style('dim', line)}`)
-      else output.writeLine(line)
-      isDrawn = output.isTerminal
+      latest = step
+      draw()
     },
     clear,
   }
@@ -62,8 +71,9 @@ export function describeStep({ label, done, total, unit }: ProgressStep, elapsed
   const parts = [
     unit === 'bytes' ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done} of ${total} tokens`,
     `${total > 0 ? Math.floor((100 * done) / total) : 100} %`,
-    `${amount(rate)}/s`,
+    ...(rate > 0
+      ? [`${amount(rate)}/s`, `${formatDuration(Math.max(0, total - done) / rate)} left`]
+      : [`${formatDuration(elapsedSeconds)} so far`]),
   ]
-  if (rate > 0) parts.push(`${formatDuration(Math.max(0, total - done) / rate)} left`)
   return `${label}: ${parts.join(', ')}`
 }

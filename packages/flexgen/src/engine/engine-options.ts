@@ -25,6 +25,8 @@ export interface CreateEngineOptions extends Omit<OpenModelOptions, 'model'>, Ba
   readonly dtype?: DType | undefined
   /** Read around the page cache where the system can. */
   readonly direct?: boolean | undefined
+  /** Positions of one KV page on disk; only full pages go there. Default 64. */
+  readonly pagePositions?: number | undefined
   readonly trace?: TraceSink | undefined
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
   readonly signal?: AbortSignal | undefined

@@ -1,6 +1,6 @@
-import { checkSampling, type Engine, greedy, type SamplingOptions } from '@flexgen/core'
+import { checkSampling, type Engine, greedy, type SamplingOptions, type Workload } from '@flexgen/core'
 import { type FlexgenError, type Model, type Tokenizer, UsageError } from '@flexgen/spec'
-import { encodePrompts, type Prompt } from './prompt.ts'
+import { encodePrompts, type Prompt, workloadOf } from './prompt.ts'
 import type { TextEvent, TextGenerationOptions } from './text-generation.ts'
 import { checkStopTexts, createTextTrack, type TextTrack } from './text-track.ts'
 
@@ -14,6 +14,8 @@ export interface GenerateTextContext {
   readonly tokenizer: Tokenizer | undefined
   /** What text prompts fail with where there is no tokenizer. */
   readonly tokenizerProblem?: FlexgenError | undefined
+  /** Told what the prompts need, before they run. */
+  readonly onWorkload?: (workload: Workload) => void
 }
 
 /**
@@ -34,7 +36,7 @@ export function checkTextGeneration(
 
 /** Generates with text around a core engine: prompts are encoded, tokens decoded, stop texts found. */
 export async function* generateText(
-  { engine, model, tokenizer, tokenizerProblem }: GenerateTextContext,
+  { engine, model, tokenizer, tokenizerProblem, onWorkload }: GenerateTextContext,
   prompts: string | readonly Prompt[],
   options: TextGenerationOptions = {},
 ): AsyncGenerator<TextEvent, void, void> {
@@ -42,6 +44,7 @@ export async function* generateText(
   const { maxNewTokens = defaultMaxNewTokens, seed, ignoreEos, logits, onLogits, signal } = options
   const stopTexts = stopTextsOf(options)
   const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens })
+  onWorkload?.(workloadOf(requests))
   const tracks = requests.map(() => (tokenizer === undefined ? undefined : createTextTrack(tokenizer, stopTexts)))
   const events = engine.generate(requests, {
     maxNewTokens,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { randomPrompts } from './random-prompts.ts'
 
-const model = { vocabularySize: 12, eosIds: [2], padId: 1 }
+const model = { name: 'tiny', maxPositions: 1024, vocabularySize: 12, eosIds: [2], padId: 1 }
 
 describe('randomPrompts', () => {
   it('has the asked sizes, is the same for the same seed, and ends or pads nothing', () => {
@@ -27,5 +27,13 @@ describe('randomPrompts', () => {
 
   it.each([0, -1, 1.5])('refuses a count of %d', (count) => {
     expect(() => randomPrompts(model, { count, length: 4 })).toThrow('number of prompts')
+  })
+
+  it('refuses what could not be run or held, before any id is made', () => {
+    expect(() => randomPrompts(model, { count: 1, length: 1e15 })).toThrow(
+      expect.objectContaining({ code: 'PROMPT_TOO_LONG', hint: expect.stringContaining('1023') }),
+    )
+    expect(() => randomPrompts(model, { count: 1, length: 1024 })).toThrow('no room for a new token')
+    expect(() => randomPrompts(model, { count: 1e15, length: 8 })).toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
 })

@@ -19,6 +19,19 @@ export interface BackendEntry {
 
 /** The backends that are known by name, in the order in which `auto` tries them. */
 export const backends: Readonly<Record<string, BackendEntry>> = {
+  onnxruntime: {
+    packageName: '@flexgen/backend-onnxruntime',
+    settings: ['api', 'threads'],
+    create: async ({ api, threads }) => {
+      const load = () => import('@flexgen/backend-onnxruntime')
+      const { createOnnxRuntimeBackend } = await loadPackage(
+        '@flexgen/backend-onnxruntime',
+        "backend 'onnxruntime'",
+        load,
+      )
+      return createOnnxRuntimeBackend({ ...(api && { api }), ...(threads !== undefined && { threads }) })
+    },
+  },
   reference: {
     packageName: '@flexgen/backend-reference',
     settings: [],

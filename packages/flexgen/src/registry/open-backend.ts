@@ -32,6 +32,7 @@ async function openFirst(
   const failures: string[] = []
   // Who asks for an API asks for a backend that has one.
   const candidates = Object.entries(registry).filter(([, entry]) => !settings.api || entry.settings.includes('api'))
+  if (candidates.length === 0) throw new BackendUnavailableError(`no backend has the API '${settings.api}'`)
   for (const [name, entry] of candidates) {
     try {
       const backend = await entry.create(settings)

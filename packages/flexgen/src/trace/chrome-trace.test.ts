@@ -13,7 +13,7 @@ const read = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'))
 
 describe('chrome trace', () => {
   it('writes every span on a thread of its queue, in microseconds', async () => {
-    const file = path.join(folder, 'new', 'trace.json')
+    const file = path.join(folder, 'trace.json')
     const trace = await createChromeTrace(file)
     trace.span({ queue: 'disk read', label: 'read', startMs: 1, endMs: 3.5, sizeBytes: 4096 })
     trace.span({ queue: 'compute', label: 'mlp', startMs: 2, endMs: 4, sizeBytes: 0 })
@@ -31,6 +31,21 @@ describe('chrome trace', () => {
     })
   })
 
+  it('gives a queue a second thread for what overlaps', async () => {
+    const file = path.join(folder, 'lanes.json')
+    const trace = await createChromeTrace(file)
+    trace.span({ queue: 'read', label: 'a', startMs: 0, endMs: 2, sizeBytes: 0 })
+    trace.span({ queue: 'read', label: 'b', startMs: 1, endMs: 3, sizeBytes: 0 })
+    await trace[Symbol.asyncDispose]()
+    const { traceEvents } = read(file) as { traceEvents: readonly { tid: number; args?: unknown }[] }
+    expect(traceEvents.map(({ tid, args }) => [tid, args])).toEqual([
+      [1, { name: 'read' }],
+      [1, undefined],
+      [2, { name: 'read 2' }],
+      [2, undefined],
+    ])
+  })
+
   it('replaces an older file, also when it is long', async () => {
     const file = path.join(folder, 'old.json')
     writeFileSync(file, 'x'.repeat(5_000_000))
@@ -44,6 +59,11 @@ describe('chrome trace', () => {
     writeFileSync(path.join(folder, 'precious'), '')
     await expect(createChromeTrace(folder)).rejects.toMatchObject({ code: 'NOT_WRITABLE' })
     expect(readFileSync(path.join(folder, 'precious'), 'utf8')).toBe('')
+  })
+
+  it('makes no folder: a typo is an error', async () => {
+    const trace = createChromeTrace(path.join(folder, 'none', 'trace.json'))
+    await expect(trace).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
   })
 
   it('keeps a failed write for dispose', async () => {

@@ -1,5 +1,5 @@
 import { type FileHandle, type FileSystem, nodeFileSystem, StorageError, type TraceSink } from '@flexgen/spec'
-import path from 'node:path'
+import { createTraceLanes } from './trace-lanes.ts'
 
 /** A trace file that is being written. */
 export interface ChromeTrace extends TraceSink, AsyncDisposable {}
@@ -8,13 +8,13 @@ export interface ChromeTrace extends TraceSink, AsyncDisposable {}
 const flushLength = 2 ** 16
 
 /**
- * Writes a trace in Chrome's trace event format, one thread a queue; it opens in Perfetto (ui.perfetto.dev). The file
- * is made at once and an older one replaced; it is whole after dispose.
- * @throws {FlexgenError} `NOT_WRITABLE` or `OUT_OF_DISK`, at the latest from dispose
+ * Writes a trace in Chrome's trace event format, one thread a queue, and more where its operations overlap; it opens in
+ * Perfetto (ui.perfetto.dev). The file is made at once and an older one replaced; it is whole after dispose.
+ * @throws {FlexgenError} `NOT_WRITABLE`, `OUT_OF_DISK`, or `FILE_NOT_FOUND` for a missing folder, at the latest from dispose
  */
 export async function createChromeTrace(file: string, fileSystem: FileSystem = nodeFileSystem): Promise<ChromeTrace> {
   const handle = await openNew(file, fileSystem)
-  const threads = new Map<string, number>()
+  const lanes = createTraceLanes()
   let text = '{"displayTimeUnit":"ms","traceEvents":[\n'
   let position = 0
   let separator = ''
@@ -46,11 +46,8 @@ export async function createChromeTrace(file: string, fileSystem: FileSystem = n
 
   return {
     span: ({ queue, label, startMs, endMs, sizeBytes }) => {
-      const tid = threads.get(queue) ?? threads.size + 1
-      if (!threads.has(queue)) {
-        threads.set(queue, tid)
-        event({ ph: 'M', name: 'thread_name', tid, args: { name: queue } })
-      }
+      const { id: tid, name, isNew } = lanes.place(queue, startMs, endMs)
+      if (isNew) event({ ph: 'M', name: 'thread_name', tid, args: { name } })
       const args = sizeBytes > 0 ? { args: { sizeBytes } } : {}
       event({ ph: 'X', name: label, tid, ts: startMs * 1000, dur: (endMs - startMs) * 1000, ...args })
     },
@@ -66,10 +63,11 @@ export async function createChromeTrace(file: string, fileSystem: FileSystem = n
 
 async function openNew(file: string, fileSystem: FileSystem): Promise<FileHandle> {
   try {
-    await fileSystem.makeFolder(path.dirname(path.resolve(file)))
-    if ((await fileSystem.stat(file)) === undefined) return await fileSystem.open(file, 'create')
+    const found = await fileSystem.stat(file)
+    if (found === undefined) return await fileSystem.open(file, 'create')
     const handle = await fileSystem.open(file, 'read-write')
-    await handle.truncate(0)
+    // A device has nothing to remove.
+    if (found.kind === 'file') await handle.truncate(0)
     return handle
   } catch (error) {
     throw StorageError.from(error, `write ${file}`)

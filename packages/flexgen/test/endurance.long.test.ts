@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const script = path.join(import.meta.dirname, 'endurance.ts')
+const offloadDir = mkdtempSync(path.join(tmpdir(), 'flexgen-endurance-'))
+afterAll(() => rmSync(offloadDir, { recursive: true, force: true }))
+
+interface Held {
+  readonly rssBytes: number
+  readonly files: number
+  readonly threads: number
+}
+
+describe.each(['reference', 'onnxruntime'])('a thousand runs on %s in one process', (backend) => {
+  it.each([
+    ['short generations of one engine', 'generations'],
+    ['engines, each run to its end, aborted or left early', 'engines'],
+  ])('%s, leave nothing and grow nothing', async (_, kind) => {
+    const args = ['--expose-gc', '--conditions=@flexgen/source', script, backend, kind, offloadDir]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const output = await text(child.stdout)
+    const { before, after, rejections } = JSON.parse(output) as {
+      readonly before: Held
+      readonly after: Held
+      readonly rejections: readonly string[]
+    }
+    expect(after.rssBytes).toBeLessThan(1.25 * before.rssBytes)
+    expect([after.files, after.threads]).toEqual([before.files, before.threads])
+    expect(rejections).toEqual([])
+    expect(readdirSync(offloadDir)).toEqual([])
+  })
+})

@@ -1,0 +1,47 @@
+// Runs a thousand short generations in a process of its own and prints what it holds; see endurance.long.test.ts.
+import { createEngine } from '../src/index.ts'
+import { readdirSync } from 'node:fs'
+
+const [backend = '', kind = '', offloadDir = ''] = process.argv.slice(2)
+const spread = { percent: [20, 20, 20, 30, 0, 50], gpuBatchSize: 2, numGpuBatches: 2 }
+const prompts = ['My fellow citizens', [5, 6, 7], 'The state']
+const options = { backend, offloadDir, policy: spread, pagePositions: 4 }
+const sizes = { maxNewTokens: 3, ignoreEos: true }
+
+const rejections: unknown[] = []
+process.on('unhandledRejection', (reason) => void rejections.push(reason))
+
+function held(): Readonly<Record<string, number>> {
+  globalThis.gc?.()
+  const count = (folder: string): number => (process.platform === 'linux' ? readdirSync(folder).length : 0)
+  return { rssBytes: process.memoryUsage.rss(), files: count('/proc/self/fd'), threads: count('/proc/self/task') }
+}
+
+/** One engine: every third run ends, every third is aborted, and every third is left by its reader. */
+async function runEngine(turn: number): Promise<void> {
+  const controller = new AbortController()
+  const { signal } = controller
+  await using engine = await createEngine({ ...options, signal })
+  try {
+    for await (const event of engine.generate(prompts, { ...sizes, signal })) {
+      if (event.type === 'token' && turn % 3 === 1) controller.abort()
+      if (event.type === 'token' && turn % 3 === 2) break
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/** What is held after a warm-up of 200 runs, and after all. */
+async function endure(run: (turn: number) => Promise<unknown>): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await run(turn)
+  const before = held()
+  for (let turn = 0; turn < 800; turn++) await run(turn)
+  process.stdout.write(JSON.stringify({ before, after: held(), rejections: rejections.map(String) }))
+}
+
+if (kind === 'engines') await endure(runEngine)
+else {
+  await using engine = await createEngine(options)
+  await endure(() => engine.generateAll(prompts, sizes))
+}
