@@ -4,6 +4,7 @@ import {
   type Backend,
   type CacheBuffer,
   type Clock,
+  type Queue,
   systemClock,
   type TraceSink,
   UsageError,
@@ -12,11 +13,10 @@ import { createPageMemory } from './ffi/native-memory.ts'
 import { cpuCapabilities } from './graphs/capabilities.ts'
 import { describeGraph } from './graphs/graph-info.ts'
 import { AttentionSessions } from './kernels/attention-sessions.ts'
-import type { KernelContext } from './kernels/kernel-context.ts'
+import type { KernelContext, LiveKernel } from './kernels/kernel-context.ts'
 import { createLoopBudget } from './kernels/loop-budget.ts'
 import { OnnxKernel } from './kernels/onnx-kernel.ts'
 import { createProgram } from './kernels/program.ts'
-import { WidenWeights } from './kernels/widen-weights.ts'
 import { CacheTable } from './memory/cache.ts'
 import { MemoryLedger } from './memory/memory-ledger.ts'
 import { MemoryTable } from './memory/memory-table.ts'
@@ -50,9 +50,8 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
   const memory = new MemoryTable(pages, ledger)
   const caches = new CacheTable(memory)
   const attention = new AttentionSessions(runtime)
-  const widen = new WidenWeights(runtime)
-  const queues = new Set<OnnxQueue>()
-  const kernels = new Set<AsyncDisposable>()
+  const busyQueues = new Set<Queue>()
+  const kernels = new Set<LiveKernel>()
   const works = new Set<Promise<unknown>>()
   let disposing: Promise<void> | undefined
   const assertOpen = (): void => {
@@ -75,19 +74,18 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
     caches,
     scratch,
     attention,
-    widen,
     budget,
-    pages,
+    busyQueues,
     kernels,
     track,
     assertOpen,
   }
   const dispose = async (): Promise<void> => {
-    for (const queue of queues) queue.cancel(new AbortedError('the backend was disposed'))
-    await Promise.all([...queues].map((queue) => queue.idle()))
+    for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
+    await Promise.all([...busyQueues].map((queue) => queue.idle()))
     await Promise.allSettled(works)
     await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
-    await Promise.all([attention.release(), widen.release()])
+    await attention.release()
     memory.close()
     scratch.trim()
     ledger.close()
@@ -133,9 +131,7 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
     },
     createQueue(name: string, trace?: TraceSink) {
       assertOpen()
-      const queue = new OnnxQueue(name, context, clock, trace)
-      queues.add(queue)
-      return queue
+      return new OnnxQueue(name, context, clock, trace)
     },
     memory: () => ledger.stats(),
     setMemoryLimit(bytes) {

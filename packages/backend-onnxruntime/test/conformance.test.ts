@@ -3,8 +3,10 @@ import { describeBackend } from '@flexgen/conformance'
 import { describe, it } from 'vitest'
 import { createOnnxRuntimeBackend } from '../src/index.ts'
 
-describeBackend('ONNX Runtime through its C API', () => createOnnxRuntimeBackend({ api: 'c', threads: 2 }), {
-  describe,
-  it,
-  oracle: () => createReferenceBackend(),
-})
+for (const api of ['c', 'js'] as const) {
+  describeBackend(`ONNX Runtime through api '${api}'`, () => createOnnxRuntimeBackend({ api, threads: 2 }), {
+    describe,
+    it,
+    oracle: () => createReferenceBackend(),
+  })
+}

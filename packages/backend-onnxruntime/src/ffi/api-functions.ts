@@ -11,6 +11,7 @@ export interface OrtFunctions {
   createSessionFromArray(env: Pointer, model: Pointer, bytes: number, options: Pointer, out: Pointer): Status
   createSessionOptions(out: Pointer): Status
   disableMemPattern(options: Pointer): Status
+  setIntraOpNumThreads(options: Pointer, threads: number): Status
   createRunOptions(out: Pointer): Status
   createTensorWithData(
     memoryInfo: Pointer,
@@ -77,6 +78,7 @@ export const apiFunctions: { readonly [Name in keyof OrtFunctions]: ApiFunction<
   createSessionFromArray: [8, ['pointer', 'pointer', 'size', 'pointer', 'pointer'], 'status'],
   createSessionOptions: [10, ['pointer'], 'status'],
   disableMemPattern: [17, ['pointer'], 'status'],
+  setIntraOpNumThreads: [24, ['pointer', 'int'], 'status'],
   createRunOptions: [39, ['pointer'], 'status'],
   createTensorWithData: [49, ['pointer', 'pointer', 'size', 'pointer', 'size', 'int', 'pointer'], 'status'],
   createCpuMemoryInfo: [69, ['int', 'int', 'pointer'], 'status'],

@@ -22,13 +22,14 @@ export function findLibrary(libraryPath: string | undefined = process.env['ORT_L
     if (existsSync(libraryPath)) return libraryPath
     throw new BackendUnavailableError(`there is no ONNX Runtime library at ${libraryPath}`, { hint: installHint })
   }
-  const folder = packageFolder()
-  for (const version of readdirSync(path.join(folder, 'bin'))) {
-    for (const name of namesOf[process.platform] ?? []) {
-      const candidate = path.join(folder, 'bin', version, process.platform, process.arch, name)
-      if (existsSync(candidate)) return candidate
-    }
-  }
+  const bin = path.join(packageFolder(), 'bin')
+  const versions = existsSync(bin) ? readdirSync(bin) : []
+  const folders = versions.map((version) => path.join(bin, version, process.platform, process.arch))
+  const candidates = folders.flatMap((folder) =>
+    (namesOf[process.platform] ?? []).map((name) => path.join(folder, name)),
+  )
+  const found = candidates.find((candidate) => existsSync(candidate))
+  if (found !== undefined) return found
   throw new BackendUnavailableError(`onnxruntime-node has no library for ${process.platform} ${process.arch}`, {
     hint: 'set ORT_LIBRARY to a libonnxruntime that was built for this platform',
   })

@@ -5,8 +5,8 @@ import { ortError } from './ort-status.ts'
 
 /** Newest version of the C API that this package was tried with; newer libraries still offer it. */
 const newestApi = 24
-/** Operators of opset 20 need ONNX Runtime 1.18. */
-const oldestApi = 18
+/** Since this version allocators tell what they hold; 1.23, 1.24 and 1.30 were tried. */
+const oldestApi = 23
 
 type Name = keyof OrtFunctions
 
@@ -14,7 +14,6 @@ type Name = keyof OrtFunctions
 export interface OrtApi {
   /** Version of the library, such as `1.30.0`. */
   readonly version: string
-  readonly apiVersion: number
   readonly call: OrtFunctions
   /** Calls a function that returns a status on a thread of its own, and keeps the arguments alive until it settles. */
   callAsync(name: Name, ...values: (Pointer | number)[]): Promise<void>
@@ -84,7 +83,6 @@ function bindApi(koffi: Koffi, getApiBase: () => bigint): OrtApi {
   ) as unknown as OrtFunctions
   return {
     version,
-    apiVersion,
     call,
     callAsync: (name, ...values) =>
       new Promise((resolve, reject) => {

@@ -34,14 +34,16 @@ export function attentionModel(variant: AttentionVariant): Uint8Array {
     if (length === undefined) return row
     return builder.node('Slice', [row, builder.shape(0), length, builder.shape(isDecode ? 1 : 2)])
   })
+  // Scaled by itself: with a factor of its own, a product of one query takes 2 to 4 times as long.
+  const scaled = builder.node('Mul', ['q', builder.scalar(variant.scale)])
   const headed = builder.node('Reshape', [
-    'q',
+    scaled,
     isDecode ? builder.shape(kvHeads, group, headDim) : builder.shape(-1, kvHeads, group, headDim),
   ])
   const queries = isDecode ? headed : builder.node('Transpose', [headed], { attributes: { perm: [1, 2, 0, 3] } })
   const products = builder.node('FusedMatMul', [queries, k!], {
     domain: microsoftDomain,
-    attributes: { transB: 1, alpha: { float: variant.scale } },
+    attributes: { transB: 1 },
   })
   const isMasked = !(isDecode && isSliced)
   const scores = isMasked

@@ -1,4 +1,4 @@
-import { type Dimension, type DType, inferShapes, type LayerGraph } from '@flexgen/spec'
+import { type DType, elementCount, inferShapes, type LayerGraph } from '@flexgen/spec'
 import type { OnnxDimension } from '../onnx/onnx-builder.ts'
 import type { TensorType } from '../onnx/tensor-type.ts'
 import { checkGraph } from './check-graph.ts'
@@ -14,8 +14,10 @@ export interface ValueInfo {
   readonly isWeight: boolean
   /** A table that only Gather reads: it may be bound with some of its rows. */
   readonly isTable: boolean
-  /** Declared shape of an input or output of the graph. */
-  readonly declared: readonly Dimension[] | undefined
+  /** Declared shape of a weight; empty for what is none. */
+  readonly declared: readonly number[]
+  /** Values of a weight. */
+  readonly count: number
 }
 
 /** A checked graph with what is known of its values. */
@@ -31,12 +33,15 @@ export interface GraphInfo {
 export function describeGraph(graph: LayerGraph): GraphInfo {
   const dtypes = checkGraph(graph)
   const [first, second] = [inferShapes(graph, { batch: 2, seq: 3 }), inferShapes(graph, { batch: 5, seq: 7 })]
-  const borders = new Map([...graph.inputs, ...graph.outputs].map((value) => [value.name, value]))
+  const weights = new Map(
+    graph.inputs.filter(({ role }) => role === 'weight').map(({ name, shape }) => [name, shape as readonly number[]]),
+  )
   const values = [...first].map(([name, shape]): [string, ValueInfo] => {
     const other = second.get(name)!
     const type = dtypes.get(name) as Exclude<DType, 'q4g64'>
     const isTable = isTableOf(graph, name)
     const fixed = shape.map((size, axis) => (size === other[axis] && !(isTable && axis === 0) ? size : undefined))
+    const declared = weights.get(name) ?? []
     return [
       name,
       {
@@ -44,9 +49,10 @@ export function describeGraph(graph: LayerGraph): GraphInfo {
         type,
         shape: flatDimensions(name, fixed, type),
         width: fixed.at(-1) ?? 0,
-        isWeight: borders.get(name)?.role === 'weight',
+        isWeight: weights.has(name),
         isTable,
-        declared: borders.get(name)?.shape,
+        declared,
+        count: elementCount(declared),
       },
     ]
   })
@@ -55,9 +61,9 @@ export function describeGraph(graph: LayerGraph): GraphInfo {
 
 /** The flat form of a shape: int32 values have one dimension, others `[everything else, last]`. */
 export function flatShape(shape: readonly number[], type: TensorType): readonly number[] {
-  if (type === 'int32') return [shape.reduce((product, size) => product * size, 1)]
+  if (type === 'int32') return [elementCount(shape)]
   if (shape.length < 2) return shape
-  return [shape.slice(0, -1).reduce((product, size) => product * size, 1), shape.at(-1)!]
+  return [elementCount(shape.slice(0, -1)), shape.at(-1)!]
 }
 
 function flatDimensions(name: string, shape: readonly (number | undefined)[], type: TensorType): OnnxDimension[] {

@@ -1,8 +1,10 @@
-import { type GraphNode, inferShapes, UsageError } from '@flexgen/spec'
-import { blockValues, type DenseModel, lastRowsName } from '../graphs/encode-dense.ts'
-import { flatShape, type GraphInfo } from '../graphs/graph-info.ts'
+import { elementCount, type GraphNode, inferShapes, type NodeOf, UsageError } from '@flexgen/spec'
+import { type DenseModel, lastRowsName } from '../graphs/encode-dense.ts'
+import type { GraphInfo } from '../graphs/graph-info.ts'
 import type { DensePlan } from '../graphs/plan-graph.ts'
+import { isHalf } from '../onnx/tensor-type.ts'
 import type { Session, SessionBinding } from '../sessions/session.ts'
+import { checkIndices, openLookUps } from './check-indices.ts'
 import type { KernelContext } from './kernel-context.ts'
 import { estimateUs } from './loop-budget.ts'
 import type { RunSize, RunState, ScratchSizes, Step, StepBinding } from './run-state.ts'
@@ -15,6 +17,9 @@ const temporaries: Readonly<Partial<Record<GraphNode['operator'], number>>> = {
   Split: 1,
 }
 
+/** The arena rounds every piece up; some operators need a little more for themselves. */
+const smallestPieceBytes = 1024
+
 /** Nodes between two attentions, as one session. */
 export class DenseStep implements Step {
   readonly model: DenseModel
@@ -23,6 +28,7 @@ export class DenseStep implements Step {
   readonly #plan: DensePlan
   readonly #session: Session
   readonly #weights: { readonly sizeBytes: number; readonly values: number }
+  readonly #lookUps: readonly NodeOf<'Gather'>[]
 
   constructor(context: KernelContext, info: GraphInfo, plan: DensePlan, model: DenseModel, session: Session) {
     this.#context = context
@@ -31,6 +37,7 @@ export class DenseStep implements Step {
     this.model = model
     this.#session = session
     this.#weights = matrixSize(info, plan)
+    this.#lookUps = openLookUps(plan)
   }
 
   createBinding(): StepBinding {
@@ -55,14 +62,14 @@ export class DenseStep implements Step {
     for (const name of this.model.outputs) {
       if (isOutput.has(name)) continue
       // Between steps there are only 4-byte types: float32 and int32.
-      sizes.set(name, 4 * shapes.get(name)!.reduce((product, size) => product * size, 1))
+      sizes.set(name, 4 * elementCount(shapes.get(name)!))
     }
     if (this.model.readsLastRows) sizes.set(lastRowsName, 4 * batch)
   }
 
   arenaBytes({ batch, seq }: RunSize): number {
     const shapes = inferShapes(this.#info.graph, { batch, seq })
-    const sizeOf = (name: string): number => 4 * shapes.get(name)!.reduce((product, size) => product * size, 1)
+    const sizeOf = (name: string): number => 4 * elementCount(shapes.get(name)!)
     const isBlocked = new Set(this.model.inputs.filter(({ blocks }) => blocks !== undefined).map(({ value }) => value))
     const results = this.#plan.nodes.map((node) => {
       const own = node.outputs.reduce((sum, name) => sum + sizeOf(name), 0)
@@ -70,21 +77,32 @@ export class DenseStep implements Step {
       if (node.operator === 'Sample' || node.operator === 'TopK') return 16 * sizeOf(node.inputs[0]!)
       return own * (temporaries[node.operator] ?? (node.inputs.some((name) => isBlocked.has(name)) ? 2 : 1))
     })
-    const widened = this.model.inputs.map(({ value, blocks }) => this.#widenedBytes(value, blocks !== undefined))
-    return results.reduce((sum, bytes) => sum + bytes, 0) + widened.reduce((sum, bytes) => sum + bytes, 0)
+    const whole = this.model.inputs.map(({ value, blocks }) => (blocks === undefined ? this.#widenedBytes(value) : 0))
+    // One block lives at a time; the arena may have cut the memory of the last one for something small.
+    const blocks = this.model.inputs.map(({ value, blocks: cut = [] }) => {
+      const { width } = this.#info.values.get(value)!
+      return 8 * width * Math.max(0, ...cut.map(({ rows }) => rows))
+    })
+    const pieces = [...results, ...whole, Math.max(0, ...blocks)]
+    return pieces.reduce((sum, bytes) => sum + bytes + smallestPieceBytes, 0)
   }
 
   release(): void {
     this.#session.release()
   }
 
-  #widenedBytes(name: string, isBlocked: boolean): number {
-    const { isWeight, type, isTable, declared } = this.#info.values.get(name)!
-    if (!isWeight || type === 'float32' || isTable) return 0
-    return isBlocked ? 8 * blockValues : 4 * (declared as number[]).reduce((product, size) => product * size, 1)
+  #widenedBytes(name: string): number {
+    const { type, isTable, count } = this.#info.values.get(name)!
+    return isHalf(type) && !isTable && this.#context.runtime.halfTensors ? 4 * count : 0
   }
 
   #bind(binding: SessionBinding, state: RunState): void {
+    for (const node of this.#lookUps) {
+      const table = node.inputs[0]!
+      // A bound table may have fewer rows than are declared.
+      const shape = this.model.held.has(table) ? this.#info.values.get(table)!.declared : state.tensor(table).shape
+      checkIndices(node, shape[0] as number, state)
+    }
     for (const { value, blocks } of this.model.inputs) {
       if (blocks === undefined) binding.input(value, state.tensor(value))
       else for (const [i, tensor] of state.blocks(value).entries()) binding.input(blocks[i]!.name, tensor)
@@ -112,8 +130,7 @@ function matrixSize(info: GraphInfo, plan: DensePlan): { sizeBytes: number; valu
   let [sizeBytes, values] = [0, 0]
   for (const node of plan.nodes) {
     if (node.operator !== 'Linear') continue
-    const { declared, type } = info.values.get(node.inputs[1]!)!
-    const count = flatShape(declared as number[], 'float32').reduce((product, size) => product * size, 1)
+    const { count, type } = info.values.get(node.inputs[1]!)!
     values += count
     sizeBytes += count * (type === 'float32' ? 4 : 2)
   }

@@ -1,5 +1,6 @@
 import { UsageError } from '@flexgen/spec'
 import { assertThere } from '../memory/memory-table.ts'
+import { type ScratchBlock, scratchBlockBytes } from '../memory/scratch-pool.ts'
 import type { KernelContext } from './kernel-context.ts'
 import { KernelRunState } from './kernel-run-state.ts'
 import type { OnnxBinding } from './onnx-binding.ts'
@@ -20,18 +21,22 @@ export function executeRun(
   const { name } = program.info.graph
   if (binding.isRunning) throw new UsageError(`${name}: the binding is in use by a run of another queue`)
   for (const { lent, tensor } of plan.values.values()) assertThere(lent, tensor.bytes.byteLength, `${name}: a binding`)
-  context.ledger.checkWorkspace(plan.layout.workspaceBytes, `a run of ${name}`)
-  const block = context.scratch.take(plan.layout.scratchBytes)
+  const { ledger, scratch } = context
+  const need = { scratchBytes: scratchBlockBytes(plan.scratchBytes), arenaBytes: plan.layout.arenaBytes }
+  ledger.enterRun(need, `a run of ${name}`)
+  let block: ScratchBlock | undefined
   const finish = (): void => {
     binding.isRunning = false
-    context.scratch.give(block)
-    context.ledger.keepLimit()
+    if (block !== undefined) scratch.give(block)
+    ledger.leaveRun(need)
   }
   binding.isRunning = true
   let isLater = false
   try {
+    block = scratch.take(plan.scratchBytes)
     if (binding.state?.plan !== plan || binding.state.block !== block)
       binding.state = new KernelRunState(program.info, plan, block)
+    binding.state.widenWeights()
     binding.steps ??= program.steps.map((step) => step.createBinding())
     const running = runFrom(binding.steps, 0, binding.state, context)
     if (running === undefined) return

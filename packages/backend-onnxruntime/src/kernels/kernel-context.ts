@@ -1,12 +1,16 @@
-import type { PageMemory } from '../ffi/native-memory.ts'
+import type { Queue, RunShape } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache.ts'
-import type { MemoryLedger } from '../memory/memory-ledger.ts'
+import type { MemoryLedger, WorkspaceNeed } from '../memory/memory-ledger.ts'
 import type { MemoryTable } from '../memory/memory-table.ts'
 import type { ScratchPool } from '../memory/scratch-pool.ts'
 import type { SessionRuntime } from '../sessions/session.ts'
 import type { AttentionSessions } from './attention-sessions.ts'
 import type { LoopBudget } from './loop-budget.ts'
-import type { WidenWeights } from './widen-weights.ts'
+
+/** What kernels know of each other. */
+export interface LiveKernel extends AsyncDisposable {
+  need(shape: RunShape): WorkspaceNeed
+}
 
 /** What kernels need of their backend. */
 export interface KernelContext {
@@ -16,11 +20,11 @@ export interface KernelContext {
   readonly caches: CacheTable
   readonly scratch: ScratchPool
   readonly attention: AttentionSessions
-  readonly widen: WidenWeights
   readonly budget: LoopBudget
-  readonly pages: PageMemory
+  /** Queues that have operations. */
+  readonly busyQueues: Set<Queue>
   /** Kernels that are not disposed. */
-  readonly kernels: Set<AsyncDisposable>
+  readonly kernels: Set<LiveKernel>
   /**
    * Does work that the end of the backend waits for; what it made is released where the backend has ended meanwhile.
    */

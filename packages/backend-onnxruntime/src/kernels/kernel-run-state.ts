@@ -5,6 +5,7 @@ import type { Tensor } from '../sessions/session.ts'
 import type { RunPlan } from './plan-run.ts'
 import { flatShapeOf } from './run-layout.ts'
 import type { BoundCache, RunState } from './run-state.ts'
+import { type HalfType, widenBytes } from './widen-bytes.ts'
 
 const noValues = new Int32Array(0)
 
@@ -31,11 +32,10 @@ export class KernelRunState implements RunState {
 
   tensor(name: string): Tensor {
     const bound = this.plan.values.get(name)
-    if (bound !== undefined) return bound.tensor
+    if (bound !== undefined && !this.plan.widened.has(name)) return bound.tensor
     let tensor = this.#tensors.get(name)
     if (tensor === undefined) {
-      const { type } = this.#info.values.get(name)!
-      tensor = { bytes: this.scratch(name), type, shape: flatShapeOf(this.plan.layout, this.#info, name) }
+      tensor = this.#scratchTensor(name)
       this.#tensors.set(name, tensor)
     }
     return tensor
@@ -53,6 +53,24 @@ export class KernelRunState implements RunState {
     const place = this.plan.layout.scratch.get(name)
     if (place === undefined) throw new InternalError(`a run has no scratch ${name}`)
     return this.block.bytes.subarray(place.byteOffset, place.byteOffset + place.byteLength)
+  }
+
+  /** Brings half weights into float32 where the runtime takes nothing else. */
+  widenWeights(): void {
+    for (const name of this.plan.widened.keys()) {
+      const { bytes, type } = this.plan.values.get(name)!.tensor
+      widenBytes(bytes, type as HalfType, this.tensor(name).bytes)
+    }
+  }
+
+  #scratchTensor(name: string): Tensor {
+    const place = this.plan.widened.get(name)
+    if (place !== undefined) {
+      const bytes = this.block.bytes.subarray(place.byteOffset, place.byteOffset + place.byteLength)
+      return { bytes, type: 'float32', shape: this.plan.values.get(name)!.tensor.shape }
+    }
+    const { type } = this.#info.values.get(name)!
+    return { bytes: this.scratch(name), type, shape: flatShapeOf(this.plan.layout, this.#info, name) }
   }
 
   #ints(name: string): Int32Array {

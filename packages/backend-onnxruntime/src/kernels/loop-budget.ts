@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '@flexgen/spec'
 
 /** A hop to another thread and back costs 40 us; work of about that length is done at once. */
@@ -5,10 +6,12 @@ const shortUs = 100
 /** How long short runs may follow each other before the event loop gets its turn. */
 const longestStretchMs = 4
 
-/** Decides which runs stay on this thread, so that timers, signals and reads never wait long. */
+/** Decides what stays on this thread, so that timers, signals and reads never wait long. */
 export interface LoopBudget {
-  /** Whether work of this length may be done at once. */
+  /** Whether a run of this length may be done at once. */
   mayBlock(estimateUs: number): boolean
+  /** Does work that keeps the loop, at once or after the loop's turn where that is due. */
+  takeTurn(work: () => void | Promise<void>): void | Promise<void>
   /** Says that the event loop has had its turn. */
   turned(): void
 }
@@ -16,9 +19,18 @@ export interface LoopBudget {
 /** Makes a `LoopBudget`. */
 export function createLoopBudget(clock: Clock): LoopBudget {
   let turnedAtMs = clock.now()
+  const turned = (): void => void (turnedAtMs = clock.now())
+  const isDue = (): boolean => clock.now() - turnedAtMs >= longestStretchMs
   return {
-    mayBlock: (estimateUs) => estimateUs < shortUs && clock.now() - turnedAtMs < longestStretchMs,
-    turned: () => void (turnedAtMs = clock.now()),
+    mayBlock: (estimateUs) => estimateUs < shortUs && !isDue(),
+    takeTurn(work) {
+      if (!isDue()) return work()
+      return setImmediate().then(() => {
+        turned()
+        return work()
+      })
+    },
+    turned,
   }
 }
 

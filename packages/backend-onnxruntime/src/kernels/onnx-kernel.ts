@@ -11,7 +11,9 @@ import {
 } from '@flexgen/spec'
 import type { KernelContext } from './kernel-context.ts'
 import { executeRun } from './execute-run.ts'
-import { heldWeightBytes, lendWeights, weightSource } from './held-weights.ts'
+import { heldWeightBytes, lendWeights, widenedBytes } from './held-weights.ts'
+import type { WorkspaceNeed } from '../memory/memory-ledger.ts'
+import { scratchBlockBytes } from '../memory/scratch-pool.ts'
 import { OnnxBinding } from './onnx-binding.ts'
 import { planRun } from './plan-run.ts'
 import { createProgram, type Program } from './program.ts'
@@ -47,13 +49,23 @@ export class OnnxKernel implements PreparedKernel {
     return binding
   }
 
-  workspaceBytes({ batch, seq, maxPositions }: RunShape): number {
-    return this.#program.layouts.of({ batch, seq, maxPositions }).workspaceBytes
+  /** Workspace stays and serves all kernels: what a run needs, or what runs of other kernels have left. */
+  workspaceBytes(shape: RunShape): number {
+    const needs = [this, ...this.#context.kernels].map((kernel) => kernel.need(shape))
+    const most = (of: keyof WorkspaceNeed): number => Math.max(...needs.map((need) => need[of]))
+    return most('scratchBytes') + most('arenaBytes')
+  }
+
+  /** What a run of this kernel needs by itself. */
+  need({ batch, seq, maxPositions }: RunShape): WorkspaceNeed {
+    const { scratchBytes, arenaBytes } = this.#program.layouts.of({ batch, seq, maxPositions })
+    const widened = widenedBytes(this.#program, batch * seq, this.#context.runtime)
+    return { scratchBytes: scratchBlockBytes(scratchBytes + widened), arenaBytes }
   }
 
   preparedBytes(weightNames: readonly string[]): number {
     for (const name of weightNames) this.#assertWeight(name)
-    return heldWeightBytes(this.#program.info, new Set(weightNames), this.#context.runtime)
+    return heldWeightBytes(this.#program.info, new Set(weightNames))
   }
 
   async prepare(weights: ReadonlyMap<string, Span<HostBuffer>>): Promise<PreparedKernel> {
@@ -69,9 +81,8 @@ export class OnnxKernel implements PreparedKernel {
     const { ledger } = this.#context
     ledger.take('prepared', sizeBytes, `preparing ${this.graph.name}`)
     try {
-      const program = await this.#context.track(() =>
-        createProgram(this.#context, info, weightSource(info, lent, this.#context)),
-      )
+      const tensors = new Map([...lent].map(([name, { tensor }]) => [name, tensor]))
+      const program = await this.#context.track(() => createProgram(this.#context, info, tensors))
       return new OnnxKernel(this.#context, program, sizeBytes)
     } catch (error) {
       ledger.give('prepared', sizeBytes)

@@ -1,14 +1,14 @@
-import { type DynamicDimensions, type GraphValue, UsageError } from '@flexgen/spec'
+import { type DynamicDimensions, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
 import { flatShape, type ValueInfo } from '../graphs/graph-info.ts'
 import { checkSize } from '../memory/check-size.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
-import { tensorTypes } from '../onnx/tensor-type.ts'
+import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'
 import type { BoundValue, CheckedValue, OnnxBinding } from './onnx-binding.ts'
 import { planCaches } from './plan-caches.ts'
 import type { Program } from './program.ts'
-import type { RunLayout } from './run-layout.ts'
+import { alignScratch, type RunLayout, type ScratchPlace } from './run-layout.ts'
 import type { BoundCache } from './run-state.ts'
 
 /** A run whose bindings have been checked. */
@@ -18,6 +18,9 @@ export interface RunPlan {
   readonly caches: ReadonlyMap<string, BoundCache>
   /** Everything that the run reads and writes. */
   readonly lent: readonly LentBytes[]
+  /** Where half weights are widened to, for a runtime that takes none. */
+  readonly widened: ReadonlyMap<string, ScratchPlace>
+  readonly scratchBytes: number
 }
 
 /**
@@ -42,7 +45,14 @@ export function planRun(program: Program, binding: OnnxBinding, context: KernelC
   }
   checkOverlaps(program, values)
   const lent = [...[...values.values()].map((value) => value.lent), ...[...caches.values()].flatMap((c) => c.rows)]
-  return { layout, values, caches, lent }
+  const widened = new Map<string, ScratchPlace>()
+  let { scratchBytes } = layout
+  for (const [name, { tensor }] of values) {
+    if (context.runtime.halfTensors || !isHalf(tensor.type)) continue
+    widened.set(name, { byteOffset: scratchBytes, byteLength: 2 * tensor.bytes.byteLength })
+    scratchBytes += alignScratch(2 * tensor.bytes.byteLength)
+  }
+  return { layout, values, caches, lent, widened, scratchBytes }
 }
 
 /** Takes batch and seq from the first shapes that have them; all others must then agree. */
@@ -75,7 +85,7 @@ function checkValue(
   if (bound.shape.length !== wanted.length || !bound.shape.every(fits))
     throw new UsageError(`${what} has shape [${bound.shape.join(', ')}], not [${wanted.join(', ')}]`)
   const shape = flatShape(bound.shape, info.type)
-  const byteLength = shape.reduce((product, size) => product * size, tensorTypes[info.type].bytes)
+  const byteLength = elementCount(shape) * tensorTypes[info.type].bytes
   if (bound.span.byteLength < byteLength)
     throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${bound.span.byteLength}`)
   const lent = memory.lend({ ...bound.span, byteLength }, what)

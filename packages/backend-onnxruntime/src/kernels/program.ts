@@ -24,18 +24,17 @@ export interface Program {
   release(): void
 }
 
-/** Gives the tensor of a weight that a step is to hold, in the type that it asks for; freed after use. */
-export interface HeldSource {
-  readonly names: ReadonlySet<string>
-  take(name: string, type: Tensor['type']): Promise<{ readonly tensor: Tensor; readonly free: () => void }>
-}
-
 /**
  * Makes the sessions of a graph.
+ * @param weights those that the sessions are to hold
  * @throws {FlexgenError} with ONNX Runtime's message; then nothing is held
  */
-export async function createProgram(context: KernelContext, info: GraphInfo, source?: HeldSource): Promise<Program> {
-  const held = source?.names ?? new Set<string>()
+export async function createProgram(
+  context: KernelContext,
+  info: GraphInfo,
+  weights: ReadonlyMap<string, Tensor> = new Map(),
+): Promise<Program> {
+  const held = new Set(weights.keys())
   const steps: Step[] = []
   const blocks = new Map<string, readonly WeightBlock[]>()
   const release = (): void => {
@@ -45,7 +44,7 @@ export async function createProgram(context: KernelContext, info: GraphInfo, sou
     for (const plan of planGraph(info.graph)) {
       if (plan.kind === 'attention') steps.push(new AttentionStep(context, plan))
       else {
-        const step = await createDense(context, info, plan, held, source)
+        const step = await createDense(context, info, plan, weights)
         for (const input of step.model.inputs) if (input.blocks !== undefined) blocks.set(input.value, input.blocks)
         steps.push(step)
       }
@@ -63,18 +62,11 @@ async function createDense(
   context: KernelContext,
   info: GraphInfo,
   plan: DensePlan,
-  held: ReadonlySet<string>,
-  source: HeldSource | undefined,
+  weights: ReadonlyMap<string, Tensor>,
 ): Promise<DenseStep> {
   const { runtime } = context
+  const held = new Set(weights.keys())
   const model = encodeDense(info, plan, { held, halfTensors: runtime.halfTensors })
-  const taken: { readonly name: string; readonly tensor: Tensor; readonly free: () => void }[] = []
-  try {
-    for (const [name, type] of model.held) taken.push({ name, ...(await source!.take(name, type)) })
-    const tensors = new Map(taken.map(({ name, tensor }) => [name, tensor]))
-    const session = await runtime.createSession(model.model, tensors)
-    return new DenseStep(context, info, plan, model, session)
-  } finally {
-    for (const { free } of taken) free()
-  }
+  const tensors = new Map([...model.held].map((name) => [name, weights.get(name)!]))
+  return new DenseStep(context, info, plan, model, await runtime.createSession(model.model, tensors))
 }

@@ -14,13 +14,18 @@ export interface RunLayout {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   readonly scratch: ReadonlyMap<string, ScratchPlace>
   readonly scratchBytes: number
-  /** Upper estimate of scratch and of what the runtime allocates. */
-  readonly workspaceBytes: number
+  /** Upper estimate of what the runtime allocates beside scratch. */
+  readonly arenaBytes: number
 }
 
 /** Enough for the lengths of a generation; more are made again when they come back. */
 const mostLayouts = 64
 const alignment = 64
+
+/** Bytes of scratch, rounded so that the next piece is aligned to cache lines. */
+export function alignScratch(byteLength: number): number {
+  return Math.ceil(byteLength / alignment) * alignment
+}
 
 /** The layouts of a graph, kept by their sizes. */
 export class RunLayouts {
@@ -51,11 +56,11 @@ export class RunLayouts {
     let scratchBytes = 0
     for (const [name, byteLength] of sizes) {
       scratch.set(name, { byteOffset: scratchBytes, byteLength })
-      scratchBytes += Math.ceil(byteLength / alignment) * alignment
+      scratchBytes += alignScratch(byteLength)
     }
     const arenaBytes = Math.max(0, ...this.#steps.map((step) => step.arenaBytes(size)))
     const shapes = inferShapes(this.#info.graph, size)
-    return { size, shapes, scratch, scratchBytes, workspaceBytes: scratchBytes + arenaBytes }
+    return { size, shapes, scratch, scratchBytes, arenaBytes }
   }
 }
 

@@ -19,6 +19,14 @@ export interface Workspace {
   trim(): void
 }
 
+/** Workspace of a run, or of the largest runs: both are kept between runs, and serve runs of all kernels. */
+export interface WorkspaceNeed {
+  /** Scratch of our own. */
+  readonly scratchBytes: number
+  /** Upper estimate of what the runtime allocates. */
+  readonly arenaBytes: number
+}
+
 /** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
 export class MemoryLedger {
   readonly #clock: Clock
@@ -27,6 +35,9 @@ export class MemoryLedger {
   /** Device bytes whose free waits for events. */
   #leavingBytes = 0
   #peakBytes = 0
+  /** Estimated workspace of the runs in flight, and the most that it ever was. */
+  #running: WorkspaceNeed = noNeed
+  #most: WorkspaceNeed = noNeed
   #limitBytes = Number.POSITIVE_INFINITY
   #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
   #isClosed = false
@@ -62,13 +73,32 @@ export class MemoryLedger {
   }
 
   /**
-   * Makes sure that a run may use so much workspace.
+   * Makes sure that a run may use so much workspace; `leaveRun` follows with the same need.
    * @throws {FlexgenError} `OUT_OF_MEMORY`
    */
-  checkWorkspace(sizeBytes: number, what: string): void {
-    if (this.#limitBytes === Number.POSITIVE_INFINITY) return
-    const heldBytes = this.#workspaceBytes()
-    if (sizeBytes > heldBytes) this.#makeRoom(sizeBytes - heldBytes, what)
+  enterRun(need: WorkspaceNeed, what: string): void {
+    const wanted = plus(this.#running, need, 1)
+    if (this.#limitBytes !== Number.POSITIVE_INFINITY) {
+      const missingBytes = wanted.scratchBytes + wanted.arenaBytes - this.#workspaceBytes()
+      if (missingBytes > 0) this.#makeRoom(missingBytes, what)
+    }
+    this.#running = wanted
+    this.#most = {
+      scratchBytes: Math.max(this.#most.scratchBytes, wanted.scratchBytes),
+      arenaBytes: Math.max(this.#most.arenaBytes, wanted.arenaBytes),
+    }
+  }
+
+  /**
+   * Ends a run. The runtime's arena grows in pieces, and runs of other shapes may leave pieces that fit nothing: what
+   * passes the estimate of the largest runs so far, or the limit, is given back.
+   */
+  leaveRun(need: WorkspaceNeed): void {
+    this.#running = plus(this.#running, need, -1)
+    if (this.#isClosed) return
+    const mostBytes = this.#most.scratchBytes + this.#most.arenaBytes
+    if (this.#limitedBytes() > this.#limitBytes || this.#workspaceBytes() > mostBytes) this.#workspace.trim()
+    this.#settleLimits()
   }
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
@@ -87,13 +117,6 @@ export class MemoryLedger {
     const event = new SettableEvent()
     this.#waiting.push({ limitBytes, event })
     return event
-  }
-
-  /** After a run: keeps the limit where the run has left more workspace than that allows. */
-  keepLimit(): void {
-    if (this.#limitBytes === Number.POSITIVE_INFINITY) return
-    if (this.#limitedBytes() > this.#limitBytes) this.#workspace.trim()
-    this.#settleLimits()
   }
 
   stats(): MemoryStats {
@@ -142,5 +165,14 @@ export class MemoryLedger {
     const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
     this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
     for (const { event } of met) event.settle(this.#clock.now())
+  }
+}
+
+const noNeed: WorkspaceNeed = { scratchBytes: 0, arenaBytes: 0 }
+
+function plus(one: WorkspaceNeed, other: WorkspaceNeed, sign: 1 | -1): WorkspaceNeed {
+  return {
+    scratchBytes: one.scratchBytes + sign * other.scratchBytes,
+    arenaBytes: one.arenaBytes + sign * other.arenaBytes,
   }
 }

@@ -2,6 +2,11 @@ import type { MappedMemory, PageMemory } from '../ffi/native-memory.ts'
 
 const grainBytes = 64 * 1024
 
+/** Bytes of the block that a run with so much scratch takes. */
+export function scratchBlockBytes(byteLength: number): number {
+  return Math.ceil(byteLength / grainBytes) * grainBytes
+}
+
 /** Scratch of a run. */
 export interface ScratchBlock {
   readonly bytes: Uint8Array
@@ -10,6 +15,8 @@ export interface ScratchBlock {
 interface PooledBlock extends ScratchBlock {
   readonly mapping: MappedMemory
 }
+
+const noScratch: ScratchBlock = { bytes: new Uint8Array(0) }
 
 /** Blocks of scratch that runs take and give back: as many as runs were ever in flight at once. */
 export class ScratchPool {
@@ -28,6 +35,7 @@ export class ScratchPool {
 
   /** @throws {FlexgenError} `OUT_OF_MEMORY` */
   take(byteLength: number): ScratchBlock {
+    if (byteLength === 0) return noScratch
     const fits = this.#free.filter(({ bytes }) => bytes.byteLength >= byteLength)
     const best = fits.toSorted((a, b) => a.bytes.byteLength - b.bytes.byteLength)[0]
     if (best !== undefined) {
@@ -37,7 +45,7 @@ export class ScratchPool {
     // A block that is too small makes way, so that blocks grow with the runs instead of becoming more.
     const small = this.#free.pop()
     if (small !== undefined) this.#drop(small)
-    const size = Math.ceil(Math.max(byteLength, 1) / grainBytes) * grainBytes
+    const size = scratchBlockBytes(byteLength)
     const mapping = this.#pages.map(size)
     this.#heldBytes += size
     const block: PooledBlock = { mapping, bytes: new Uint8Array(mapping.buffer, 0, size) }
@@ -45,7 +53,7 @@ export class ScratchPool {
   }
 
   give(block: ScratchBlock): void {
-    this.#free.push(block as PooledBlock)
+    if (block !== noScratch) this.#free.push(block as PooledBlock)
   }
 
   /** Gives back what no run uses. */

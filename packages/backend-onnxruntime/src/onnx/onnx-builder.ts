@@ -20,7 +20,7 @@ import { type TensorType, tensorTypes } from './tensor-type.ts'
 /** Domain of the operators that ONNX Runtime adds to ONNX. */
 export const microsoftDomain = 'com.microsoft'
 
-/** Gelu came with 20; ONNX Runtime 1.18 and newer know it. */
+/** Gelu came with 20. */
 const opsetVersion = 20n
 const irVersion = 9n
 const externalLocation = 1

@@ -19,3 +19,8 @@ export const tensorTypes: Readonly<Record<TensorType, { readonly onnx: number; r
 export function isTensorType(dtype: DType): dtype is Exclude<DType, 'q4g64'> {
   return dtype !== 'q4g64'
 }
+
+/** Whether a type has two bytes a value, and is widened to be computed with. */
+export function isHalf(type: TensorType): type is 'float16' | 'bfloat16' {
+  return type === 'float16' || type === 'bfloat16'
+}

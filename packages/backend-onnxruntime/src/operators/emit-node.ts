@@ -1,4 +1,4 @@
-import { type GraphNode, InternalError, type OperatorName } from '@flexgen/spec'
+import { type GraphNode, InternalError, type OperatorName, operatorNames } from '@flexgen/spec'
 import { emitGelu, emitSameName, emitSilu, emitSoftmax } from './elementwise.ts'
 import type { EmitContext } from './emit-context.ts'
 import { emitGather } from './gather.ts'
@@ -11,25 +11,9 @@ import { emitArgMax, emitTopK } from './selection.ts'
 import { emitSplit } from './split.ts'
 
 /** Operators of the closed list that this backend runs: all but the 4-bit pair. */
-export const supportedOperators: ReadonlySet<OperatorName> = new Set<OperatorName>([
-  'Gather',
-  'Linear',
-  'Add',
-  'Mul',
-  'LayerNormalization',
-  'RMSNormalization',
-  'Relu',
-  'Gelu',
-  'Silu',
-  'Softmax',
-  'Split',
-  'RotaryEmbedding',
-  'Attention',
-  'LastPosition',
-  'ArgMax',
-  'TopK',
-  'Sample',
-])
+export const supportedOperators: ReadonlySet<OperatorName> = new Set(
+  operatorNames.filter((name) => name !== 'QuantizeGroup' && name !== 'DequantizeGroup'),
+)
 
 /** Writes one node of a layer graph as ONNX nodes. Attention is no part of a dense graph. */
 export function emitNode(node: GraphNode, context: EmitContext): void {

@@ -1,4 +1,5 @@
 import type { NodeOf } from '@flexgen/spec'
+import { tensorTypes } from '../onnx/tensor-type.ts'
 import type { EmitContext } from './emit-context.ts'
 
 /** Rotates pairs of each head by their position, from primitives: ONNX has the operator only since opset 23. */
@@ -31,13 +32,13 @@ function emitAngles(node: NodeOf<'RotaryEmbedding'>, { builder }: EmitContext, p
   const half = rotaryDim / 2
   // In double precision: float32 loses what a position of some thousands turns by in the last digits.
   const frequencies = Float64Array.from({ length: half }, (_, i) => theta ** ((-2 * i) / rotaryDim))
-  const place = builder.node('Cast', [positions], { attributes: { to: 11 } })
+  const place = builder.node('Cast', [positions], { attributes: { to: tensorTypes.float64.onnx } })
   const column = builder.node('Reshape', [place, builder.shape(-1, 1)])
   const angles = builder.node('Mul', [column, builder.constant(frequencies, [1, half])])
   const shape = interleaved ? builder.shape(-1, 1, half, 1) : builder.shape(-1, 1, half)
-  const of = (operator: string): string => {
-    const wide = builder.node(operator, [angles])
-    return builder.node('Reshape', [builder.node('Cast', [wide], { attributes: { to: 1 } }), shape])
-  }
-  return [of('Cos'), of('Sin')]
+  const narrow = (wide: string): string =>
+    builder.node('Reshape', [builder.node('Cast', [wide], { attributes: { to: tensorTypes.float32.onnx } }), shape])
+  // As a sine, for ONNX Runtime before 1.30 has no cosine of doubles.
+  const quarterOn = builder.node('Add', [angles, builder.constant(Float64Array.of(Math.PI / 2), [])])
+  return [narrow(builder.node('Sin', [quarterOn])), narrow(builder.node('Sin', [angles]))]
 }

@@ -24,6 +24,7 @@ export class OnnxQueue implements Queue {
   readonly name: string
   readonly #context: KernelContext
   readonly #tasks: TaskQueue
+  #openCount = 0
 
   constructor(name: string, context: KernelContext, clock: Clock, trace: TraceSink | undefined) {
     this.name = name
@@ -99,24 +100,26 @@ export class OnnxQueue implements Queue {
   }
 
   /** Memory of this backend stays for as long as an operation uses it, whatever `free` was told. */
-  #push(label: string, sizeBytes: number, lent: readonly LentBytes[], run: () => void | Promise<void>): QueueEvent {
-    this.#context.assertOpen()
+  #push(label: string, sizeBytes: number, lent: readonly LentBytes[], copy: () => void | Promise<void>): QueueEvent {
+    const { assertOpen, budget } = this.#context
+    assertOpen()
     for (const { owner } of lent) owner?.retain()
-    const event = this.#start(label, sizeBytes, run)
+    const event = this.#start(label, sizeBytes, () => budget.takeTurn(copy))
     event.onSettled(() => {
       for (const { owner } of lent) owner?.release()
     })
     return event
   }
 
-  /**
-   * Short work is done before this returns, unless something is queued before it: then it waits for a microtask, so
-   * that all listeners of the event before it have been called when its own event settles.
-   */
-  #start(label: string, sizeBytes: number, run: () => void | Promise<void>): QueueEvent {
-    let isDirect = true
-    const event = this.#tasks.push(label, sizeBytes, () => (isDirect ? run() : Promise.resolve().then(run)))
-    isDirect = false
+  /** The backend knows a queue while it has operations, so that it can wait for them when it ends. */
+  #start(label: string, sizeBytes: number, work: () => void | Promise<void>): QueueEvent {
+    const { busyQueues } = this.#context
+    busyQueues.add(this)
+    this.#openCount++
+    const event = this.#tasks.push(label, sizeBytes, work)
+    event.onSettled(() => {
+      if (--this.#openCount === 0) busyQueues.delete(this)
+    })
     return event
   }
 }

@@ -1,12 +1,9 @@
 import { NativeHandle } from '../ffi/native-handle.ts'
 import type { OrtApi } from '../ffi/ort-api.ts'
-import { castModel } from '../onnx/cast-model.ts'
+import { OnnxBuilder } from '../onnx/onnx-builder.ts'
 import type { CBinding } from './c-binding.ts'
 import type { Environment } from './c-environment.ts'
 import type { CSession, CSessions } from './c-runtime.ts'
-
-/** Since this version of the C API an allocator tells what it holds. */
-const statisticsApi = 23
 
 /** Watches and trims the arena that all sessions share, through a tiny session of its own. */
 export class CArena {
@@ -32,7 +29,7 @@ export class CArena {
 
   static async create(api: OrtApi, environment: Environment, sessions: CSessions): Promise<CArena> {
     const { call, create } = api
-    const session = await sessions.create(castModel('float32'))
+    const session = await sessions.create(identityModel())
     const binding = session.createBinding()
     const [source, target] = [new Uint8Array(4), new Uint8Array(4)]
     binding.input('input', { bytes: source, type: 'float32', shape: [1] })
@@ -49,10 +46,9 @@ export class CArena {
     )
   }
 
-  /** Bytes of the arena and of initializers; 0 where the library is too old to tell. */
+  /** Bytes of the arena and of initializers. */
   heldBytes(): number {
-    const { apiVersion, call, create } = this.#api
-    if (apiVersion < statisticsApi) return 0
+    const { call, create } = this.#api
     const pairs = create((out) => call.allocatorGetStats(this.#allocator.pointer, out))
     const total = call.getKeyValue(pairs, 'TotalAllocated')
     call.releaseKeyValuePairs(pairs)
@@ -70,4 +66,12 @@ export class CArena {
     this.#binding.release()
     this.#session.release()
   }
+}
+
+function identityModel(): Uint8Array {
+  const builder = new OnnxBuilder('identity')
+  builder.input('input', 'float32', [1])
+  builder.nodes('Identity', ['input'], { outputs: ['output'] })
+  builder.output('output', 'float32', [1])
+  return builder.encode()
 }

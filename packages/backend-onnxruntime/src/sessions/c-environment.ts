@@ -10,6 +10,11 @@ export interface Environment {
   /** Describes host memory, of which tensors are made. */
   readonly memoryInfo: NativeHandle
   readonly threads: number
+  /**
+   * Whether sessions share the threads. Somebody else in the process, such as the JavaScript API, may have made the
+   * environment first, without threads: then `CRuntime` finds out, and every session has threads of its own.
+   */
+  sharesThreads: boolean
   /** Gives back one use; the last one releases the environment. */
   release(): void
 }
@@ -21,8 +26,12 @@ interface SharedEnvironment extends Environment {
 const onlyFatal = 4
 const arenaAllocator = 1
 const defaultMemory = 0
-/** Grow by what is asked for: doubling would round a run's memory up to twice of it. */
-const sameAsRequested = 1n
+const arenaSettings = {
+  /** Grow by what is asked for: doubling would round a run's memory up to twice of it. */
+  arena_extend_strategy: 1,
+  /** Cut a free piece that is larger than what is asked for: by default up to 128 MB of it would lie idle. */
+  max_dead_bytes_per_chunk: 2 ** 20,
+}
 
 const shared = new Map<OrtApi, SharedEnvironment>()
 
@@ -64,6 +73,7 @@ function createEnvironment(api: OrtApi, threads: number): SharedEnvironment {
       env,
       memoryInfo,
       threads,
+      sharesThreads: true,
       uses: 0,
       release() {
         if (--environment.uses > 0) return
@@ -80,11 +90,12 @@ function createEnvironment(api: OrtApi, threads: number): SharedEnvironment {
 
 function registerArena(api: OrtApi, env: NativeHandle, memoryInfo: NativeHandle): void {
   const { call, create } = api
-  const key = Buffer.from('arena_extend_strategy\0')
-  const keys = BigUint64Array.of(api.addressOf(key))
-  const values = BigUint64Array.of(sameAsRequested)
+  const settings = Object.entries(arenaSettings)
+  const names = settings.map(([name]) => Buffer.from(`${name}\0`))
+  const keys = BigUint64Array.from(names, (name) => api.addressOf(name))
+  const values = BigUint64Array.from(settings, ([, value]) => BigInt(value))
   const configuration = new NativeHandle(
-    create((out) => call.createArenaCfgV2(keys, values, 1, out)),
+    create((out) => call.createArenaCfgV2(keys, values, settings.length, out)),
     call.releaseArenaCfg,
   )
   try {

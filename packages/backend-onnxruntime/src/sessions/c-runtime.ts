@@ -2,6 +2,7 @@ import { InternalError } from '@flexgen/spec'
 import { type AddressOf, createAddressOf } from '../ffi/address-of.ts'
 import type { Koffi } from '../ffi/koffi-library.ts'
 import { NativeHandle } from '../ffi/native-handle.ts'
+import { mapLargeBlocks } from '../ffi/native-memory.ts'
 import { loadOrtApi, type OrtApi } from '../ffi/ort-api.ts'
 import { CArena } from './c-arena.ts'
 import { CBinding, createValue } from './c-binding.ts'
@@ -10,6 +11,8 @@ import type { Session, SessionRuntime, Tensor } from './session.ts'
 
 /** More rows in flight than this gained nothing (attention of 8 rows, 2 and 16 threads). */
 const mostRowsAtOnce = 4
+/** In ONNX Runtime's message where the environment was made without threads for all sessions. */
+const noSharedThreads = 'EnvCreatedWithGlobalThreadPools'
 
 /**
  * ONNX Runtime through its C API: tensors are our own memory, and runs leave the event loop free.
@@ -17,14 +20,16 @@ const mostRowsAtOnce = 4
  */
 export async function createCRuntime(koffi: Koffi, libraryPath: string, threads: number): Promise<SessionRuntime> {
   const api = loadOrtApi(koffi, libraryPath)
+  mapLargeBlocks(koffi)
   const environment = acquireEnvironment(api, threads)
   try {
     const sessions = new CSessions(api, environment, createAddressOf(koffi))
-    const arena = await CArena.create(api, environment, sessions)
+    const arena = await createArena(api, environment, sessions)
     return {
       api: 'c',
       version: api.version,
       threads: environment.threads,
+      sharesThreads: environment.sharesThreads,
       concurrency: Math.min(environment.threads, mostRowsAtOnce),
       halfTensors: true,
       createSession: (model, initializers) => sessions.create(model, initializers),
@@ -38,6 +43,17 @@ export async function createCRuntime(koffi: Koffi, libraryPath: string, threads:
   } catch (error) {
     environment.release()
     throw error
+  }
+}
+
+/** The arena comes with the first session, which tells whether there are threads to share. */
+async function createArena(api: OrtApi, environment: Environment, sessions: CSessions): Promise<CArena> {
+  try {
+    return await CArena.create(api, environment, sessions)
+  } catch (error) {
+    if (!(environment.sharesThreads && String(error).includes(noSharedThreads))) throw error
+    environment.sharesThreads = false
+    return await CArena.create(api, environment, sessions)
   }
 }
 
@@ -56,7 +72,7 @@ export class CSessions {
   async create(model: Uint8Array, initializers: ReadonlyMap<string, Tensor> = new Map()): Promise<CSession> {
     const { call, callAsync } = this.#api
     const { env, memoryInfo } = this.#environment
-    const options = createOptions(this.#api)
+    const options = createOptions(this.#api, this.#environment)
     const values: NativeHandle[] = []
     try {
       for (const tensor of initializers.values()) {
@@ -109,14 +125,18 @@ export class CSession implements Session {
   }
 }
 
-function createOptions(api: OrtApi): NativeHandle {
+function createOptions(api: OrtApi, { threads, sharesThreads }: Environment): NativeHandle {
   const { call, create } = api
   const options = new NativeHandle(
     create((out) => call.createSessionOptions(out)),
     call.releaseSessionOptions,
   )
   try {
-    call.disablePerSessionThreads(options.pointer)
+    if (sharesThreads) call.disablePerSessionThreads(options.pointer)
+    else {
+      call.setIntraOpNumThreads(options.pointer, threads)
+      call.addSessionConfigEntry(options.pointer, 'session.intra_op.allow_spinning', '0')
+    }
     call.addSessionConfigEntry(options.pointer, 'session.use_env_allocators', '1')
     // Initializers lie outside the arena, so that they are really given back with their session.
     call.addSessionConfigEntry(options.pointer, 'session.use_device_allocator_for_initializers', '1')

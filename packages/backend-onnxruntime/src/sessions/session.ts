@@ -31,6 +31,8 @@ export interface SessionRuntime {
   /** Version of ONNX Runtime. */
   readonly version: string
   readonly threads: number
+  /** Whether all sessions share the threads; otherwise each has as many of its own. */
+  readonly sharesThreads: boolean
   /** Short runs that may be in flight at once with gain. */
   readonly concurrency: number
   /** Whether float16 and bfloat16 tensors are bound as they are; otherwise they are widened at every run. */
