@@ -1,0 +1,36 @@
+// Chooses the kernels for this processor.
+#include "flexgen.h"
+
+static int is_supported(const fx_level *level) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (level == &fx_avx2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (level == &fx_avx512 || level == &fx_avx512_bf16) {
+    if (!(is_supported(&fx_avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")))
+      return 0;
+    if (level == &fx_avx512) return 1;
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+  }
+#endif
+  (void)level;
+  return 1;
+}
+
+const fx_level *fx_find_level(const char *name) {
+  // From the best to the plainest.
+  static const fx_level *const levels[] = {
+#if defined(__x86_64__)
+    &fx_avx512_bf16, &fx_avx512, &fx_avx2,
+#elif defined(__aarch64__)
+    &fx_neon,
+#endif
+    &fx_portable,
+  };
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+    if (name != NULL && strcmp(name, levels[i]->name) != 0) continue;
+    if (is_supported(levels[i])) return levels[i];
+  }
+  return NULL;
+}

@@ -1,0 +1,17 @@
+#include "flexgen.h"
+#if defined(__x86_64__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,avx2,fma,f16c")
+#endif
+#define LEVEL avx512_bf16
+#define FX_LEVEL_NAME "avx512-bf16"
+#define FX_HAS_BF16 1
+#define FX_HAS_VNNI 1
+#include "simd-avx512.h"
+#include "level.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,15 @@
+#include "flexgen.h"
+#if defined(__x86_64__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+#endif
+#define LEVEL avx512
+#define FX_LEVEL_NAME "avx512"
+#include "simd-avx512.h"
+#include "level.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,6 @@
+#define FX_NO_UNROLL 1
+#include "flexgen.h"
+#define LEVEL portable
+#define FX_LEVEL_NAME "portable"
+#include "simd-portable.h"
+#include "level.inc.h"

@@ -1,0 +1,172 @@
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import {
+  AbortedError,
+  type Backend,
+  BackendUnavailableError,
+  type CacheBuffer,
+  type Clock,
+  systemClock,
+  type TraceSink,
+  UsageError,
+} from '@flexgen/spec'
+import { createCapabilities } from './graphs/capabilities.ts'
+import type { KernelContext } from './kernels/kernel-context.ts'
+import { NativeKernel } from './kernels/native-kernel.ts'
+import { Program } from './kernels/program.ts'
+import { createAddressOf } from './library/address-of.ts'
+import { findLibrary } from './library/find-library.ts'
+import { loadKoffi } from './library/koffi-library.ts'
+import { loadLibrary, type NativeLibrary } from './library/native-library.ts'
+import { CacheTable } from './memory/cache-table.ts'
+import { MemoryLedger } from './memory/memory-ledger.ts'
+import { MemoryTable } from './memory/memory-table.ts'
+import { createPageMemory } from './memory/page-memory.ts'
+import { ScratchArena } from './memory/scratch-arena.ts'
+import { CompletionPort } from './queue/completion-port.ts'
+import { NativeQueue } from './queue/native-queue.ts'
+
+/** How the host kernels run. */
+export interface NativeBackendOptions {
+  /** Threads that compute, pinned to cores; all cores by default. */
+  readonly threads?: number
+  /** Path of the library; `FLEXGEN_NATIVE_LIBRARY`, a prebuilt one, or one that is compiled here by default. */
+  readonly libraryPath?: string
+  /** Instruction set (`avx512-bf16`, `avx512`, `avx2`, `neon`, `portable`); `FLEXGEN_NATIVE_LEVEL`, or the best by default. */
+  readonly level?: string
+  /** Whether 4-bit weights, caches and operators are offered. Default false, until the conformance suite covers them. */
+  readonly fourBit?: boolean
+  readonly clock?: Clock
+}
+
+const mostThreads = 1024
+
+/**
+ * Makes a backend that computes with host kernels of our own: on buffers that are host memory, with threads of its own,
+ * and without ever blocking the event loop.
+ * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where there is no library and none can be compiled; `USAGE` for bad options
+ */
+export async function createNativeBackend(options: NativeBackendOptions = {}): Promise<Backend> {
+  const { clock = systemClock, threads = availableParallelism(), level = process.env['FLEXGEN_NATIVE_LEVEL'] } = options
+  if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads))
+    throw new UsageError(`threads cannot be ${threads}`, { hint: `give a whole number from 1 to ${mostThreads}` })
+  const capabilities = createCapabilities(options.fourBit ?? false)
+  const koffi = await loadKoffi()
+  const found = await findLibrary(options.libraryPath)
+  const library = loadLibrary(koffi, found.path)
+  const handle = openContext(library, threads, level)
+  const port = new CompletionPort(library, handle)
+  const pages = createPageMemory(koffi)
+  const scratch = new ScratchArena(pages)
+  const ledger = new MemoryLedger(clock, scratch)
+  const memory = new MemoryTable(pages, ledger)
+  const caches = new CacheTable(memory, capabilities.cacheDtypes)
+  const queues = new Set<NativeQueue>()
+  const kernels = new Set<AsyncDisposable>()
+  const works = new Set<Promise<unknown>>()
+  let disposing: Promise<void> | undefined
+  const assertOpen = (): void => {
+    if (disposing !== undefined) throw new UsageError('the backend is disposed')
+  }
+  const track: KernelContext['track'] = async (work) => {
+    assertOpen()
+    const working = work()
+    works.add(working)
+    const made = await working.finally(() => works.delete(working))
+    if (disposing === undefined) return made
+    await made[Symbol.asyncDispose]()
+    throw new AbortedError('the backend was disposed')
+  }
+  const createQueue = (name: string, trace?: TraceSink): NativeQueue => {
+    assertOpen()
+    const queue = new NativeQueue(name, context, clock, trace)
+    queues.add(queue)
+    return queue
+  }
+  let preparing: NativeQueue | undefined
+  const context: KernelContext = {
+    library,
+    handle,
+    port,
+    capabilities,
+    addressOf: createAddressOf(koffi),
+    ledger,
+    memory,
+    caches,
+    scratch,
+    pages,
+    kernels,
+    track,
+    copy: (target, source) => (preparing ??= createQueue('prepare')).copyBytes(target, source).whenDone(),
+    assertOpen,
+  }
+  const dispose = async (): Promise<void> => {
+    for (const queue of queues) queue.cancel(new AbortedError('the backend was disposed'))
+    await Promise.all([...queues].map((queue) => queue.idle()))
+    await Promise.allSettled(works)
+    await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
+    memory.close()
+    scratch.trim()
+    ledger.close()
+    port.close()
+    library.close(handle)
+  }
+  const levelName = library.levelName(handle)
+
+  return {
+    specificationVersion: 'v1',
+    name: 'native',
+    device: {
+      kind: 'cpu',
+      description: `${cpus()[0]?.model.trim() ?? 'CPU'}, ${library.threads(handle)} threads, host kernels for ${levelName}`,
+      memoryBytes: totalmem(),
+      hostVisible: true,
+    },
+    capabilities,
+    notices: [`host kernels for ${levelName}, library ${found.origin}`],
+    allocate(byteLength) {
+      assertOpen()
+      return memory.allocate('device', byteLength)
+    },
+    allocateHost(byteLength) {
+      assertOpen()
+      return memory.allocate('host', byteLength)
+    },
+    allocateCache(spec, rows) {
+      assertOpen()
+      return caches.allocate(spec, rows)
+    },
+    viewCache(pagesOfRows, spec): CacheBuffer {
+      assertOpen()
+      return caches.view(pagesOfRows, spec)
+    },
+    free(buffer, ...after) {
+      assertOpen()
+      if (caches.has(buffer)) caches.free(buffer, after)
+      else memory.free(buffer, after)
+    },
+    async compile(graph) {
+      assertOpen()
+      return new NativeKernel(context, new Program(context, graph), undefined, 0)
+    },
+    createQueue,
+    memory: () => ledger.stats(),
+    setMemoryLimit(bytes) {
+      assertOpen()
+      return ledger.setLimit(bytes)
+    },
+    [Symbol.asyncDispose]() {
+      disposing ??= dispose()
+      return disposing
+    },
+  }
+}
+
+function openContext(library: NativeLibrary, threads: number, level: string | undefined): bigint {
+  const handle = library.open(threads, 1, level || null)
+  if (handle !== null && handle !== 0n) return handle
+  throw level
+    ? new BackendUnavailableError(`this machine has no host kernels for '${level}', or no threads are left`, {
+        hint: 'avx512-bf16, avx512, avx2, neon or portable, as far as the processor has it',
+      })
+    : new BackendUnavailableError('the system refused threads for the host kernels')
+}

@@ -1,0 +1,32 @@
+import { BackendUnavailableError } from '@flexgen/spec'
+import type * as koffiModule from 'koffi'
+
+/** The koffi module. */
+export type Koffi = typeof koffiModule
+
+/** More than koffi reserves by itself; the same as in the other packages that share koffi. */
+const stackBytes = 8 * 2 ** 20
+
+let loading: Promise<Koffi> | undefined
+
+/**
+ * Loads koffi when it is first needed, once.
+ * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where koffi is missing or has no binary for this platform
+ */
+export function loadKoffi(): Promise<Koffi> {
+  loading ??= importKoffi()
+  return loading
+}
+
+async function importKoffi(): Promise<Koffi> {
+  try {
+    const koffi = await import('koffi')
+    koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes })
+    return koffi
+  } catch (cause) {
+    throw new BackendUnavailableError('koffi, which calls the host kernels, cannot be loaded', {
+      hint: 'install it with: npm install koffi',
+      cause,
+    })
+  }
+}

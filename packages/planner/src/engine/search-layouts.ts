@@ -1,0 +1,188 @@
+import { rowBlockMaxBytes } from '@flexgen/core'
+import type { BytesByTier, Percent } from '../result/planned-policy.ts'
+import { type DeviceShare, shareOf } from './model-weights.ts'
+import { fits, type Layout, layoutBytes } from './engine-memory.ts'
+import type { EngineShares } from './engine-shares.ts'
+import type { SplitModel } from './split-model.ts'
+
+/** A policy of a split that fits, in whole percents. */
+export interface FoundLayout {
+  readonly model: SplitModel
+  /** Whether weights are loaded ahead of the layer that computes; else they are waited for. */
+  readonly isAhead: boolean
+  readonly percent: Percent
+  /** Percent of the KV off the device that the host attends. */
+  readonly hostAttentionPercent: number
+  readonly shares: EngineShares
+  readonly layout: Layout
+  readonly blockSeconds: number
+}
+
+/** Steps of the shares of KV that are tried, in percent. */
+const cacheStep = 2
+
+/**
+ * The fastest layout of a split among whole percents; undefined where none fits. Every share of KV is tried in steps.
+ * On a device the weights take what is left of it, since nothing is slower there; on a host, where held weights take
+ * more RAM than others, every share of them is tried. RAM takes what it can of the rest. What is tried does not hang
+ * on capacities or speeds, but for filling up: so more of either is never slower.
+ */
+export function searchLayouts(model: SplitModel, fixed: Percent | undefined): FoundLayout | undefined {
+  let best: FoundLayout | undefined
+  const consider = (found: FoundLayout | undefined): void => {
+    if (found !== undefined && (best === undefined || isBetter(found, best))) best = found
+  }
+  const { shares } = model.engine.weights
+  for (const isAhead of [true, false]) {
+    if (fixed !== undefined) {
+      const [wd, wr, cd, cr] = fixed
+      consider(place(model, { share: shareOf(model.engine.weights, wd), cd, cr, isAhead }, wr))
+      continue
+    }
+    for (const cd of steps(model.engine.isHost ? 0 : 100)) {
+      const fitting = byDeviceBytes(shares).filter((share) => fitsDevice(model, share, cd, isAhead))
+      const tried = model.engine.isHost ? fitting : fitting.slice(0, 1)
+      for (const cr of steps(100 - cd)) {
+        for (const share of tried) consider(place(model, { share, cd, cr, isAhead }, undefined))
+      }
+    }
+  }
+  return best
+}
+
+function steps(most: number): number[] {
+  return Array.from({ length: Math.floor(most / cacheStep) + 1 }, (_, i) => i * cacheStep)
+}
+
+/** Faster, or as fast with less on disk, or with fewer bytes that move. */
+export function isBetter(a: FoundLayout, b: FoundLayout): boolean {
+  const difference = a.blockSeconds / b.blockSeconds - 1
+  if (Math.abs(difference) > 1e-9) return difference < 0
+  const disk = diskBytes(a) - diskBytes(b)
+  return disk === 0 ? movedBytes(a) < movedBytes(b) : disk < 0
+}
+
+function diskBytes({ layout, model }: FoundLayout): number {
+  return layout.weights.disk + layout.rows.disk * model.block.diskRowBytes
+}
+
+function movedBytes({ layout, model }: FoundLayout): number {
+  return layout.weights.ram + layout.weights.disk + (layout.rows.ram + layout.rows.disk) * model.block.rowBytes
+}
+
+const sorted = new WeakMap<readonly DeviceShare[], readonly DeviceShare[]>()
+
+/** Most on the device first; of shares that come to the same, the smallest percent. */
+function byDeviceBytes(shares: readonly DeviceShare[]): readonly DeviceShare[] {
+  const known = sorted.get(shares)
+  if (known !== undefined) return known
+  const made = shares.toSorted((a, b) => b.deviceBytes - a.deviceBytes || a.percent - b.percent)
+  sorted.set(shares, made)
+  return made
+}
+
+/** What a layout is made from. */
+interface Placing {
+  readonly share: DeviceShare
+  /** Percents of KV on the device and in RAM. */
+  readonly cd: number
+  readonly cr: number
+  /** Whether the ring has room for layers ahead. */
+  readonly isAhead: boolean
+}
+
+function layoutOf(model: SplitModel, { share, cd, cr, isAhead }: Placing, wr: number): Layout {
+  const { engine, block, mode } = model
+  const streamed = engine.weights.matrixBytes - share.deviceBytes
+  const ram = share.percent === 100 ? 0 : streamed * (wr / (100 - share.percent))
+  const weights = { device: share.deviceBytes, ram, disk: Math.max(0, streamed - ram) }
+  const passes = engine.isHost ? wr < 100 - share.percent : streamed > 0
+  const ring = isAhead ? share.ringBytes : share.leastRingBytes
+  return {
+    weights,
+    rows: rowsOf(block.rows, cd, cr),
+    hiddenOnDevice: mode.hiddenOnDevice,
+    ringBytes: passes ? ring : 0,
+  }
+}
+
+function fitsDevice(model: SplitModel, share: DeviceShare, cd: number, isAhead: boolean): boolean {
+  const layout = layoutOf(model, { share, cd, cr: 100 - cd, isAhead }, 0)
+  const { device } = layoutBytes(model.engine, model.block, layout)
+  return device.total <= device.allowed
+}
+
+/** A layout with as much of the streamed weights in RAM as fits, or a given share. */
+function place(model: SplitModel, placing: Placing, ramPercent: number | undefined): FoundLayout | undefined {
+  const { engine, block } = model
+  const { share, cd, cr, isAhead } = placing
+  const off = 100 - share.percent
+  const bytesAt = (wr: number): BytesByTier => {
+    const layout = layoutOf(model, placing, wr)
+    // Matrices are dealt in blocks of rows: RAM, or the disk, may get half a block more than its share.
+    const slack = wr === 0 || wr === off ? 0 : rowBlockMaxBytes / 2
+    const { device, ram, disk } = layout.weights
+    return layoutBytes(engine, block, { ...layout, weights: { device, ram: ram + slack, disk: disk + slack } })
+  }
+  const ramFits = (wr: number): boolean => {
+    const { ram } = bytesAt(wr)
+    return ram.total <= ram.allowed
+  }
+  const wr = ramPercent ?? (ramFits(off) ? off : largestWhere(off - 1, ramFits))
+  if (wr === undefined || wr > off || !fits(bytesAt(wr))) return undefined
+  const layout = layoutOf(model, placing, wr)
+  const { matrixBytes } = engine.weights
+  const shares = {
+    wd: layout.weights.device / matrixBytes,
+    wr: layout.weights.ram / matrixBytes,
+    wn: layout.weights.disk / matrixBytes,
+    cd: cd / 100,
+    cr: cr / 100,
+    cn: (100 - cd - cr) / 100,
+  }
+  const hostAttentionPercent = bestHostShare(model, shares, isAhead)
+  const attended = { ...shares, x: (hostAttentionPercent / 100) * (shares.cr + shares.cn) }
+  const hg = layout.hiddenOnDevice ? 100 : 0
+  return {
+    model,
+    isAhead,
+    percent: engine.problem.fixed.percent ?? [share.percent, wr, cd, cr, hg, 100 - hg],
+    hostAttentionPercent,
+    shares: attended,
+    layout,
+    blockSeconds: model.blockSeconds(attended, isAhead),
+  }
+}
+
+/** The largest whole number of 0 to `most` for which a condition holds that holds up to some number only. */
+function largestWhere(most: number, holds: (value: number) => boolean): number | undefined {
+  if (most < 0 || !holds(0)) return undefined
+  let [low, high] = [0, most]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (holds(middle)) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+/** The most rows by tier: error diffusion may give any tier one more than its share. */
+function rowsOf(rows: number, cd: number, cr: number): Layout['rows'] {
+  const count = (percent: number): number =>
+    percent === 0 ? 0 : Math.min(rows, Math.floor((rows * percent) / 100 + 1e-9) + 1)
+  return { device: count(cd), ram: count(cr), disk: count(100 - cd - cr) }
+}
+
+/** The share of off-device KV that is best attended on the host; a block's time is convex in it. */
+function bestHostShare(model: SplitModel, shares: Omit<EngineShares, 'x'>, isAhead: boolean): number {
+  const off = shares.cr + shares.cn
+  if (!model.mode.hostAttention || off === 0) return 0
+  const seconds = (percent: number): number => model.blockSeconds({ ...shares, x: (percent / 100) * off }, isAhead)
+  let [low, high] = [0, 100]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (seconds(middle) <= seconds(middle + 1)) high = middle
+    else low = middle + 1
+  }
+  return low
+}

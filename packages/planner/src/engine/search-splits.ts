@@ -1,0 +1,123 @@
+import type { BatchSplit } from '../flexgen/flexgen-problem.ts'
+import { evaluateForm } from '../lp/linear-form.ts'
+import type { LinearSolver } from '../lp/linear-program.ts'
+import type { EngineProblem } from './engine-problem.ts'
+import { type FoundLayout, isBetter, searchLayouts } from './search-layouts.ts'
+import { relaxedProgram, splitModel, type SplitModel } from './split-model.ts'
+
+const batchSizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+const batchCounts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]
+
+/** A batch split in the modes in which it may run, by what it could reach. */
+interface Ranked {
+  readonly models: readonly SplitModel[]
+  /** Seconds that no layout of the split goes below, for one sequence. */
+  readonly bound: number
+}
+
+/** What is searched for. */
+export interface SearchWish {
+  /** Only what takes less for a sequence counts. */
+  readonly below?: number
+  /** Whether the best of another gpu batch size is wanted too. */
+  readonly runnerUp?: boolean
+}
+
+/** The best layouts: of all splits, and of all with another gpu batch size. */
+export interface FoundSplits {
+  readonly best: FoundLayout
+  readonly runnerUp?: FoundLayout
+}
+
+/**
+ * The fastest policy of several problems (with and without compression) over batch splits: splits are ranked by what
+ * their linear relaxation could reach, and searched in that order until none is left that could be faster.
+ */
+export function searchEngineSplits(
+  solver: LinearSolver,
+  engines: readonly EngineProblem[],
+  { below = Number.POSITIVE_INFINITY, runnerUp = false }: SearchWish = {},
+): FoundSplits | undefined {
+  const ranked = engines.flatMap((engine) => rankSplits(solver, engine, below)).toSorted((a, b) => a.bound - b.bound)
+  const best = searchRanked(ranked, below)
+  if (best === undefined) return undefined
+  const isOther = ({ models }: Ranked): boolean => models[0]!.split.gpuBatchSize !== best.model.split.gpuBatchSize
+  const second = runnerUp ? searchRanked(ranked.filter(isOther), below) : undefined
+  return { best, ...(second === undefined ? {} : { runnerUp: second }) }
+}
+
+function searchRanked(ranked: readonly Ranked[], below: number): FoundLayout | undefined {
+  let best: FoundLayout | undefined
+  for (const { models, bound } of ranked) {
+    // What could be faster in the ninth digit only is rounding in the solver.
+    if (bound > (best === undefined ? below : secondsPerSequence(best) * (1 - 1e-8))) break
+    for (const model of models) {
+      const found = searchLayouts(model, model.engine.problem.fixed.percent)
+      if (found === undefined || secondsPerSequence(found) > below) continue
+      if (best === undefined || isBetterSplit(found, best)) best = found
+    }
+  }
+  return best
+}
+
+function isBetterSplit(a: FoundLayout, b: FoundLayout): boolean {
+  const difference = secondsPerSequence(a) / secondsPerSequence(b) - 1
+  if (Math.abs(difference) > 1e-9) return difference < 0
+  // As fast: the smaller block first, since it is done sooner.
+  const size = ({ model: { split } }: FoundLayout): number => split.gpuBatchSize * split.numGpuBatches
+  return size(a) === size(b) ? isBetter(a, b) : size(a) < size(b)
+}
+
+/** Seconds of a job, or of a block where no job is given, by its sequences. */
+export function secondsPerSequence({ model, blockSeconds }: FoundLayout): number {
+  return blockSeconds * blocksPerSequence(model)
+}
+
+function blocksPerSequence({ split, engine }: SplitModel): number {
+  const block = split.gpuBatchSize * split.numGpuBatches
+  const { numPrompts } = engine.problem
+  return numPrompts === undefined ? 1 / block : Math.ceil(numPrompts / block) / numPrompts
+}
+
+function rankSplits(solver: LinearSolver, engine: EngineProblem, below: number): Ranked[] {
+  return listSplits(engine).flatMap((split) =>
+    attentionModes(engine).flatMap((hostAttention) => {
+      const models = hiddenModes(engine).flatMap(
+        (hiddenOnDevice) => splitModel(engine, split, { hostAttention, hiddenOnDevice }) ?? [],
+      )
+      if (models.length === 0) return []
+      const perSequence = blocksPerSequence(models[0]!)
+      // Hidden states that need no room and never move: no mode of the two is faster.
+      const relaxed = relaxedProgram(models)
+      if (relaxed.leastSeconds * perSequence > below) return []
+      const outcome = solver.solve(relaxed.program)
+      if (outcome.status === 'infeasible') return []
+      const cost = evaluateForm(relaxed.program.minimize, outcome.values)
+      return [{ models, bound: relaxed.seconds(cost) * perSequence }]
+    }),
+  )
+}
+
+function listSplits({ problem: { fixed, numPrompts } }: EngineProblem): BatchSplit[] {
+  const sizes = fixed.gpuBatchSize === undefined ? batchSizes : [fixed.gpuBatchSize]
+  const counts = fixed.numGpuBatches === undefined ? batchCounts : [fixed.numGpuBatches]
+  const all = counts.flatMap((numGpuBatches) => sizes.map((gpuBatchSize) => ({ gpuBatchSize, numGpuBatches })))
+  if (numPrompts === undefined || fixed.gpuBatchSize !== undefined) return all
+  // A job in one block, and none of which most would be empty.
+  const whole = counts.map((numGpuBatches) => ({ gpuBatchSize: Math.ceil(numPrompts / numGpuBatches), numGpuBatches }))
+  const largest = Math.max(...sizes)
+  return [...all, ...whole.filter(({ gpuBatchSize }) => gpuBatchSize <= largest)].filter(
+    ({ gpuBatchSize, numGpuBatches }) => gpuBatchSize * (numGpuBatches - 1) < numPrompts,
+  )
+}
+
+function attentionModes(engine: EngineProblem): boolean[] {
+  return engine.host === undefined ? [false] : [false, true]
+}
+
+/** Whether hidden states stay on the device. */
+function hiddenModes({ problem, isHost }: EngineProblem): boolean[] {
+  const { percent } = problem.fixed
+  if (percent !== undefined) return [percent[4] === 100]
+  return isHost ? [true] : [true, false]
+}
