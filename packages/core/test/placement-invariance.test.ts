@@ -17,6 +17,7 @@ const cases = fc.record({
   overlap: fc.boolean(),
   sepLayer: fc.boolean(),
   hostVisible: fc.boolean(),
+  hostAttentionPercent: fc.constantFrom(0, 0, 40, 100),
   pagePositions: fc.constantFrom(1, 3, 8, 64),
   prompts: fc.array(fc.array(fc.integer({ min: 0, max: 90 }), { minLength: 1, maxLength: 11 }), {
     minLength: 1,
@@ -41,7 +42,8 @@ describe('placement invariance', () => {
           options,
         )
         const backend = createReferenceBackend({ hostVisible })
-        const run = await runEngine({ backend, model, weights, policy, pagePositions }, requests, options)
+        const host = policy.hostAttentionPercent > 0 ? createReferenceBackend() : undefined
+        const run = await runEngine({ backend, host, model, weights, policy, pagePositions }, requests, options)
         expect(run.results).toEqual(expected.results)
         expect(run.report.peakRamBytes).toBeLessThanOrEqual(run.report.plan.ram.total)
         expect(run.report.peakDeviceBytes).toBeLessThanOrEqual(run.report.plan.deviceBytes)

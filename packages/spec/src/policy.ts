@@ -18,4 +18,9 @@ export interface Policy {
   readonly overlap: boolean
   /** Whether attention and mlp are layers of their own in the schedule. */
   readonly sepLayer: boolean
+  /**
+   * Share of the KV off the device, by (layer, sequence), that is attended on the host where it rests; FlexGen's
+   * `--cpu-cache-compute` is 100. The prompt is attended on the device all the same where that has memory of its own.
+   */
+  readonly hostAttentionPercent: number
 }

@@ -1,4 +1,4 @@
-import { AbortedError, type DType, UnsupportedDataError } from '@flexgen/spec'
+import { AbortedError, type Backend, type DType, UnsupportedDataError, UsageError } from '@flexgen/spec'
 import { mergeLayers } from '../graph/merge-layers.ts'
 import { placeWeights } from '../placement/place-weights.ts'
 import { listWeightUnits } from '../placement/weight-unit.ts'
@@ -6,7 +6,7 @@ import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { LoadedEngine } from './loaded-engine.ts'
-import { compileLayers } from './layer-runtime.ts'
+import { compileLayers } from './compile-layers.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
 import { loadResident } from './resident-weights.ts'
@@ -22,6 +22,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     throw new UnsupportedDataError(`${backend.name} cannot attend over scattered cache rows`)
   }
   const computeDtype: DType = 'float32'
+  const attentionHost = chooseAttentionHost(options)
   const allPositions = options.workload?.logits === 'all'
   const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
   const layers = mergeLayers([...model.layers.slice(0, -1), head], policy.sepLayer)
@@ -35,8 +36,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const placement = placeWeights(units, policy.weights)
   const cleanup = new Cleanup()
   try {
-    const runtimes = await compileLayers(backend, layers, units, placement, computeDtype, cleanup)
-    const shape = { options, runtimes, units, placement, computeDtype }
+    const runtimes = await compileLayers({
+      backend,
+      attentionHost,
+      layers,
+      units,
+      placement,
+      computeDtype,
+      cleanup,
+    })
+    const shape = { options, runtimes, units, placement, computeDtype, attentionHost }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
@@ -64,4 +73,22 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
+}
+
+/**
+ * The backend that attends over KV off the device. A host-visible device reads that KV where it rests, so that nothing
+ * is left to do for a host beside it but where one is given.
+ */
+function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend | undefined {
+  if (policy.hostAttentionPercent === 0 || host === backend) return undefined
+  if (host === undefined) {
+    if (backend.device.hostVisible) return undefined
+    throw new UsageError(`--cpu-cache-compute needs a host backend beside ${backend.name}`, {
+      hint: 'name one with --host-backend',
+    })
+  }
+  if (!host.device.hostVisible || host.viewCache === undefined) {
+    throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
+  }
+  return host
 }

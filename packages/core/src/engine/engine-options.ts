@@ -13,6 +13,8 @@ export interface EngineOptions {
   readonly model: Model
   readonly weights: WeightSource
   readonly backend: Backend
+  /** Host-visible backend that attends over KV off the device, as far as the policy's `hostAttentionPercent` says. */
+  readonly host?: Backend | undefined
   /** RAM tier whose allocator is the backend's `allocateHost`. */
   readonly ram: Tier
   readonly disk: Tier

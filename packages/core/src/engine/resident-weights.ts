@@ -16,7 +16,7 @@ import type { RowBlock } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
-import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit } from './layer-runtime.ts'
+import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit, type StageRuntime } from './layer-runtime.ts'
 import { inFiles, readUnit } from './read-unit.ts'
 
 /** What loading needs. */
@@ -71,7 +71,7 @@ export async function loadResident(
   const resting = new Map<WeightUnit, RestingUnit>()
   try {
     for (const runtime of runtimes) {
-      await loadDeviceUnits(context, queues, runtime)
+      for (const stage of runtime.stages) await loadDeviceUnits(context, queues, stage, runtime.residentSpans)
       for (const { unit, place } of runtime.units) {
         if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues.read, unit, place.blocks))
       }
@@ -94,26 +94,32 @@ export function loadStagingBytes(
   const isSpilled = ({ unit, place }: PlacedUnit): boolean =>
     place.tier === 'streamed' && place.blocks.some((block) => block.tier === 'disk') && !inFiles(source, unit)
   return runtimes.reduce((most, runtime) => {
-    const staged = isPrepared(runtime) || !hostVisible ? deviceUnits(runtime) : []
-    const stagedBytes = staged.reduce((sum, { unit }) => sum + unit.sizeBytes, 0)
-    return Math.max(most, stagedBytes, runtime.units.some(isSpilled) ? spillBytes : 0)
+    const stagedBytes = runtime.stages.map((stage) =>
+      isPrepared(stage) || !hostVisible ? deviceUnits(stage).reduce((sum, { unit }) => sum + unit.sizeBytes, 0) : 0,
+    )
+    return Math.max(most, ...stagedBytes, runtime.units.some(isSpilled) ? spillBytes : 0)
   }, 0)
 }
 
-async function loadDeviceUnits(context: LoadContext, queues: LoadQueues, runtime: LayerRuntime): Promise<void> {
+async function loadDeviceUnits(
+  context: LoadContext,
+  queues: LoadQueues,
+  stage: StageRuntime,
+  kept: Map<string, Span>,
+): Promise<void> {
   const { backend } = context
-  if (!isPrepared(runtime) && backend.device.hostVisible) return keepVectors(context, queues.read, runtime)
+  if (!isPrepared(stage) && backend.device.hostVisible) return keepVectors(context, queues.read, stage, kept)
   const staging = new HeldBuffers(backend)
   try {
     const weights = new Map<string, Span<HostBuffer>>()
-    const readings = deviceUnits(runtime).map(({ unit }): Reading => {
+    const readings = deviceUnits(stage).map(({ unit }): Reading => {
       const span = spanOf(staging.allocateHost(unit.sizeBytes))
       weights.set(unit.spec.name, span)
       return { event: readUnit(queues.read, context.source, unit, 0, span), sizeBytes: unit.sizeBytes }
     })
     await arrived(context, readings)
-    if (isPrepared(runtime)) await prepare(context, runtime, weights)
-    else await upload(context, queues.copy, runtime, weights)
+    if (isPrepared(stage)) await prepare(context, stage, weights)
+    else await upload(context, queues.copy, weights, kept)
   } finally {
     await queues.read.idle()
     await queues.copy.idle()
@@ -123,39 +129,44 @@ async function loadDeviceUnits(context: LoadContext, queues: LoadQueues, runtime
 
 async function prepare(
   { cleanup }: LoadContext,
-  runtime: LayerRuntime,
+  stage: StageRuntime,
   weights: ReadonlyMap<string, Span<HostBuffer>>,
 ): Promise<void> {
-  const prepared = await runtime.base.prepare(weights)
+  const prepared = await stage.base.prepare(weights)
   cleanup.add(() => prepared[Symbol.asyncDispose]())
-  runtime.prepared = prepared
-  runtime.kernel = prepared
+  stage.prepared = prepared
+  stage.kernel = prepared
 }
 
-/** Vectors of a layer without a prepared kernel, copied into device memory. */
+/** Vectors of a stage without a prepared kernel, copied into device memory. */
 async function upload(
   { backend, cleanup }: LoadContext,
   queue: Queue,
-  runtime: LayerRuntime,
   weights: ReadonlyMap<string, Span<HostBuffer>>,
+  kept: Map<string, Span>,
 ): Promise<void> {
-  const kept = new HeldBuffers(backend)
-  cleanup.add(() => kept.free())
+  const buffers = new HeldBuffers(backend)
+  cleanup.add(() => buffers.free())
   let last: QueueEvent | undefined
   for (const [name, source] of weights) {
-    const target = spanOf(kept.allocate(source.byteLength))
-    runtime.residentSpans.set(name, target)
+    const target = spanOf(buffers.allocate(source.byteLength))
+    kept.set(name, target)
     last = queue.copyIn(target, source)
   }
   await last?.whenDone()
 }
 
-/** Vectors of a layer without a prepared kernel, where a host-visible backend binds them. */
-async function keepVectors(context: LoadContext, queue: TierQueue, runtime: LayerRuntime): Promise<void> {
+/** Vectors of a stage without a prepared kernel, where a host-visible backend binds them. */
+async function keepVectors(
+  context: LoadContext,
+  queue: TierQueue,
+  stage: StageRuntime,
+  kept: Map<string, Span>,
+): Promise<void> {
   const readings: Reading[] = []
-  for (const { unit } of deviceUnits(runtime)) {
+  for (const { unit } of deviceUnits(stage)) {
     const { span } = await allocateRam(context, unit.sizeBytes)
-    runtime.residentSpans.set(unit.spec.name, span)
+    kept.set(unit.spec.name, span)
     readings.push({ event: readUnit(queue, context.source, unit, 0, span), sizeBytes: unit.sizeBytes })
   }
   await arrived(context, readings)

@@ -8,6 +8,7 @@ export interface PolicyOptions {
   readonly numGpuBatches?: number
   readonly overlap?: boolean
   readonly sepLayer?: boolean
+  readonly hostAttentionPercent?: number
 }
 
 /** Everything on the device, as FlexGen's default. */
@@ -35,6 +36,7 @@ export function createPolicy(options: PolicyOptions = {}): Policy {
     activations: tierPercent('activations', 4),
     overlap: options.overlap ?? true,
     sepLayer: options.sepLayer ?? true,
+    hostAttentionPercent: percent100('host attention', options.hostAttentionPercent ?? 0),
   })
 }
 
@@ -51,4 +53,9 @@ function createTierPercent(what: string, device: number, ram: number): TierPerce
 function positive(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new UsageError(`${what} must be a whole number above 0, got ${value}`)
+}
+
+function percent100(what: string, value: number): number {
+  if (value >= 0 && value <= 100) return value
+  throw new UsageError(`${what} must be 0 to 100 percent, got ${value}`)
 }

@@ -31,7 +31,11 @@ export class RunMeter {
   }
 
   beginBlock(plan: BlockPlan): void {
-    count(this.#cache, plan.cacheHomes.flat(), cachePageBytes(plan.cacheSpec, plan.cacheSpec.maxPositions))
+    count(
+      this.#cache,
+      plan.cacheHomes.flatMap((layer) => layer.map(({ home }) => home)),
+      cachePageBytes(plan.cacheSpec, plan.cacheSpec.maxPositions),
+    )
     count(this.#hidden, plan.hiddenHomes.flat(), plan.hiddenRowBytes)
     this.#measurePeak()
   }
@@ -94,7 +98,9 @@ export class RunMeter {
     const { backend } = this.#parts.options
     const memory = backend.memory()
     const device = backend.device.hostVisible ? memory.deviceBytes + memory.preparedBytes + memory.workspaceBytes : 0
-    this.#peakRamBytes = Math.max(this.#peakRamBytes, memory.hostBytes + device)
+    const host = this.#parts.attentionHost?.memory()
+    const beside = host === undefined ? 0 : host.deviceBytes + host.hostBytes + host.preparedBytes + host.workspaceBytes
+    this.#peakRamBytes = Math.max(this.#peakRamBytes, memory.hostBytes + device + beside)
   }
 }
 
