@@ -1,4 +1,5 @@
 export { createPolicy, defaultPercent, type PolicyOptions } from './policy/create-policy.ts'
+export { placeCacheLikeFlexgen, placeWeightsLikeFlexgen } from './placement/place-like-flexgen.ts'
 export { placeRows, type RowHome } from './placement/place-rows.ts'
 export { placeWeights, type RowBlock, rowBlockMaxBytes, type UnitPlacement } from './placement/place-weights.ts'
 export { percentOf, type TierBytes, weightBytesByTier } from './placement/summary.ts'

@@ -17,6 +17,7 @@ const cases = fc.record({
   overlap: fc.boolean(),
   sepLayer: fc.boolean(),
   hostVisible: fc.boolean(),
+  placement: fc.constantFrom('exact' as const, 'exact' as const, 'flexgen' as const),
   hostAttentionPercent: fc.constantFrom(0, 0, 40, 100),
   pagePositions: fc.constantFrom(1, 3, 8, 64),
   prompts: fc.array(fc.array(fc.integer({ min: 0, max: 90 }), { minLength: 1, maxLength: 11 }), {

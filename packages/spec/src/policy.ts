@@ -23,4 +23,6 @@ export interface Policy {
    * `--cpu-cache-compute` is 100. The prompt is attended on the device all the same where that has memory of its own.
    */
   readonly hostAttentionPercent: number
+  /** `exact` spreads by error diffusion; `flexgen` rounds to whole tensors and sequences as the original does. */
+  readonly placement: 'exact' | 'flexgen'
 }

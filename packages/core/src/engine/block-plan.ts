@@ -1,4 +1,5 @@
 import { type CacheSpec, cachePageBytes, dtypeBytes, type DType, type Model, type Policy } from '@flexgen/spec'
+import { placeCacheLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeRows, type RowHome } from '../placement/place-rows.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
@@ -103,16 +104,22 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
 
 /** Homes by error diffusion, and of those off the device the host's share; rows that are attended alike stand together. */
 function placeCache(
-  { cache, gpuBatchSize, hostAttentionPercent }: Policy,
+  { cache, gpuBatchSize, hostAttentionPercent, placement }: Policy,
   layers: number,
   sequences: number,
   hostAttends: boolean,
 ): CacheHome[][] {
-  const homes = placeRows(cache)
+  const diffused = placeRows(cache)
+  const homesOf = (): RowHome[] =>
+    placement === 'exact'
+      ? take(diffused, sequences)
+      : cutBatches(Array.from({ length: sequences }), gpuBatchSize).flatMap(({ length }) =>
+          placeCacheLikeFlexgen(cache, length),
+        )
   const hostShare = hostAttends ? hostAttentionPercent / 100 : 0
   let owed = 0
   return Array.from({ length: layers }, () => {
-    const layer = take(homes, sequences).map((home): CacheHome => {
+    const layer = homesOf().map((home): CacheHome => {
       if (home === 'device') return { home, attends: 'device' }
       owed += hostShare
       const isHost = hostShare > 0 && owed >= 0.5

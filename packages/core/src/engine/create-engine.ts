@@ -1,5 +1,6 @@
 import { AbortedError, type Backend, type DType, UnsupportedDataError, UsageError } from '@flexgen/spec'
 import { mergeLayers } from '../graph/merge-layers.ts'
+import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeWeights } from '../placement/place-weights.ts'
 import { listWeightUnits } from '../placement/weight-unit.ts'
 import { Cleanup } from './cleanup.ts'
@@ -25,7 +26,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const attentionHost = chooseAttentionHost(options)
   const allPositions = options.workload?.logits === 'all'
   const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
-  const layers = mergeLayers([...model.layers.slice(0, -1), head], policy.sepLayer)
+  const schedule = [...model.layers.slice(0, -1), head]
+  const layers = mergeLayers(schedule, policy.sepLayer)
   const units = listWeightUnits(layers, source)
   const unsupported = units.find((unit) => !backend.capabilities.weightDtypes.includes(unit.dtype))
   if (unsupported !== undefined) {
@@ -33,7 +35,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
     )
   }
-  const placement = placeWeights(units, policy.weights)
+  const placement =
+    policy.placement === 'exact'
+      ? placeWeights(units, policy.weights)
+      : // FlexGen rounds attention and mlp apart, also where they are merged; the order of units is the same.
+        placeWeightsLikeFlexgen(listWeightUnits(schedule, source), policy.weights)
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({

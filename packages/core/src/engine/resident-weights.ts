@@ -1,6 +1,7 @@
 import {
   AbortedError,
   type Backend,
+  type DeviceBuffer,
   type HostBuffer,
   type Queue,
   type QueueEvent,
@@ -12,7 +13,7 @@ import {
   type TraceSink,
   type WeightSource,
 } from '@flexgen/spec'
-import type { RowBlock } from '../placement/place-weights.ts'
+import { joinNeighbours, type RowBlock } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
@@ -32,12 +33,18 @@ export interface LoadContext {
   readonly onBytes: (sizeBytes: number) => void
 }
 
-/** Where the rows of a streamed unit rest once loaded. */
+/** Where a row block rests. */
+export interface RestingBlock extends RowBlock {
+  /** In RAM always, on disk where the checkpoint has no bytes of its own. */
+  readonly region: Region | undefined
+  /** On the device. */
+  readonly buffer: DeviceBuffer | undefined
+}
+
+/** Where the rows of a streamed unit rest once loaded; a host-visible backend knows no blocks on the device. */
 export interface RestingUnit {
   readonly unit: WeightUnit
-  readonly blocks: readonly RowBlock[]
-  /** One entry a row block: a RAM region, or on disk a region where the checkpoint has no bytes of its own. */
-  readonly regions: readonly (Region | undefined)[]
+  readonly blocks: readonly RestingBlock[]
 }
 
 interface LoadQueues {
@@ -73,7 +80,7 @@ export async function loadResident(
     for (const runtime of runtimes) {
       for (const stage of runtime.stages) await loadDeviceUnits(context, queues, stage, runtime.residentSpans)
       for (const { unit, place } of runtime.units) {
-        if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues.read, unit, place.blocks))
+        if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues, unit, place.blocks))
       }
     }
     return resting
@@ -91,13 +98,14 @@ export function loadStagingBytes(
   source: WeightSource,
   hostVisible: boolean,
 ): number {
-  const isSpilled = ({ unit, place }: PlacedUnit): boolean =>
-    place.tier === 'streamed' && place.blocks.some((block) => block.tier === 'disk') && !inFiles(source, unit)
+  const isCopied = ({ unit, place }: PlacedUnit): boolean =>
+    place.tier === 'streamed' &&
+    place.blocks.some(({ tier }) => (tier === 'disk' && !inFiles(source, unit)) || (tier === 'device' && !hostVisible))
   return runtimes.reduce((most, runtime) => {
     const stagedBytes = runtime.stages.map((stage) =>
       isPrepared(stage) || !hostVisible ? deviceUnits(stage).reduce((sum, { unit }) => sum + unit.sizeBytes, 0) : 0,
     )
-    return Math.max(most, ...stagedBytes, runtime.units.some(isSpilled) ? spillBytes : 0)
+    return Math.max(most, ...stagedBytes, runtime.units.some(isCopied) ? spillBytes : 0)
   }, 0)
 }
 
@@ -174,27 +182,59 @@ async function keepVectors(
 
 async function restUnit(
   context: LoadContext,
-  queue: TierQueue,
+  queues: LoadQueues,
   unit: WeightUnit,
   blocks: readonly RowBlock[],
 ): Promise<RestingUnit> {
-  const regions: (Region | undefined)[] = []
+  const resting: RestingBlock[] = []
   const readings: Reading[] = []
-  for (const block of blocks) {
-    if (block.tier === 'ram') {
+  // Where device and RAM are one memory, neighbours in both are one region, which kernels can bind.
+  const isOneMemory = context.backend.device.hostVisible
+  const placed = isOneMemory
+    ? joinNeighbours(blocks.map((block) => (block.tier === 'device' ? { ...block, tier: 'ram' } : block)))
+    : blocks
+  for (const block of placed) {
+    const nowhere = { ...block, region: undefined, buffer: undefined }
+    if (block.tier === 'device') {
+      resting.push({ ...nowhere, buffer: await uploadBlock(context, queues, unit, block) })
+      context.onBytes(block.byteLength)
+    } else if (block.tier === 'ram') {
       const { region, span } = await allocateRam(context, block.byteLength)
-      regions.push(region)
-      readings.push({
-        event: readUnit(queue, context.source, unit, block.byteOffset, span),
-        sizeBytes: block.byteLength,
-      })
+      resting.push({ ...nowhere, region })
+      const event = readUnit(queues.read, context.source, unit, block.byteOffset, span)
+      readings.push({ event, sizeBytes: block.byteLength })
     } else {
-      regions.push(inFiles(context.source, unit) ? undefined : await spill(context, queue, unit, block))
+      const isInFiles = inFiles(context.source, unit)
+      resting.push({ ...nowhere, region: isInFiles ? undefined : await spill(context, queues.read, unit, block) })
       context.onBytes(block.byteLength)
     }
   }
   await arrived(context, readings)
-  return { unit, blocks, regions }
+  return { unit, blocks: resting }
+}
+
+/** Copies a block that is kept on the device there, piece by piece. */
+async function uploadBlock(
+  { backend, cleanup, source }: LoadContext,
+  queues: LoadQueues,
+  unit: WeightUnit,
+  block: RowBlock,
+): Promise<DeviceBuffer> {
+  const target = backend.allocate(block.byteLength)
+  cleanup.add(() => backend.free(target))
+  const staging = backend.allocateHost(Math.min(spillBytes, block.byteLength))
+  try {
+    for (let done = 0; done < block.byteLength; done += staging.byteLength) {
+      const span = spanOf(staging, 0, Math.min(staging.byteLength, block.byteLength - done))
+      queues.copy.wait(readUnit(queues.read, source, unit, block.byteOffset + done, span))
+      await queues.copy.copyIn(spanOf(target, done, span.byteLength), span).whenDone()
+    }
+    return target
+  } finally {
+    await queues.read.idle()
+    await queues.copy.idle()
+    backend.free(staging)
+  }
 }
 
 async function allocateRam(

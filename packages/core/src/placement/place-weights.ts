@@ -4,9 +4,9 @@ import type { WeightUnit } from './weight-unit.ts'
 /** Largest piece of a matrix that lies in RAM or on disk as one, in bytes (DESIGN: row blocks of at most 64 MB). */
 export const rowBlockMaxBytes: number = 64 * 2 ** 20
 
-/** Rows of a streamed matrix that rest in one tier. */
+/** Rows of a streamed matrix that rest in one tier; on the device only where whole tensors are placed as FlexGen does. */
 export interface RowBlock {
-  readonly tier: 'ram' | 'disk'
+  readonly tier: 'device' | 'ram' | 'disk'
   readonly firstRow: number
   readonly rowCount: number
   /** Offset in the unit. */
@@ -135,7 +135,8 @@ function cutRows(unit: WeightUnit): Omit<RowBlock, 'tier'>[] {
   })
 }
 
-function joinNeighbours(blocks: readonly RowBlock[]): RowBlock[] {
+/** Blocks of one tier that stand together, as one. */
+export function joinNeighbours(blocks: readonly RowBlock[]): RowBlock[] {
   const joined: RowBlock[] = []
   for (const block of blocks) {
     const last = joined.at(-1)

@@ -77,11 +77,12 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
   const { cache, cacheStaging, activations, hidden, logits } = block?.bytes ?? noBlock
   const prepared = preparedBytes(runtimes)
   const vectors = vectorBytes(runtimes)
+  const keptBlocks = deviceBlockBytes(placement)
   const workspace = block === undefined ? nothing : workspaceBytes(runtimes, options, block)
   const onHost = ({ host, device }: PlannedBytes): number => host + (hostVisible ? device : 0)
   const fixed = {
     preparedWeights: hostVisible ? prepared : 0,
-    ramWeights: weights.ram + (hostVisible ? vectors : 0),
+    ramWeights: weights.ram + (hostVisible ? vectors + keptBlocks : 0),
     cache: onHost(cache),
     cacheStaging: onHost(cacheStaging),
     hidden: onHost(hidden) + onHost(activations),
@@ -89,7 +90,7 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
     workspace: (hostVisible ? workspace.device : 0) + workspace.host,
   }
   const blockDevice = cache.device + cacheStaging.device + hidden.device + activations.device + logits.device
-  const fixedDevice = prepared + (hostVisible ? 0 : vectors) + blockDevice + workspace.device
+  const fixedDevice = prepared + (hostVisible ? 0 : vectors + keptBlocks) + blockDevice + workspace.device
   const heldBytes = sum(Object.values(fixed))
   const spareBytes = hostVisible ? spare(options.maxRamBytes, heldBytes) : spare(options.maxDeviceBytes, fixedDevice)
   const weightRingBytes = ringBytes(planned, spareBytes)
@@ -134,6 +135,12 @@ function vectorBytes(runtimes: readonly LayerRuntime[]): number {
     .filter((stage) => !isPrepared(stage))
     .flatMap(deviceUnits)
   return sum(bound.map(({ unit }) => unit.sizeBytes))
+}
+
+/** Row blocks of streamed units that are kept on the device. */
+function deviceBlockBytes(placement: readonly UnitPlacement[]): number {
+  const blocks = placement.flatMap((place) => (place.tier === 'streamed' ? place.blocks : []))
+  return sum(blocks.filter(({ tier }) => tier === 'device').map(({ byteLength }) => byteLength))
 }
 
 function workspaceBytes(

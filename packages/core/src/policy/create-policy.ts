@@ -9,6 +9,7 @@ export interface PolicyOptions {
   readonly overlap?: boolean
   readonly sepLayer?: boolean
   readonly hostAttentionPercent?: number
+  readonly placement?: Policy['placement']
 }
 
 /** Everything on the device, as FlexGen's default. */
@@ -37,6 +38,7 @@ export function createPolicy(options: PolicyOptions = {}): Policy {
     overlap: options.overlap ?? true,
     sepLayer: options.sepLayer ?? true,
     hostAttentionPercent: percent100('host attention', options.hostAttentionPercent ?? 0),
+    placement: oneOf('placement', ['exact', 'flexgen'], options.placement ?? 'exact'),
   })
 }
 
@@ -58,4 +60,9 @@ function positive(what: string, value: number): number {
 function percent100(what: string, value: number): number {
   if (value >= 0 && value <= 100) return value
   throw new UsageError(`${what} must be 0 to 100 percent, got ${value}`)
+}
+
+function oneOf<Value extends string>(what: string, values: readonly Value[], value: Value): Value {
+  if (values.includes(value)) return value
+  throw new UsageError(`${what} must be one of ${values.join(', ')}, got ${value}`)
 }
