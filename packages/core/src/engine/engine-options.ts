@@ -68,6 +68,11 @@ export interface GenerateOptions {
    */
   readonly onLogits?: ((sequence: number, position: number, row: Float32Array) => void) | undefined
   readonly logits?: 'last' | 'all'
+  /**
+   * Log-probabilities in the results: of the new tokens, or also of the prompt's (then the engine's workload must say
+   * `logits: 'all'`, and no new token need be asked for).
+   */
+  readonly logProbs?: 'new' | 'all' | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -82,6 +87,10 @@ export interface GenerationResult {
   /** The new ids only, with the end-of-sequence id where there was one. */
   readonly ids: readonly number[]
   readonly finishReason: FinishReason
+  /** Natural log-probabilities of the new ids, where asked for: before temperature and cuts. */
+  readonly logProbs?: readonly number[]
+  /** Of the prompt's ids from the second on, where asked for; the first has nothing before it. */
+  readonly promptLogProbs?: readonly number[]
 }
 
 /** What `generate` yields: every token as it is made, and every sequence once it has finished. */

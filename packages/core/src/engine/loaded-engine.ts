@@ -109,13 +109,16 @@ export class LoadedEngine implements Engine {
         await blockRun.sweep(
           rows,
           ({ id, cachedPositions }, i) => (cachedPositions === 0 ? block[id]!.promptIds[i]! : block[id]!.ids.at(-1)!),
-          (row, logits) => events.push(takeRow(block[row.id]!, row, logits, engine.model, options)),
+          (row, logits) => {
+            const event = takeRow(block[row.id]!, row, logits, engine.model, options)
+            if (event !== undefined) events.push(event)
+          },
           continues,
         )
         meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length)
         for (const { id } of rows.filter((row) => hasEnded(block[row.id]!))) {
           blockRun.release(id)
-          events.push({ type: 'result', result: resultOf(block[id]!) })
+          events.push({ type: 'result', result: resultOf(block[id]!, options) })
         }
         yield* events
         rows = rows
