@@ -22,6 +22,8 @@ export interface BlockOptions {
   readonly lookAhead: number
   readonly pagePositions: number
   readonly signal: AbortSignal | undefined
+  /** Where given, every step ends before the next begins, and its time is told. */
+  readonly onStep: ((task: string, durationMs: number) => void) | undefined
 }
 
 /**
@@ -131,9 +133,18 @@ export class BlockRun {
     visit: (row: LiveRow, logits: Float32Array) => void,
     continues: boolean,
   ): Promise<void> {
-    const { parts, run, lookAhead, signal } = this.#options
+    const { parts, run, lookAhead, signal, onStep } = this.#options
     const { runtimes } = parts
     const { policy } = parts.options
+    const isSequential = !policy.overlap || onStep !== undefined
+    let startedAtMs = performance.now()
+    /** Ends a step of a sequential run. */
+    const settle = async (task: string): Promise<void> => {
+      await run.idle()
+      const nowMs = performance.now()
+      onStep?.(task, nowMs - startedAtMs)
+      startedAtMs = nowMs
+    }
     const cut = cutBatches(rows, policy.gpuBatchSize)
     const batches = cut.map((batchRows, k) => {
       const state = this.#batches[k]!
@@ -151,6 +162,7 @@ export class BlockRun {
       continues,
     })
     run.loader.isWarm = continues
+    if (isSequential) await settle('inputs')
     const layerEnds: QueueEvent[] = []
     for (const step of steps) {
       signal?.throwIfAborted()
@@ -159,10 +171,11 @@ export class BlockRun {
       this.#run(step, batches[step.batch]!, batches.length)
       const isLast = step.task === 'compute' && step.batch === batches.length - 1 && step.part !== 'start'
       if (isLast) layerEnds.push(batches[step.batch]!.computed!)
-      // Without overlap every step ends before the next begins: the same steps, the same tokens.
-      if (!policy.overlap) await run.idle()
+      // The same steps and the same tokens, one after the other.
+      if (isSequential) await settle(taskOf(step, runtimes[step.layer]!))
     }
     for (const state of batches) await state.finish(visit)
+    if (isSequential) await settle('sample')
   }
 
   #run({ task, layer, batch, part }: Step, state: BatchState, batches: number): void {
@@ -217,4 +230,9 @@ export class BlockRun {
   dispose(): Promise<void> {
     return this.#cleanup.run()
   }
+}
+
+/** Name of a step's task; computation by kind of layer. */
+function taskOf({ task }: Step, { layer }: LayerRuntime): string {
+  return task === 'compute' ? `compute ${layer.kind}` : task
 }

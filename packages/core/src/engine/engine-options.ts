@@ -73,6 +73,8 @@ export interface GenerateOptions {
    * `logits: 'all'`, and no new token need be asked for).
    */
   readonly logProbs?: 'new' | 'all' | undefined
+  /** Run every step alone and report the time of each task by kind; FlexGen's `--debug-mode breakdown`. */
+  readonly breakdown?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 

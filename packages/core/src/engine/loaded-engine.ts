@@ -93,7 +93,8 @@ export class LoadedEngine implements Engine {
       parts: this.#parts,
       plan,
       run,
-      lookAhead: engine.policy.overlap ? defaultLookAhead : 0,
+      lookAhead: engine.policy.overlap && options.breakdown !== true ? defaultLookAhead : 0,
+      onStep: options.breakdown === true ? (task, durationMs) => meter.addStep(task, durationMs) : undefined,
       pagePositions: engine.pagePositions ?? defaultPagePositions,
       signal: options.signal,
     })
@@ -115,7 +116,7 @@ export class LoadedEngine implements Engine {
           },
           continues,
         )
-        meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length)
+        meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length, events.length)
         for (const { id } of rows.filter((row) => hasEnded(block[row.id]!))) {
           blockRun.release(id)
           events.push({ type: 'result', result: resultOf(block[id]!, options) })

@@ -18,6 +18,7 @@ export class RunMeter {
   readonly #sweeps: SweepTraffic[] = []
   readonly #cache: TierBytes = { device: 0, ram: 0, disk: 0 }
   readonly #hidden: TierBytes = { device: 0, ram: 0, disk: 0 }
+  readonly #taskSeconds = new Map<string, number>()
   #before: DiskTraffic = createDiskTraffic()
   #startedAtMs = 0
   #newTokens = 0
@@ -45,16 +46,23 @@ export class RunMeter {
     this.#startedAtMs = performance.now()
   }
 
-  endSweep(phase: SweepTraffic['phase'], liveSequences: number): void {
+  /** Adds the time of one step of a breakdown. */
+  addStep(task: string, durationMs: number): void {
+    this.#taskSeconds.set(task, (this.#taskSeconds.get(task) ?? 0) + durationMs / 1000)
+  }
+
+  endSweep(phase: SweepTraffic['phase'], liveSequences: number, newTokens: number): void {
     this.#sweeps.push({
       phase,
       liveSequences,
       durationSeconds: (performance.now() - this.#startedAtMs) / 1000,
       diskBytesRead: addedBytes(this.#before.read, this.traffic.read),
       diskBytesWritten: addedBytes(this.#before.written, this.traffic.written),
+      ...(this.#taskSeconds.size > 0 && { taskSeconds: Object.fromEntries(this.#taskSeconds) }),
     })
-    this.#newTokens += liveSequences
-    if (phase === 'prefill') this.#prefillTokens += liveSequences
+    this.#taskSeconds.clear()
+    this.#newTokens += newTokens
+    if (phase === 'prefill') this.#prefillTokens += newTokens
     this.#measurePeak()
   }
 
