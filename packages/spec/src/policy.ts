@@ -23,6 +23,8 @@ export interface Policy {
    * `--cpu-cache-compute` is 100. The prompt is attended on the device all the same where that has memory of its own.
    */
   readonly hostAttentionPercent: number
+  /** Share of the past positions whose V rows are kept in decode, the largest attention weights; 1 keeps all (paper section 4). */
+  readonly attentionSparsity: number
   /** `exact` spreads by error diffusion; `flexgen` rounds to whole tensors and sequences as the original does. */
   readonly placement: 'exact' | 'flexgen'
 }

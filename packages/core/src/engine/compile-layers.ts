@@ -15,6 +15,7 @@ export interface CompileOptions {
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
   readonly computeDtype: DType
+  readonly attentionSparsity: number
   /** Gets a step for every kernel, also where a later one fails. */
   readonly cleanup: Cleanup
 }
@@ -23,14 +24,14 @@ const systemInputNames: readonly SystemInputName[] = ['ids', 'positions', 'lengt
 
 /** Compiles the layers; stages whose graphs are alike share one kernel. */
 export async function compileLayers(options: CompileOptions): Promise<LayerRuntime[]> {
-  const { backend, attentionHost, layers, units, placement, computeDtype, cleanup } = options
+  const { backend, attentionHost, layers, units, placement, computeDtype, attentionSparsity, cleanup } = options
   const compile = sharingCompiler(backend, cleanup)
   const compileOnHost = attentionHost === undefined ? undefined : sharingCompiler(attentionHost, cleanup)
   const placed = units.map((unit, i): PlacedUnit => ({ unit, place: placement[i]! }))
   const runtimes: LayerRuntime[] = []
   for (const [index, layer] of layers.entries()) {
     const own = placed.filter(({ unit }) => unit.layer === index)
-    const dtypes = new Map(own.map(({ unit }) => [unit.spec.name, unit.dtype]))
+    const weightDtypes = new Map(own.map(({ unit }) => [unit.spec.name, unit.dtype]))
     const stages: StageRuntime[] = []
     for (const { name, stages: group } of attentionHost === undefined ? [whole(layer)] : splitAtAttention(layer)) {
       const fused = fuseGraphs(
@@ -38,7 +39,7 @@ export async function compileLayers(options: CompileOptions): Promise<LayerRunti
         group.map(({ graph }) => graph),
         readAfter(layer, group),
       )
-      const graph = resolveGraph(fused, computeDtype, dtypes)
+      const graph = resolveGraph(fused, { computeDtype, weightDtypes, attentionSparsity })
       const isAttention = group.some(({ kind }) => kind === 'attention')
       const host = isAttention && compileOnHost !== undefined ? await compileOnHost(graph) : undefined
       stages.push(createStage(graph, own, await compile(graph), host))

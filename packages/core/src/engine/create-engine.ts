@@ -49,9 +49,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       units,
       placement,
       computeDtype,
+      attentionSparsity: policy.attentionSparsity,
       cleanup,
     })
-    const shape = { options, runtimes, units, placement, computeDtype, attentionHost }
+    const notices = policyNotices(policy)
+    const shape = { options, runtimes, units, placement, computeDtype, attentionHost, notices }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
@@ -97,4 +99,10 @@ function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend 
     throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
   }
   return host
+}
+
+/** What users should know of how their policy is carried out. */
+function policyNotices({ attentionSparsity, cache }: EngineOptions['policy']): string[] {
+  if (attentionSparsity === 1 || cache.disk === 0) return []
+  return ['attention sparsity: KV on disk is read whole, since rows of a few hundred bytes would be read no faster']
 }

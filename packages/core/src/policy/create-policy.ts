@@ -9,6 +9,7 @@ export interface PolicyOptions {
   readonly overlap?: boolean
   readonly sepLayer?: boolean
   readonly hostAttentionPercent?: number
+  readonly attentionSparsity?: number
   readonly placement?: Policy['placement']
 }
 
@@ -38,6 +39,7 @@ export function createPolicy(options: PolicyOptions = {}): Policy {
     overlap: options.overlap ?? true,
     sepLayer: options.sepLayer ?? true,
     hostAttentionPercent: percent100('host attention', options.hostAttentionPercent ?? 0),
+    attentionSparsity: share('attention sparsity', options.attentionSparsity ?? 1),
     placement: oneOf('placement', ['exact', 'flexgen'], options.placement ?? 'exact'),
   })
 }
@@ -60,6 +62,11 @@ function positive(what: string, value: number): number {
 function percent100(what: string, value: number): number {
   if (value >= 0 && value <= 100) return value
   throw new UsageError(`${what} must be 0 to 100 percent, got ${value}`)
+}
+
+function share(what: string, value: number): number {
+  if (value >= 0 && value <= 1) return value
+  throw new UsageError(`${what} must be 0 to 1, got ${value}`)
 }
 
 function oneOf<Value extends string>(what: string, values: readonly Value[], value: Value): Value {

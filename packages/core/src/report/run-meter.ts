@@ -77,7 +77,7 @@ export class RunMeter {
       model: options.model.name,
       backend: options.backend.name,
       device: options.backend.device.description,
-      notices: options.backend.notices,
+      notices: [...options.backend.notices, ...this.#parts.notices],
       policy: options.policy,
       placement: {
         weights: share(options.policy.weights, weightBytesByTier(units, placement)),
