@@ -20,6 +20,7 @@ export type {
   GenerationRequest,
   GenerationResult,
   LoadProgress,
+  SweepProgress,
   Workload,
 } from './engine/engine-options.ts'
 export type { RamPlan, RunPlan } from './plan/run-plan.ts'

@@ -73,6 +73,8 @@ export interface GenerateOptions {
    * `logits: 'all'`, and no new token need be asked for).
    */
   readonly logProbs?: 'new' | 'all' | undefined
+  /** Whether results come in the order of the requests (default) or as sequences finish. */
+  readonly resultOrder?: 'request' | 'finish' | undefined
   /** Run every step alone and report the time of each task by kind; FlexGen's `--debug-mode breakdown`. */
   readonly breakdown?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -95,7 +97,18 @@ export interface GenerationResult {
   readonly promptLogProbs?: readonly number[]
 }
 
-/** What `generate` yields: every token as it is made, and every sequence once it has finished. */
+/** How far a run has come after a sweep. */
+export interface SweepProgress {
+  /** Sequences that have finished, of all that were asked for. */
+  readonly finishedSequences: number
+  readonly sequences: number
+  /** New tokens so far, and the most that can come. */
+  readonly newTokens: number
+  readonly maxNewTokens: number
+}
+
+/** What `generate` yields: every token as it is made, every sequence once it has finished, and the end of every sweep. */
 export type GenerationEvent =
   | { readonly type: 'token'; readonly sequence: number; readonly position: number; readonly id: number }
   | { readonly type: 'result'; readonly result: GenerationResult }
+  | { readonly type: 'sweep'; readonly progress: SweepProgress }
