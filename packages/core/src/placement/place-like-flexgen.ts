@@ -1,4 +1,4 @@
-import { dtypeBytes, elementCount, type TierPercent } from '@flexgen/spec'
+import { tensorBytes, type TierPercent } from '@flexgen/spec'
 import type { RowHome } from './place-rows.ts'
 import { joinNeighbours, type RowBlock, type UnitPlacement } from './place-weights.ts'
 import type { WeightUnit } from './weight-unit.ts'
@@ -62,7 +62,7 @@ function prefixOf({ spec }: WeightUnit): string {
 }
 
 function pieceOf(unit: WeightUnit, part: number): Piece {
-  return { unit, sizeBytes: dtypeBytes(unit.dtype, elementCount(unit.spec.parts[part]!.shape)) }
+  return { unit, sizeBytes: tensorBytes(unit.dtype, unit.spec.parts[part]!.shape) }
 }
 
 function blocksOf(unit: WeightUnit, tiers: readonly RowBlock['tier'][]): RowBlock[] {
