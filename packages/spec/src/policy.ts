@@ -25,6 +25,10 @@ export interface Policy {
   readonly hostAttentionPercent: number
   /** Share of the past positions whose V rows are kept in decode, the largest attention weights; 1 keeps all (paper section 4). */
   readonly attentionSparsity: number
+  /** Matrices come in 4 bits a value, groups of 64 (paper section 4); the weight source must give them so. */
+  readonly compressWeight: boolean
+  /** KV is kept in 4 bits a value on every tier. */
+  readonly compressCache: boolean
   /** `exact` spreads by error diffusion; `flexgen` rounds to whole tensors and sequences as the original does. */
   readonly placement: 'exact' | 'flexgen'
 }

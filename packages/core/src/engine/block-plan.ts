@@ -54,6 +54,7 @@ export interface BlockPlan {
 export interface BlockPlanOptions {
   readonly cacheLayers: number
   readonly computeDtype: DType
+  readonly cacheDtype: DType
   readonly hostVisible: boolean
   readonly pagePositions: number
   readonly logits: 'last' | 'all'
@@ -67,12 +68,12 @@ export interface BlockPlanOptions {
 
 /** Plans a block of a model under a policy. */
 export function planBlock(model: Model, policy: Policy, shape: BlockShape, options: BlockPlanOptions): BlockPlan {
-  const { cacheLayers, computeDtype, hostVisible } = options
+  const { cacheLayers, computeDtype, cacheDtype, hostVisible } = options
   const cacheSpec = {
     kvHeads: model.kvHeads,
     headDim: model.headDim,
     maxPositions: shape.maxPositions,
-    dtype: computeDtype,
+    dtype: cacheDtype,
   }
   const cacheHomes = placeCache(policy, cacheLayers, shape.sequences, options.hostAttends)
   const cacheSlotRows = {

@@ -24,6 +24,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const computeDtype: DType = 'float32'
   const attentionHost = chooseAttentionHost(options)
+  const cacheDtype: DType = policy.compressCache ? 'q4g64' : computeDtype
+  checkCacheDtype(cacheDtype, backend, attentionHost)
   const allPositions = options.workload?.logits === 'all'
   const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
   const schedule = [...model.layers.slice(0, -1), head]
@@ -34,6 +36,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     throw new UnsupportedDataError(
       `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
     )
+  }
+  if (policy.compressWeight && !units.some(({ dtype }) => dtype.startsWith('q4'))) {
+    throw new UsageError(`--compress-weight: ${source.description} has no compressed weights`, {
+      hint: 'open the checkpoint with compressed weights, or convert it',
+    })
   }
   const placement =
     policy.placement === 'exact'
@@ -53,7 +60,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       cleanup,
     })
     const notices = policyNotices(policy)
-    const shape = { options, runtimes, units, placement, computeDtype, attentionHost, notices }
+    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, notices }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
@@ -99,6 +106,15 @@ function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend 
     throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
   }
   return host
+}
+
+function checkCacheDtype(dtype: DType, ...backends: (Backend | undefined)[]): void {
+  const without = backends.find((backend) => backend !== undefined && !backend.capabilities.cacheDtypes.includes(dtype))
+  if (without !== undefined) {
+    throw new UnsupportedDataError(`${without.name} cannot attend over KV in ${dtype}`, {
+      hint: `it attends over ${without.capabilities.cacheDtypes.join(', ')}`,
+    })
+  }
 }
 
 /** What users should know of how their policy is carried out. */

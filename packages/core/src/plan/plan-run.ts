@@ -25,6 +25,7 @@ export interface PlannedModel {
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
   readonly computeDtype: DType
+  readonly cacheDtype: DType
   /** Where KV off the device may be attended; undefined where only the device attends. */
   readonly attentionHost: Backend | undefined
 }
@@ -37,7 +38,7 @@ export const defaultPagePositions = 64
 
 /** The block that a workload needs at most. */
 export function planWorkload(
-  { options, runtimes, computeDtype, attentionHost }: PlannedModel,
+  { options, runtimes, computeDtype, cacheDtype, attentionHost }: PlannedModel,
   workload: Workload,
 ): BlockPlan {
   const block = options.policy.gpuBatchSize * options.policy.numGpuBatches
@@ -52,6 +53,7 @@ export function planWorkload(
     {
       cacheLayers: runtimes.filter((runtime) => runtime.hasCache).length,
       computeDtype,
+      cacheDtype,
       hostVisible: options.backend.device.hostVisible,
       pagePositions: options.pagePositions ?? defaultPagePositions,
       logits: workload.logits ?? 'last',

@@ -10,6 +10,8 @@ export interface PolicyOptions {
   readonly sepLayer?: boolean
   readonly hostAttentionPercent?: number
   readonly attentionSparsity?: number
+  readonly compressWeight?: boolean
+  readonly compressCache?: boolean
   readonly placement?: Policy['placement']
 }
 
@@ -40,6 +42,8 @@ export function createPolicy(options: PolicyOptions = {}): Policy {
     sepLayer: options.sepLayer ?? true,
     hostAttentionPercent: percent100('host attention', options.hostAttentionPercent ?? 0),
     attentionSparsity: share('attention sparsity', options.attentionSparsity ?? 1),
+    compressWeight: options.compressWeight ?? false,
+    compressCache: options.compressCache ?? false,
     placement: oneOf('placement', ['exact', 'flexgen'], options.placement ?? 'exact'),
   })
 }
