@@ -25,6 +25,8 @@ export const computing: readonly Defect[] = [
       ...agree(...operatorNames.filter((name) => !/Attention|Group/.test(name))),
       ...scenarios,
       'Attention with a float32 cache agrees with the oracle, or is refused',
+      'Linear with q4g64 weights agrees with the oracle, or is refused',
+      'Gather with q4g64 weights agrees with the oracle, or is refused',
       'Attention takes rows that held longer sequences before',
       ...layers('float32'),
     ],
