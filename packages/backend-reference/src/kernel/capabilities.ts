@@ -4,7 +4,7 @@ import { type BackendCapabilities, operatorNames } from '@flexgen/spec'
 export const capabilities: BackendCapabilities = {
   operators: new Set(operatorNames),
   computeDtypes: ['float32'],
-  weightDtypes: ['float32', 'float16', 'bfloat16', 'q4g64'],
+  weightDtypes: ['float32', 'float16', 'bfloat16', 'q4g64', 'q4g64c'],
   cacheDtypes: ['float32', 'q4g64'],
   asyncCopies: true,
   scatteredCacheRows: true,

@@ -1,4 +1,4 @@
-import { elementCount, type GraphNode, type NodeOf, q4Group } from '@flexgen/spec'
+import { elementCount, type GraphNode, type GroupDType, type NodeOf, q4Group } from '@flexgen/spec'
 import { randomGroupTensor } from '../kit/group-tensor.ts'
 import type { Random } from '../kit/random.ts'
 import { floatTensor, intTensor, type TensorData } from '../kit/tensor-data.ts'
@@ -7,23 +7,25 @@ import type { CaseSize, OperatorCase } from './operator-cases.ts'
 
 const dynamic = ['batch', 'seq'] as const
 
-/** A width of whole groups. */
-const groupsWide = ({ width }: CaseSize): number => q4Group.values * (1 + (width % 3))
+/** A width of whole groups, or one whose last group is padded. */
+const groupsWide = ({ width, batch }: CaseSize): number => q4Group.values * (1 + (width % 3)) - (batch === 3 ? 48 : 0)
 
 /**
  * Values that no rounding moves from one nibble to the next: multiples of a step and at most 0.3 steps beside them. Every
- * seventh group is constant.
+ * seventh group is constant; a padded group starts at 0, as its padding does.
  */
 function clearValues(random: Random, shape: readonly number[]): TensorData {
+  const width = shape.at(-1)!
   const values = new Float32Array(elementCount(shape))
-  for (let from = 0; from < values.length; from += q4Group.values) {
+  for (let from = 0, group = 0; from < values.length; group++) {
+    const count = Math.min(q4Group.values, width - (from % width))
     const step = (1 + random.integer(0, 3) / 4) * 2 ** random.integer(-5, 1)
-    const least = random.integer(-64, 64) / 8
-    const levels = Array.from({ length: q4Group.values }, () => random.integer(1, 14) + (random.next() - 0.5) * 0.6)
-    levels[random.integer(0, 31)] = 0
-    levels[random.integer(32, 63)] = 15
-    const isConstant = (from / q4Group.values) % 7 === 3
-    for (const [i, level] of levels.entries()) values[from + i] = isConstant ? least : least + level * step
+    const least = count < q4Group.values ? 0 : random.integer(-64, 64) / 8
+    const levels = Array.from({ length: count }, () => random.integer(1, 14) + (random.next() - 0.5) * 0.6)
+    levels[0] = 0
+    levels[count - 1] = 15
+    for (const [i, level] of levels.entries()) values[from + i] = group % 7 === 3 ? least : least + level * step
+    from += count
   }
   return floatTensor(shape, values)
 }
@@ -45,7 +47,7 @@ export function dequantizeGroupCases(random: Random, size: CaseSize): OperatorCa
 }
 
 /** Cases of Linear with 4-bit weights of both forms. */
-export function fourBitLinearCases(random: Random, size: CaseSize): OperatorCase[] {
+export function fourBitLinearCases(random: Random, size: CaseSize, dtype: GroupDType): OperatorCase[] {
   return [true, false].map((transposed) => {
     const [inner, out] = transposed ? [groupsWide(size), size.width + 5] : [size.width + 5, groupsWide(size)]
     const shape = transposed ? [out, inner] : [inner, out]
@@ -62,11 +64,15 @@ export function fourBitLinearCases(random: Random, size: CaseSize): OperatorCase
       )
     return {
       graph: graphOf(
-        [activation('x', [...dynamic, inner]), weight('w', shape, 'q4g64'), weight('b', [out])],
+        [activation('x', [...dynamic, inner]), weight('w', shape, dtype), weight('b', [out])],
         [node],
         [activation('y', [...dynamic, out])],
       ),
-      inputs: { x: values([size.batch, size.seq, inner]), w: randomGroupTensor(random, shape), b: values([out]) },
+      inputs: {
+        x: values([size.batch, size.seq, inner]),
+        w: randomGroupTensor(random, shape, dtype),
+        b: values([out]),
+      },
     }
   })
 }

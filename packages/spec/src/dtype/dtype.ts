@@ -12,10 +12,18 @@ import { UsageError } from '../error/usage-error.ts'
  */
 export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'uint8' | 'q4g64' | 'q4g64c'
 
+/** The 4-bit forms. */
+export type GroupDType = Extract<DType, 'q4g64' | 'q4g64c'>
+
+/** Whether values lie in 4-bit groups. */
+export function isGroupDType(dtype: DType): dtype is GroupDType {
+  return dtype === 'q4g64' || dtype === 'q4g64c'
+}
+
 /** Values per group and bytes per group of the 4-bit forms. */
 export const q4Group = { values: 64, bytes: 36, nibbleBytes: 32 } as const
 
-const elementBytes: Readonly<Record<Exclude<DType, 'q4g64' | 'q4g64c'>, number>> = {
+const elementBytes: Readonly<Record<Exclude<DType, GroupDType>, number>> = {
   float32: 4,
   float16: 2,
   bfloat16: 2,

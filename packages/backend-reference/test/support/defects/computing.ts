@@ -26,6 +26,7 @@ export const computing: readonly Defect[] = [
       ...scenarios,
       'Attention with a float32 cache agrees with the oracle, or is refused',
       'Linear with q4g64 weights agrees with the oracle, or is refused',
+      'Linear with q4g64c weights agrees with the oracle, or is refused',
       'Gather with q4g64 weights agrees with the oracle, or is refused',
       'Attention takes rows that held longer sequences before',
       ...layers('float32'),

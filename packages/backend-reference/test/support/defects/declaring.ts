@@ -6,13 +6,13 @@ import { agree } from './titles.ts'
 export const declaring: readonly Defect[] = [
   [
     'dtypes are declared that are refused',
-    ['float16', 'bfloat16', 'int32', 'uint8'].map(
+    ['float16', 'bfloat16', 'int32', 'uint8', 'q4g64c'].map(
       (dtype) => `Attention with a ${dtype} cache agrees with the oracle, or is refused`,
     ),
     (backend) => ({
       capabilities: {
         ...backend.capabilities,
-        cacheDtypes: ['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'q4g64'],
+        cacheDtypes: ['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'q4g64', 'q4g64c'],
       },
     }),
   ],
