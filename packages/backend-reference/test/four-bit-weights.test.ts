@@ -81,12 +81,22 @@ describe('4-bit weights of the reference backend', () => {
     expect(kernel.preparedBytes(['w'])).toBe(4 * 7 * 128)
   })
 
-  it('are refused where rows are no whole groups', async () => {
+  it('down the columns are refused for what is no matrix of Linear', async () => {
     await using backend = createReferenceBackend()
-    await expect(backend.compile(linearGraph('q4g64', [64, 80], true))).rejects.toMatchObject({
-      code: 'UNSUPPORTED_DATA',
-      message: expect.stringContaining('w is 80 wide'),
-    })
+    const table = backend.compile(gatherGraph('q4g64c', 64, 64))
+    await expect(table).rejects.toMatchObject({ message: expect.stringContaining('Gather cannot read q4g64c') })
+    const graph = linearGraph('q4g64c', [64, 64], true)
+    const vector = { ...graph, inputs: [graph.inputs[0]!, { ...graph.inputs[1]!, shape: [64] }] }
+    await expect(backend.compile(vector)).rejects.toMatchObject({ code: 'UNSUPPORTED_DATA' })
+  })
+
+  it('are padded to whole groups', async () => {
+    await using backend = createReferenceBackend()
+    const w = weightsOf(5, 80)
+    expect(w.q4g64.bytes).toHaveLength(5 * 72)
+    const x = floatTensor([1, 2, 80], randomFloats(1, 160))
+    const expected = await runGraph(backend, linearGraph('float32', [5, 80], true), { x, w: w.float32 })
+    expect(await runGraph(backend, linearGraph('q4g64', [5, 80], true), { x, w: w.q4g64 })).toEqual(expected)
   })
 
   it('are bound with all their bytes', async () => {

@@ -4,7 +4,7 @@ import type { CacheRow, Dimension, DType, GraphNode, GraphValue, LayerGraph, Nod
 import { describe, expect, it } from 'vitest'
 import { createReferenceBackend } from '../src/index.ts'
 
-/** A tensor of golden.json; values of half dtypes are bit patterns. */
+/** A tensor of golden.json; values of half dtypes are bit patterns, those of 4-bit groups bytes. */
 interface GoldenTensor {
   readonly dtype: DType
   readonly shape: readonly number[]
@@ -24,6 +24,7 @@ interface Golden {
   }[]
   readonly attention: readonly {
     readonly name: string
+    readonly cacheDtype: DType
     readonly maxPositions: number
     readonly attributes: NodeOf<'Attention'>['attributes']
     readonly steps: readonly Readonly<Record<'q' | 'k' | 'v' | 'y' | 'positions' | 'lengths', GoldenTensor>>[]
@@ -37,6 +38,7 @@ const tolerance = { absolute: 1e-7, relative: 2e-7 }
 
 function dataOf({ dtype, shape, values }: GoldenTensor): TensorData {
   if (dtype === 'int32') return intTensor(shape, values)
+  if (dtype === 'q4g64') return { dtype, shape, bytes: Uint8Array.from(values) }
   const array = dtype === 'float32' ? Float32Array.from(values) : Uint16Array.from(values)
   return { dtype, shape, bytes: new Uint8Array(array.buffer) }
 }
@@ -44,6 +46,7 @@ function dataOf({ dtype, shape, values }: GoldenTensor): TensorData {
 function assertGolden(actual: TensorData, expected: GoldenTensor, what: string): void {
   expect(actual.shape).toEqual(expected.shape)
   if (expected.dtype === 'int32') expect([...intsOf(actual)]).toEqual(expected.values)
+  else if (expected.dtype === 'q4g64') expect([...actual.bytes]).toEqual(expected.values)
   else assertClose(floatsOf(actual), expected.values, tolerance, what)
 }
 
@@ -88,12 +91,12 @@ describe('golden vectors of numpy', () => {
     expect([...backend.capabilities.operators].filter((operator) => !covered.has(operator))).toEqual([])
   })
 
-  for (const { name, maxPositions, attributes, steps } of golden.attention) {
+  for (const { name, cacheDtype, maxPositions, attributes, steps } of golden.attention) {
     it(`Attention: ${name}`, async () => {
       await using backend = createReferenceBackend()
       const { kvHeads, headDim } = attributes
       const batch = steps[0]!.lengths.shape[0]!
-      const cache = backend.allocateCache({ kvHeads, headDim, maxPositions, dtype: 'float32' }, batch)
+      const cache = backend.allocateCache({ kvHeads, headDim, maxPositions, dtype: cacheDtype }, batch)
       const rows: CacheRow[] = Array.from({ length: batch }, (_, row) => ({ cache, row }))
       const shapeOf = (tensor: GoldenTensor): Dimension[] =>
         tensor.shape.map((size, axis) => (axis === 0 ? 'batch' : axis === 1 ? 'seq' : size))

@@ -1,4 +1,5 @@
 export { createPolicy, defaultPercent, type PolicyOptions } from './policy/create-policy.ts'
+export { placeCacheLikeFlexgen, placeWeightsLikeFlexgen } from './placement/place-like-flexgen.ts'
 export { placeRows, type RowHome } from './placement/place-rows.ts'
 export { placeWeights, type RowBlock, rowBlockMaxBytes, type UnitPlacement } from './placement/place-weights.ts'
 export { percentOf, type TierBytes, weightBytesByTier } from './placement/summary.ts'
@@ -6,7 +7,8 @@ export { listWeightUnits, type WeightUnit } from './placement/weight-unit.ts'
 export { cutBatches, type LiveRow, type Step, sweep, type SweepShape, type TaskName } from './schedule/sweep.ts'
 export { fuseGraphs } from './graph/fuse-graphs.ts'
 export { mergeLayers } from './graph/merge-layers.ts'
-export { resolveGraph } from './graph/resolve-graph.ts'
+export { chooseWeightForms } from './graph/weight-forms.ts'
+export { type GraphChoices, resolveGraph } from './graph/resolve-graph.ts'
 export { argMax, checkSampling, greedy, sampleRow, type SamplingOptions } from './sampling/sample-row.ts'
 export { keyedUniform } from './sampling/uniform.ts'
 export { createEngine } from './engine/create-engine.ts'
@@ -19,6 +21,7 @@ export type {
   GenerationRequest,
   GenerationResult,
   LoadProgress,
+  SweepProgress,
   Workload,
 } from './engine/engine-options.ts'
 export type { RamPlan, RunPlan } from './plan/run-plan.ts'

@@ -27,6 +27,7 @@ export interface TestRun {
 export async function runEngine(
   parts: {
     backend: Backend
+    host?: Backend | undefined
     model: Model
     weights: WeightSource
     policy: PolicyOptions
@@ -47,6 +48,7 @@ export async function runEngine(
   try {
     const engine = await createEngine({
       backend,
+      host: parts.host,
       model: parts.model,
       weights: parts.weights,
       ram,
@@ -64,9 +66,13 @@ export async function runEngine(
       await engine[Symbol.asyncDispose]()
       await ram[Symbol.asyncDispose]()
       await disk[Symbol.asyncDispose]()
-      const memory = backend.memory()
       const leftBytes =
-        memory.deviceBytes + memory.hostBytes + memory.preparedBytes + ram.stats().heldBytes + disk.stats().heldBytes
+        [backend, ...(parts.host === undefined ? [] : [parts.host])].reduce((sum, { memory }) => {
+          const { deviceBytes, hostBytes, preparedBytes } = memory()
+          return sum + deviceBytes + hostBytes + preparedBytes
+        }, 0) +
+        ram.stats().heldBytes +
+        disk.stats().heldBytes
       return { results, report, leftBytes, leftFolders: await readdir(offloadDir) }
     } finally {
       await engine[Symbol.asyncDispose]()

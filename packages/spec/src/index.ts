@@ -10,7 +10,17 @@ export { OutOfMemoryError } from './error/out-of-memory-error.ts'
 export { StorageError } from './error/storage-error.ts'
 export { UnsupportedDataError } from './error/unsupported-data-error.ts'
 export { UsageError } from './error/usage-error.ts'
-export { type DType, dtypeBytes, dtypes, elementCount, q4Group } from './dtype/dtype.ts'
+export {
+  type DType,
+  dtypeBytes,
+  dtypes,
+  elementCount,
+  type GroupDType,
+  isGroupDType,
+  pieceRows,
+  q4Group,
+  tensorBytes,
+} from './dtype/dtype.ts'
 export { widenBfloat16, widenFloat16 } from './dtype/half.ts'
 export type { QueueEvent } from './order/queue-event.ts'
 export { doneEvent, SettableEvent } from './order/settable-event.ts'

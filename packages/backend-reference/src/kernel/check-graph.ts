@@ -3,9 +3,9 @@ import {
   type GraphNode,
   type GraphValue,
   inferShapes,
+  isGroupDType,
   type LayerGraph,
   type OperatorName,
-  q4Group,
   UnsupportedDataError,
 } from '@flexgen/spec'
 import { capabilities } from './capabilities.ts'
@@ -42,9 +42,7 @@ export function checkGraph(graph: LayerGraph): void {
   const dtypes = new Map<string, DType>()
   const weights = new Set<string>()
   const define = (name: string, dtype: DType): void => {
-    const width = shapes.get(name)!.at(-1) ?? 1
-    if (dtype === 'q4g64' && width % q4Group.values !== 0)
-      fail(`${name} is ${width} wide, which is no multiple of the ${q4Group.values} values of a 4-bit group`)
+    if (dtype === 'q4g64c' && shapes.get(name)!.length !== 2) fail(`${name} is no matrix and cannot be q4g64c`)
     dtypes.set(name, dtype)
   }
   for (const input of graph.inputs) {
@@ -53,6 +51,7 @@ export function checkGraph(graph: LayerGraph): void {
   }
   const expect = (node: GraphNode, name: string, wanted: Kind): void => {
     const dtype = dtypes.get(name)
+    if (dtype === 'q4g64c' && node.operator !== 'Linear') fail(`${node.operator} cannot read q4g64c`)
     if (dtype === undefined) fail(`${node.operator} needs the input ${name}`)
     // Weights are widened as they are read, 4-bit ones too.
     const kinds = kindsOf(dtype!, weights.has(name))
@@ -89,7 +88,7 @@ type Kind = 'float' | 'int32' | 'q4g64'
 
 function kindsOf(dtype: DType, isWeight: boolean): readonly Kind[] {
   if (dtype === 'int32') return ['int32']
-  if (dtype !== 'q4g64') return ['float']
+  if (!isGroupDType(dtype)) return ['float']
   return isWeight ? ['float', 'q4g64'] : ['q4g64']
 }
 

@@ -1,9 +1,11 @@
-import { dequantizeRows } from '@flexgen/quantize'
+import { dequantizeColumns, dequantizeRows } from '@flexgen/quantize'
 import { dtypeBytes, elementCount, InternalError, type DType, widenBfloat16, widenFloat16 } from '@flexgen/spec'
+import { createColumnGroupRows } from './create-column-group-rows.ts'
 import type { WeightRows } from '../operators/weight-rows.ts'
 
 /** Reads a weight where it lies: aligned float32 without a copy, anything else through a scratch of a few rows. */
 export function createWeightRows(bytes: Uint8Array, dtype: DType, shape: readonly number[]): WeightRows {
+  if (dtype === 'q4g64c') return createColumnGroupRows(bytes, shape[0]!, shape[1]!)
   const width = shape.at(-1) ?? 1
   const rowCount = elementCount(shape) / width
   const rowBytes = dtypeBytes(dtype, width)
@@ -43,6 +45,7 @@ function widen(bytes: Uint8Array, dtype: DType, width: number, target: Float32Ar
 /** The whole weight as float32, in memory of its own. */
 export function widenWeight(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Float32Array {
   const values = new Float32Array(elementCount(shape))
-  widen(bytes, dtype, shape.at(-1) ?? 1, values)
+  if (dtype === 'q4g64c') dequantizeColumns(bytes, shape[1]!, values)
+  else widen(bytes, dtype, shape.at(-1) ?? 1, values)
   return values
 }

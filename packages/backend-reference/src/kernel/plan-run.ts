@@ -1,11 +1,10 @@
 import {
   type DType,
-  dtypeBytes,
   type DynamicDimensions,
-  elementCount,
   type GraphValue,
   inferShapes,
   type LayerGraph,
+  tensorBytes,
   UsageError,
 } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache-table.ts'
@@ -64,7 +63,7 @@ export function planRun(
     shapes.set(value.name, bound.shape)
     const what = `${graph.name}: ${value.name}`
     const dtype = value.dtype as DType
-    const byteLength = dtypeBytes(dtype, elementCount(bound.shape))
+    const byteLength = tensorBytes(dtype, bound.shape)
     if (bound.span.byteLength < byteLength)
       throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${bound.span.byteLength}`)
     const bytes = memory.table.lend({ ...bound.span, byteLength }, 'device', what)

@@ -1,7 +1,6 @@
 import {
   type Binding,
   type DType,
-  dtypeBytes,
   elementCount,
   type GraphValue,
   type HostBuffer,
@@ -11,6 +10,7 @@ import {
   type QueueEvent,
   type RunShape,
   type Span,
+  tensorBytes,
   UsageError,
 } from '@flexgen/spec'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
@@ -74,7 +74,7 @@ export class ReferenceKernel implements PreparedKernel {
     this.#assertUsable()
     const lent = [...weights].map(([name, span]) => {
       const { dtype, shape } = this.#weight(name)
-      const byteLength = dtypeBytes(dtype as DType, elementCount(shape as number[]))
+      const byteLength = tensorBytes(dtype as DType, shape as number[])
       if (span.byteLength < byteLength)
         throw new UsageError(
           `${this.graph.name}: ${name} needs ${byteLength} bytes, but its span has ${span.byteLength}`,

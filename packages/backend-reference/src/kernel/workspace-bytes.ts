@@ -1,4 +1,11 @@
-import { type DynamicDimensions, elementCount, type GraphNode, inferShapes, type LayerGraph } from '@flexgen/spec'
+import {
+  type DynamicDimensions,
+  elementCount,
+  type GraphNode,
+  inferShapes,
+  type LayerGraph,
+  q4Group,
+} from '@flexgen/spec'
 import { linearBlockRows } from '../operators/linear.ts'
 
 type Shapes = ReadonlyMap<string, readonly number[]>
@@ -32,6 +39,8 @@ function inputBytes(graph: LayerGraph, name: string, shape: readonly number[]): 
     ),
   )
   const rows = elementCount(shape.slice(0, -1))
+  if (graph.inputs.find((input) => input.name === name)!.dtype === 'q4g64c')
+    return 4 * (Math.min(q4Group.values, rows) + (isReadByRows ? linearBlockRows : rows)) * (shape.at(-1) ?? 1)
   return 6 * (isReadByRows ? Math.min(linearBlockRows, rows) : rows) * (shape.at(-1) ?? 1)
 }
 

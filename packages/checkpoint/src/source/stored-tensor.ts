@@ -1,4 +1,4 @@
-import { type DType, dtypeBytes, elementCount, type TensorInfo } from '@flexgen/spec'
+import { type DType, tensorBytes, type TensorInfo } from '@flexgen/spec'
 
 /** A tensor of a checkpoint and where its values lie in a file. */
 export interface StoredTensor {
@@ -26,5 +26,5 @@ export function noTensors(): FileTensors {
 
 /** Describes a tensor whose shape was checked before. */
 export function describeTensor(name: string, shape: readonly number[], dtype: DType): TensorInfo {
-  return { name, shape, dtype, byteLength: dtypeBytes(dtype, elementCount(shape)) }
+  return { name, shape, dtype, byteLength: tensorBytes(dtype, shape) }
 }

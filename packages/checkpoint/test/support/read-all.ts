@@ -1,4 +1,4 @@
-import { dtypeBytes, elementCount, type TensorInfo, type WeightSource } from '@flexgen/spec'
+import { tensorBytes, type TensorInfo, type WeightSource } from '@flexgen/spec'
 import { expect } from 'vitest'
 
 /** The bytes of a whole tensor. */
@@ -44,7 +44,7 @@ export async function readEverything(source: WeightSource, files: Readonly<Recor
   const fileBytes = Object.values(files).reduce((sum, { byteLength }) => sum + byteLength, 0)
   for (const [name, info] of source.tensors) {
     expect(info.name).toBe(name)
-    expect(info.byteLength).toBe(dtypeBytes(info.dtype, elementCount(info.shape)))
+    expect(info.byteLength).toBe(tensorBytes(info.dtype, info.shape))
     expect(info.byteLength >= 0 && info.byteLength <= fileBytes && info.shape.every((size) => size >= 0)).toBe(true)
     const length = Math.min(info.byteLength, rangeBytes)
     await checkRange(source, info, [0, length], files)

@@ -1,4 +1,5 @@
 import type { Backend } from '@flexgen/spec'
+import { assertBytes } from '../kit/assert-bytes.ts'
 import { assertClose, type Tolerance } from '../kit/assert-close.ts'
 import { assertFlexgenError } from '../kit/refusal.ts'
 import { floatsOf, intsOf, type TensorData } from '../kit/tensor-data.ts'
@@ -50,6 +51,7 @@ export function createBackendContext(
         const got = actual[name]!
         assert.deepEqual(got.shape, wanted.shape, `${what}: shape of ${name}`)
         if (wanted.dtype === 'int32') assert.deepEqual(intsOf(got), intsOf(wanted), `${what}: ${name}`)
+        else if (wanted.dtype === 'q4g64') assertBytes(got.bytes, wanted.bytes, `${what}: ${name}`)
         else assertClose(floatsOf(got), floatsOf(wanted), tolerance, `${what}: ${name}`)
       }
     },

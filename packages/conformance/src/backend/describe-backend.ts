@@ -6,6 +6,7 @@ import type { BackendKit } from './backend-kit.ts'
 import { cacheMisuseSuite } from './cache-misuse-suite.ts'
 import { copiesSuite } from './copies-suite.ts'
 import { failureSuite } from './failure-suite.ts'
+import { fourBitSuite } from './four-bit-suite.ts'
 import { hostSuite } from './host-suite.ts'
 import { layerSuite } from './layer-suite.ts'
 import { lifetimeSuite } from './lifetime-suite.ts'
@@ -25,6 +26,7 @@ export function describeBackend(name: string, create: () => Promise<Backend>, ki
   const context = createBackendContext(create, kit)
   kit.describe(`${name} is a backend`, () => {
     operatorsSuite(context)
+    fourBitSuite(context)
     attentionSuite(context)
     layerSuite(context)
     hostSuite(context)

@@ -9,6 +9,7 @@ import {
 } from '@flexgen/spec'
 import type { Random } from '../kit/random.ts'
 import { floatTensor, intTensor, type TensorData } from '../kit/tensor-data.ts'
+import { dequantizeGroupCases, quantizeGroupCases } from './four-bit-cases.ts'
 import { activation, graphOf, systemInputs, weight } from './graph-of.ts'
 
 /** A graph of one operator with its inputs; weights are float32 values that the dtype of the graph holds exactly. */
@@ -281,7 +282,7 @@ function sample(random: Random, { batch, width }: CaseSize): OperatorCase[] {
   })
 }
 
-/** Makes the cases of every operator but Attention, which has a suite of its own, and the 4-bit pair. */
+/** Makes the cases of every operator but Attention, which has a suite of its own. */
 export const operatorCases: Readonly<Partial<Record<OperatorName, MakeCases>>> = {
   Gather: gather,
   Linear: linear,
@@ -306,6 +307,8 @@ export const operatorCases: Readonly<Partial<Record<OperatorName, MakeCases>>> =
   ArgMax: argMax,
   TopK: topK,
   Sample: sample,
+  QuantizeGroup: quantizeGroupCases,
+  DequantizeGroup: dequantizeGroupCases,
 }
 
 /** Operators whose inputs hold weights. */

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { type Backend, type OperatorName, operatorNames } from '@flexgen/spec'
 import { createRandom } from '../kit/random.ts'
 import { assertRefused } from '../kit/refusal.ts'
-import { floatsOf, floatTensor, type TensorData } from '../kit/tensor-data.ts'
 import type { BackendContext } from './backend-context.ts'
 import { caseSizes, type OperatorCase, operatorCases, type WeightDType, weightOperators } from './operator-cases.ts'
+import { plainCase } from './plain-case.ts'
 import { runGraph, type RunGraphOptions } from './run-graph.ts'
 
 /** Every operator agrees with the oracle in every weight dtype that is declared; what is not declared is refused. */
@@ -17,7 +17,7 @@ export function operatorsSuite({ compare, test, assertSame }: BackendContext): v
     options: RunGraphOptions = {},
   ): Promise<void> => {
     for (const [index, operatorCase] of casesOf(operator, dtype).entries()) {
-      const expected = await runGraph(oracle, ...plain(operatorCase))
+      const expected = await runGraph(oracle, ...plainCase(operatorCase))
       const actual = await runGraph(backend, operatorCase.graph, operatorCase.inputs, options)
       assertSame(actual, expected, `${operator}, ${dtype} weights, case ${index}`)
     }
@@ -59,7 +59,7 @@ export function operatorsSuite({ compare, test, assertSame }: BackendContext): v
     }
     assertSame(
       await runGraph(backend, graph, gather!.inputs),
-      await runGraph(oracle, ...plain(gather!)),
+      await runGraph(oracle, ...plainCase(gather!)),
       'Gather from a table with fewer rows than declared',
     )
   })
@@ -72,19 +72,6 @@ function casesOf(operator: OperatorName, dtype: WeightDType): OperatorCase[] {
   assert.ok(make !== undefined, `this kit has no case for ${operator} yet: do not declare it`)
   const random = createRandom(operatorNames.indexOf(operator) + 1)
   return caseSizes.flatMap((size) => make(random, size, dtype))
-}
-
-/** The same case with float32 weights of the same values, which every oracle takes. */
-function plain({ graph, inputs }: OperatorCase): [OperatorCase['graph'], OperatorCase['inputs']] {
-  const widen = (tensor: TensorData): TensorData =>
-    tensor.dtype === 'int32' ? tensor : floatTensor(tensor.shape, floatsOf(tensor))
-  return [
-    {
-      ...graph,
-      inputs: graph.inputs.map((input) => (input.role === 'weight' ? { ...input, dtype: 'float32' } : input)),
-    },
-    Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, widen(tensor)])),
-  ]
 }
 
 async function assertOperatorRefused(backend: Backend, operator: string): Promise<void> {

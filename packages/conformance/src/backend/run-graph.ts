@@ -2,9 +2,7 @@ import assert from 'node:assert/strict'
 import {
   type Backend,
   type CacheRow,
-  dtypeBytes,
   type DType,
-  elementCount,
   type HostBuffer,
   inferShapes,
   type Kernel,
@@ -12,6 +10,7 @@ import {
   type Queue,
   type Span,
   spanOf,
+  tensorBytes,
 } from '@flexgen/spec'
 import { createHostBuffer } from '../kit/host-buffer.ts'
 import type { TensorData } from '../kit/tensor-data.ts'
@@ -116,7 +115,7 @@ function outputTensors(graph: LayerGraph, inputs: Readonly<Record<string, Tensor
 
 /** Bytes that no result has by chance: NaN as float32, a large negative number as int32. */
 function emptyBytes(dtype: DType, shape: readonly number[]): Uint8Array {
-  return new Uint8Array(dtypeBytes(dtype, elementCount(shape))).fill(0xff)
+  return new Uint8Array(tensorBytes(dtype, shape)).fill(0xff)
 }
 
 function putInput(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type DType, elementCount, widenBfloat16, widenFloat16 } from '@flexgen/spec'
+import { type DType, elementCount, isGroupDType, widenBfloat16, widenFloat16 } from '@flexgen/spec'
+import { valuesOfGroups } from './group-tensor.ts'
 import { narrowBfloat16, narrowFloat16 } from './narrow.ts'
 
 /** A small tensor of a test: row-major, little endian. */
@@ -32,6 +33,7 @@ export function intTensor(shape: readonly number[], values: ArrayLike<number>): 
 
 /** The values of a float tensor, widened to float32. */
 export function floatsOf(tensor: TensorData): Float32Array {
+  if (isGroupDType(tensor.dtype)) return valuesOfGroups(tensor)
   const { buffer } = Uint8Array.from(tensor.bytes)
   if (tensor.dtype === 'float32') return new Float32Array(buffer)
   const widened = new Float32Array(elementCount(tensor.shape))

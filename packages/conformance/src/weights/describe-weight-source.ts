@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { dtypeBytes, dtypes, elementCount, nodeFileSystem, type TensorInfo, type WeightSource } from '@flexgen/spec'
+import { dtypes, nodeFileSystem, tensorBytes, type TensorInfo, type WeightSource } from '@flexgen/spec'
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createRandom, type Random } from '../kit/random.ts'
 import { assertFlexgenError, assertRefused, assertRefusedAtOnce } from '../kit/refusal.ts'
@@ -134,7 +134,7 @@ function checkTensor(key: string, tensor: TensorInfo, expected: ExpectedTensor):
     `${key}: shape`,
   )
   assert.ok(dtypes.includes(tensor.dtype), `${key}: dtype ${tensor.dtype}`)
-  assert.equal(tensor.byteLength, dtypeBytes(tensor.dtype, elementCount(tensor.shape)), `${key}: bytes`)
+  assert.equal(tensor.byteLength, tensorBytes(tensor.dtype, tensor.shape), `${key}: bytes`)
   assert.deepEqual([...tensor.shape], [...expected.shape], `${key}: shape`)
   assert.equal(tensor.dtype, expected.dtype, `${key}: dtype`)
 }

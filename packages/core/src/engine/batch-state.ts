@@ -1,6 +1,8 @@
 import { dtypeBytes, type Model, type Queue, type QueueEvent, type Span, spanOf } from '@flexgen/spec'
 import type { LiveRow } from '../schedule/sweep.ts'
+import type { Activations } from './activation-pool.ts'
 import { allocateInputs, type BatchInputs, fillInputs } from './batch-inputs.ts'
+import type { AttentionPlace } from './cache-lane.ts'
 import type { LoadedCache } from './cache-store.ts'
 import { copyMirrorIn, type HeldBuffers, type MirroredBuffer } from './held-buffers.ts'
 import type { HiddenSlot } from './hidden-store.ts'
@@ -18,6 +20,14 @@ export interface BatchOptions {
   readonly gather: RowGatherOptions | undefined
 }
 
+/** A batch between the parts of a layer. */
+export interface StartedBatch {
+  readonly input: HiddenSlot
+  readonly activations: Activations
+  /** After these all rows are attended, and the device sees them. */
+  readonly attended: readonly QueueEvent[]
+}
+
 /** One GPU batch of a block: its own buffers, and what its steps hand to each other within a sweep. */
 export class BatchState {
   readonly inputs: BatchInputs
@@ -29,6 +39,10 @@ export class BatchState {
   /** Tokens of the longest row of this sweep. */
   seq = 0
   cache: LoadedCache | undefined
+  /** Ends of the runs of attention, by place. */
+  attended: Partial<Record<AttentionPlace, QueueEvent>> = {}
+  /** What a batch that has started in a layer of several stages holds until it ends there. */
+  started: StartedBatch | undefined
   output: HiddenSlot | undefined
   /** End of the last run; after `sample` also the logits are there. */
   computed: QueueEvent | undefined

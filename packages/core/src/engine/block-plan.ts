@@ -1,8 +1,11 @@
 import { type CacheSpec, cachePageBytes, dtypeBytes, type DType, type Model, type Policy } from '@flexgen/spec'
+import { placeCacheLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeRows, type RowHome } from '../placement/place-rows.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
-import { cacheSlotCount, pageBufferBytes } from './cache-store.ts'
+import { activationSlotCount } from './activation-pool.ts'
+import { type AttentionPlace, cacheSlotCount } from './cache-lane.ts'
+import { type CacheHome, pageBufferBytes } from './cache-store.ts'
 import { hiddenSlotCount, movesAway } from './hidden-store.ts'
 import { gatherBytes } from './row-gather.ts'
 
@@ -27,8 +30,9 @@ export interface BlockPlan {
   readonly shape: BlockShape
   readonly cacheSpec: CacheSpec
   /** By cache layer and sequence. */
-  readonly cacheHomes: readonly (readonly RowHome[])[]
-  readonly cacheSlotRows: number
+  readonly cacheHomes: readonly (readonly CacheHome[])[]
+  /** Rows of a slot of streamed KV, by where it is attended. */
+  readonly cacheSlotRows: Readonly<Record<AttentionPlace, number>>
   /** By GPU batch and row. */
   readonly hiddenHomes: readonly (readonly RowHome[])[]
   /** At the longest sequence length of the block. */
@@ -38,6 +42,8 @@ export interface BlockPlan {
     readonly cache: PlannedBytes
     /** Slots for streamed KV rows, and page buffers. */
     readonly cacheStaging: PlannedBytes
+    /** What passes between the stages of a layer whose attention runs apart. */
+    readonly activations: PlannedBytes
     /** Hidden states, ids, positions, lengths, and gathered rows of a token table. */
     readonly hidden: PlannedBytes
     readonly logits: PlannedBytes
@@ -48,34 +54,39 @@ export interface BlockPlan {
 export interface BlockPlanOptions {
   readonly cacheLayers: number
   readonly computeDtype: DType
+  readonly cacheDtype: DType
   readonly hostVisible: boolean
   readonly pagePositions: number
   readonly logits: 'last' | 'all'
+  /** Whether KV off the device may be attended on the host; then the policy says how much of it. */
+  readonly hostAttends: boolean
+  /** Widths of the values between stages that run apart. */
+  readonly activationWidths: readonly number[]
   /** The token table of which only rows are read, if there is one. */
   readonly gatheredTable: WeightUnit | undefined
 }
 
 /** Plans a block of a model under a policy. */
 export function planBlock(model: Model, policy: Policy, shape: BlockShape, options: BlockPlanOptions): BlockPlan {
-  const { cacheLayers, computeDtype, hostVisible } = options
+  const { cacheLayers, computeDtype, cacheDtype, hostVisible } = options
   const cacheSpec = {
     kvHeads: model.kvHeads,
     headDim: model.headDim,
     maxPositions: shape.maxPositions,
-    dtype: computeDtype,
+    dtype: cacheDtype,
   }
-  const cacheOrder = placeRows(policy.cache)
-  const cacheHomes = Array.from({ length: cacheLayers }, () => take(cacheOrder, shape.sequences))
-  // Rows are regrouped between sweeps, so a batch may gather as many streamed rows as a layer has.
-  const cacheSlotRows = cacheHomes.reduce((most, homes) => {
-    const streamed = homes.filter((home) => home === 'disk' || (home === 'ram' && !hostVisible)).length
-    return Math.max(most, Math.min(policy.gpuBatchSize, streamed))
-  }, 0)
+  const cacheHomes = placeCache(policy, cacheLayers, shape.sequences, options.hostAttends)
+  const cacheSlotRows = {
+    device: slotRows(cacheHomes, policy, ({ home, attends }) =>
+      hostVisible ? home === 'disk' && attends === 'device' : home !== 'device',
+    ),
+    host: slotRows(cacheHomes, policy, ({ home, attends }) => home === 'disk' && attends === 'host'),
+  }
   const hiddenRows = take(placeRows(policy.activations), shape.sequences)
   const hiddenHomes = cutBatches(hiddenRows, policy.gpuBatchSize).map((homes) => homes.toSorted(byTier))
   const hiddenRowBytes = shape.maxPromptTokens * dtypeBytes(computeDtype, model.hiddenSize)
   const placed = { shape, cacheSpec, cacheHomes, cacheSlotRows, hiddenHomes, hiddenRowBytes }
-  const hidden = hiddenBytes(placed, hostVisible)
+  const hidden = hiddenBytes(placed, options)
   const inputs = inputBytes(placed, options)
   return {
     ...placed,
@@ -86,9 +97,49 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
         device: hidden.device + (hostVisible ? 0 : inputs),
         disk: hidden.disk,
       },
+      activations: activationBytes(placed, options),
       logits: logitBytes(model, shape, options),
     },
   }
+}
+
+/** Homes by error diffusion, and of those off the device the host's share; rows that are attended alike stand together. */
+function placeCache(
+  { cache, gpuBatchSize, hostAttentionPercent, placement }: Policy,
+  layers: number,
+  sequences: number,
+  hostAttends: boolean,
+): CacheHome[][] {
+  const diffused = placeRows(cache)
+  const homesOf = (): RowHome[] =>
+    placement === 'exact'
+      ? take(diffused, sequences)
+      : cutBatches(Array.from({ length: sequences }), gpuBatchSize).flatMap(({ length }) =>
+          placeCacheLikeFlexgen(cache, length),
+        )
+  const hostShare = hostAttends ? hostAttentionPercent / 100 : 0
+  let owed = 0
+  return Array.from({ length: layers }, () => {
+    const layer = homesOf().map((home): CacheHome => {
+      if (home === 'device') return { home, attends: 'device' }
+      owed += hostShare
+      const isHost = hostShare > 0 && owed >= 0.5
+      if (isHost) owed -= 1
+      return { home, attends: isHost ? 'host' : 'device' }
+    })
+    return cutBatches(layer, gpuBatchSize).flatMap((batch) =>
+      batch.toSorted((a, b) => a.attends.localeCompare(b.attends) || byTier(a.home, b.home)),
+    )
+  })
+}
+
+/** Rows are regrouped between sweeps, so a batch may gather as many streamed rows as a layer has. */
+function slotRows(
+  homes: readonly (readonly CacheHome[])[],
+  { gpuBatchSize }: Policy,
+  isStreamed: (home: CacheHome) => boolean,
+): number {
+  return homes.reduce((most, layer) => Math.max(most, Math.min(gpuBatchSize, layer.filter(isStreamed).length)), 0)
 }
 
 function cacheBytes(
@@ -96,7 +147,7 @@ function cacheBytes(
   pagePositions: number,
 ): Pick<BlockPlan['bytes'], 'cache' | 'cacheStaging'> {
   const count = (home: RowHome): number =>
-    cacheHomes.reduce((sum, homes) => sum + homes.filter((other) => other === home).length, 0)
+    cacheHomes.reduce((sum, homes) => sum + homes.filter((other) => other.home === home).length, 0)
   const rowBytes = cachePageBytes(cacheSpec, shape.maxPositions)
   const pageBytes = cachePageBytes(cacheSpec, pagePositions)
   const diskRows = count('disk')
@@ -107,23 +158,38 @@ function cacheBytes(
       disk: diskRows * Math.floor(shape.maxPositions / pagePositions) * pageBytes,
     },
     cacheStaging: {
-      host: diskRows > 0 ? pageBufferBytes(cacheSpec, pagePositions) : 0,
-      device: cacheSlotCount * cacheSlotRows * rowBytes,
+      host:
+        (diskRows > 0 ? pageBufferBytes(cacheSpec, pagePositions) : 0) + cacheSlotCount * cacheSlotRows.host * rowBytes,
+      device: cacheSlotCount * cacheSlotRows.device * rowBytes,
       disk: 0,
     },
   }
 }
 
-function hiddenBytes({ hiddenHomes, hiddenRowBytes }: Omit<BlockPlan, 'bytes'>, hostVisible: boolean): PlannedBytes {
+function hiddenBytes(
+  { hiddenHomes, hiddenRowBytes }: Omit<BlockPlan, 'bytes'>,
+  { hostVisible, hostAttends }: BlockPlanOptions,
+): PlannedBytes {
   const moving = hiddenHomes.filter((homes) => movesAway(homes, hostVisible)).flat()
   const count = (home: RowHome): number => moving.filter((other) => other === home).length
   const largestBatch = hiddenHomes.reduce((most, homes) => Math.max(most, homes.length), 0)
-  const slotRows = hiddenSlotCount(hiddenHomes, hostVisible) * largestBatch
+  const slotRows = hiddenSlotCount(hiddenHomes, hostVisible, hostAttends) * largestBatch
   return {
     host: (count('ram') + (hostVisible ? 0 : count('disk'))) * hiddenRowBytes,
     device: (slotRows + count('device')) * hiddenRowBytes,
     disk: count('disk') * hiddenRowBytes,
   }
+}
+
+function activationBytes(
+  { shape, hiddenHomes }: Omit<BlockPlan, 'bytes'>,
+  { activationWidths, computeDtype, hostVisible }: BlockPlanOptions,
+): PlannedBytes {
+  const largestBatch = hiddenHomes.reduce((most, homes) => Math.max(most, homes.length), 0)
+  const tokens = largestBatch * shape.maxPromptTokens
+  const eachBytes = activationWidths.reduce((sum, width) => sum + tokens * dtypeBytes(computeDtype, width), 0)
+  const host = activationSlotCount * eachBytes
+  return { host, device: hostVisible ? 0 : host, disk: 0 }
 }
 
 /** Ids and positions of every token, a length a row, and the rows of the token table that they need. */

@@ -1,4 +1,4 @@
-import { type Binding, type QueueEvent, type Span, spanOf } from '@flexgen/spec'
+import type { QueueEvent } from '@flexgen/spec'
 import { cutBatches, type LiveRow, type Step, sweep } from '../schedule/sweep.ts'
 import { BatchState } from './batch-state.ts'
 import type { BlockPlan } from './block-plan.ts'
@@ -6,10 +6,11 @@ import { CacheStore } from './cache-store.ts'
 import { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
 import { HiddenStore } from './hidden-store.ts'
-import { findGatheredTable, freeBinding, gathersRows, type LayerRuntime } from './layer-runtime.ts'
+import { findGatheredTable, type LayerRuntime } from './layer-runtime.ts'
 import type { LoadedParts } from './loaded-parts.ts'
 import type { RowGatherOptions } from './row-gather.ts'
 import type { RunResources } from './run-resources.ts'
+import { StageRunner } from './stage-runner.ts'
 import type { LoadedLayer } from './weight-loader.ts'
 
 /** What a block runs with. */
@@ -21,6 +22,8 @@ export interface BlockOptions {
   readonly lookAhead: number
   readonly pagePositions: number
   readonly signal: AbortSignal | undefined
+  /** Where given, every step ends before the next begins, and its time is told. */
+  readonly onStep: ((task: string, durationMs: number) => void) | undefined
 }
 
 /**
@@ -38,12 +41,13 @@ export class BlockRun {
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
   #hidden!: HiddenStore
+  #runner!: StageRunner
   /** Weights of the layer that computes. */
   #weights: LoadedLayer | undefined
 
   private constructor(options: BlockOptions) {
     this.#options = options
-    const cached = options.parts.runtimes.filter((runtime) => runtime.cache !== undefined)
+    const cached = options.parts.runtimes.filter((runtime) => runtime.hasCache)
     this.#cacheIndex = new Map(cached.map((runtime, i) => [runtime.index, i]))
   }
 
@@ -63,21 +67,34 @@ export class BlockRun {
     const { plan, pagePositions, parts } = this.#options
     const { queues } = this.#options.run
     const { backend, ram, disk, policy, model } = parts.options
-    const tiers = { backend, ram, disk }
+    const { attentionHost } = parts
     this.#cache = await CacheStore.create({
-      ...tiers,
+      device: {
+        backend,
+        slotRows: plan.cacheSlotRows.device,
+        loadQueue: queues.cacheLoad,
+        storeQueue: queues.cacheStore,
+      },
+      host: attentionHost && {
+        backend: attentionHost,
+        slotRows: plan.cacheSlotRows.host,
+        loadQueue: queues.host!.cacheLoad,
+        storeQueue: queues.host!.cacheStore,
+      },
+      ram,
+      disk,
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
-      slotRows: plan.cacheSlotRows,
-      loadQueue: queues.cacheLoad,
-      storeQueue: queues.cacheStore,
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
     this.#cleanup.add(() => this.#cache.dispose())
     this.#hidden = await HiddenStore.create({
-      ...tiers,
+      backend,
+      ram,
+      disk,
+      isSplit: attentionHost !== undefined,
       batchHomes: plan.hiddenHomes,
       maxRowBytes: plan.hiddenRowBytes,
       copyQueue: queues.hidden,
@@ -94,6 +111,7 @@ export class BlockRun {
       const logitPositions = parts.allPositions ? 'all' : 'last'
       this.#batches.push(new BatchState(buffers, { model, rows: length, seq, logitPositions, gather }))
     }
+    this.#runner = new StageRunner({ parts, plan, run: this.#options.run, hidden: this.#hidden, buffers })
   }
 
   #gather(): RowGatherOptions | undefined {
@@ -115,9 +133,18 @@ export class BlockRun {
     visit: (row: LiveRow, logits: Float32Array) => void,
     continues: boolean,
   ): Promise<void> {
-    const { parts, run, lookAhead, signal } = this.#options
+    const { parts, run, lookAhead, signal, onStep } = this.#options
     const { runtimes } = parts
     const { policy } = parts.options
+    const isSequential = !policy.overlap || onStep !== undefined
+    let startedAtMs = performance.now()
+    /** Ends a step of a sequential run. */
+    const settle = async (task: string): Promise<void> => {
+      await run.idle()
+      const nowMs = performance.now()
+      onStep?.(task, nowMs - startedAtMs)
+      startedAtMs = nowMs
+    }
     const cut = cutBatches(rows, policy.gpuBatchSize)
     const batches = cut.map((batchRows, k) => {
       const state = this.#batches[k]!
@@ -128,27 +155,30 @@ export class BlockRun {
       firstLayer: 0,
       endLayer: runtimes.length,
       batches: batches.length,
-      hasCache: (layer) => runtimes[layer]!.cache !== undefined,
+      hasCache: (layer) => runtimes[layer]!.hasCache,
+      isSplit: (layer) => runtimes[layer]!.stages.length > 1,
       lookAhead,
       startsWarm: run.loader.isWarm,
       continues,
     })
     run.loader.isWarm = continues
+    if (isSequential) await settle('inputs')
     const layerEnds: QueueEvent[] = []
     for (const step of steps) {
       signal?.throwIfAborted()
-      const isFirst = step.task === 'compute' && step.batch === 0
+      const isFirst = step.task === 'compute' && step.batch === 0 && step.part !== 'end'
       if (isFirst && layerEnds.length >= queuedLayers) await layerEnds.shift()!.whenDone()
       this.#run(step, batches[step.batch]!, batches.length)
-      const isLast = step.task === 'compute' && step.batch === batches.length - 1
+      const isLast = step.task === 'compute' && step.batch === batches.length - 1 && step.part !== 'start'
       if (isLast) layerEnds.push(batches[step.batch]!.computed!)
-      // Without overlap every step ends before the next begins: the same steps, the same tokens.
-      if (!policy.overlap) await run.idle()
+      // The same steps and the same tokens, one after the other.
+      if (isSequential) await settle(taskOf(step, runtimes[step.layer]!))
     }
     for (const state of batches) await state.finish(visit)
+    if (isSequential) await settle('sample')
   }
 
-  #run({ task, layer, batch }: Step, state: BatchState, batches: number): void {
+  #run({ task, layer, batch, part }: Step, state: BatchState, batches: number): void {
     const { parts, run } = this.#options
     const runtime = parts.runtimes[layer]!
     switch (task) {
@@ -158,84 +188,32 @@ export class BlockRun {
         state.cache = this.#cache.load(this.#cacheIndex.get(layer)!, state.rows)
         return
       case 'loadHidden':
-        return this.#hidden.load(batch, state.rows.length, this.#rowBytes(state))
+        return this.#hidden.load(batch, state.rows.length, this.#runner.rowBytes(state))
       case 'compute':
-        return this.#compute(runtime, state, batch, batches)
+        return this.#compute(runtime, state, batch, batches, part)
       case 'storeHidden':
-        return this.#hidden.store(batch, state.rows.length, this.#rowBytes(state), state.output!, state.computed!)
+        return this.#hidden.store(
+          batch,
+          state.rows.length,
+          this.#runner.rowBytes(state),
+          state.output!,
+          state.computed!,
+        )
       case 'storeCache':
-        return this.#cache.store(this.#cacheIndex.get(layer)!, state.rows, state.cache!, state.computed!)
+        return this.#cache.store(this.#cacheIndex.get(layer)!, state.rows, state.cache!, state.attended)
       case 'sample':
         return state.fetchLogits(run.queues.compute)
     }
   }
 
-  /** Bytes of a hidden row at this sweep's sequence length. */
-  #rowBytes({ seq }: BatchState): number {
-    const { hiddenRowBytes, shape } = this.#options.plan
-    return seq * (hiddenRowBytes / shape.maxPromptTokens)
-  }
-
-  #compute(runtime: LayerRuntime, state: BatchState, batch: number, batches: number): void {
-    const { parts, run } = this.#options
-    const { compute } = run.queues
-    const { hiddenSize } = parts.options.model
-    if (batch === 0) this.#weights = run.loader.take(runtime)
+  #compute(runtime: LayerRuntime, state: BatchState, batch: number, batches: number, part: Step['part']): void {
+    const { loader } = this.#options.run
+    if (batch === 0 && part !== 'end') this.#weights = loader.take(runtime)
     const weights = this.#weights!
-    const slot = freeBinding(runtime)
-    const { binding } = slot
-    waitForAll(compute, weights.ready)
-    this.#bindWeights(runtime, weights, state, binding)
-    const shape = [state.rows.length, state.seq]
-    for (const name of runtime.systemInputs) {
-      const sizes = name === 'lengths' ? [state.rows.length] : shape
-      const byteLength = sizes.reduce((product, size) => product * size, 4)
-      binding.set(name, spanOf(state.inputs[name].device, 0, byteLength), sizes)
-    }
-    const byteLength = state.rows.length * this.#rowBytes(state)
-    const input = runtime.hiddenInput === undefined ? undefined : this.#hidden.take(batch)
-    if (input !== undefined) {
-      waitForAll(compute, input.after)
-      binding.set(runtime.hiddenInput!, spanOf(input.item, 0, byteLength), [...shape, hiddenSize])
-    }
-    if (runtime.cache !== undefined) {
-      waitForAll(compute, state.cache!.ready)
-      binding.setCache(runtime.cache, state.cache!.rows)
-    }
-    const isHead = runtime.index === parts.runtimes.length - 1
-    state.output = isHead ? undefined : this.#hidden.takeOutput()
-    if (state.output === undefined) {
-      const logits = state.logits()
-      binding.set(runtime.output, logits.span, logits.shape)
-    } else {
-      waitForAll(compute, state.output.after)
-      binding.set(runtime.output, spanOf(state.output.item, 0, byteLength), [...shape, hiddenSize])
-    }
-    const computed = compute.run(runtime.kernel, binding)
-    slot.lastUse = computed
-    state.computed = computed
-    if (input !== undefined) this.#hidden.release(input, computed)
-    if (batch === batches - 1) run.loader.release(weights, computed)
-  }
-
-  #bindWeights(runtime: LayerRuntime, loaded: LoadedLayer, state: BatchState, binding: Binding): void {
-    const { run } = this.#options
-    for (const placed of runtime.units) {
-      const { spec } = placed.unit
-      if (gathersRows(placed)) {
-        const { span, rowCount } = state.fetchTableRows(run.queues.compute)
-        binding.set(spec.name, span, [rowCount, ...spec.shape.slice(1)])
-      } else if (placed.place.tier !== 'device' || runtime.prepared === undefined) {
-        const span = runtime.residentSpans.get(spec.name) ?? loaded.spans.get(spec.name)
-        binding.set(spec.name, span ?? this.#restingSpan(placed.unit), spec.shape)
-      }
-    }
-  }
-
-  /** Where a unit of the RAM tier lies; kernels of a host-visible backend read it there. */
-  #restingSpan(unit: LayerRuntime['units'][number]['unit']): Span {
-    const { parts } = this.#options
-    return spanOf(parts.options.ram.view!(parts.resting.get(unit)!.regions[0]!))
+    if (part === 'start') this.#runner.start(runtime, state, batch, weights)
+    else if (part === 'end') this.#runner.end(runtime, state, batch, weights)
+    else this.#runner.whole(runtime, state, batch, weights)
+    if (batch === batches - 1 && part !== 'start') loader.release(weights, state.computed!)
   }
 
   /** Frees the KV of a finished sequence. */
@@ -254,6 +232,7 @@ export class BlockRun {
   }
 }
 
-function waitForAll(queue: { wait(event: QueueEvent): void }, events: readonly QueueEvent[]): void {
-  for (const event of events) queue.wait(event)
+/** Name of a step's task; computation by kind of layer. */
+function taskOf({ task }: Step, { layer }: LayerRuntime): string {
+  return task === 'compute' ? `compute ${layer.kind}` : task
 }

@@ -1,11 +1,9 @@
 import {
-  type Backend,
   type CacheBuffer,
   type CachePage,
   cachePageBytes,
   type CacheRow,
   type CacheSpec,
-  type Queue,
   type QueueEvent,
   type Region,
   spanOf,
@@ -14,23 +12,28 @@ import {
 } from '@flexgen/spec'
 import type { RowHome } from '../placement/place-rows.ts'
 import type { LiveRow } from '../schedule/sweep.ts'
+import { type AttentionPlace, CacheLane, type CacheLaneOptions, type LaneLoad } from './cache-lane.ts'
 import { HeldBuffers } from './held-buffers.ts'
-import { type Slot, SlotPool } from './slot-pool.ts'
+import { SlotPool } from './slot-pool.ts'
 import { alignedBytes } from './staging-ring.ts'
+
+/** Where the KV of one sequence in one layer rests, and where it is attended in decode. */
+export interface CacheHome {
+  readonly home: RowHome
+  readonly attends: AttentionPlace
+}
 
 /** What the KV of a block is kept with. */
 export interface CacheStoreOptions {
-  readonly backend: Backend
+  readonly device: CacheLaneOptions
+  /** Absent where the device alone attends. */
+  readonly host: CacheLaneOptions | undefined
   readonly ram: Tier
   readonly disk: Tier
   readonly spec: CacheSpec
   readonly pagePositions: number
-  /** Home of the KV of every sequence, by cache layer and sequence. */
-  readonly homes: readonly (readonly RowHome[])[]
-  /** Rows of a slot: the most streamed rows of one layer and batch. */
-  readonly slotRows: number
-  readonly loadQueue: Queue
-  readonly storeQueue: Queue
+  /** By cache layer and sequence. */
+  readonly homes: readonly (readonly CacheHome[])[]
   readonly readQueue: TierQueue
   readonly writeQueue: TierQueue
 }
@@ -38,9 +41,9 @@ export interface CacheStoreOptions {
 /** KV of one sequence in one layer; what is absent was not allocated yet, or is not needed at its home. */
 interface CacheUnit {
   readonly home: RowHome
-  /** The row itself, where attention reads it in place. */
-  row?: CacheRow
-  resident?: CacheBuffer
+  readonly attends: AttentionPlace
+  /** The row itself, where a backend reads it in place. */
+  readonly inPlace: Partial<Record<AttentionPlace, CacheBuffer>>
   /** RAM home: the whole row. Disk home: its pages. */
   region?: Region
   /** Disk home: the page that is not full yet. */
@@ -53,15 +56,19 @@ interface CacheUnit {
   tailWritten?: QueueEvent
 }
 
-/** The rows of one layer and batch, loaded. */
-export interface LoadedCache {
-  readonly rows: readonly CacheRow[]
-  readonly ready: readonly QueueEvent[]
-  readonly slot: Slot<CacheBuffer> | undefined
+/** A row of a batch, loaded. */
+export interface LoadedRow {
+  readonly row: CacheRow
+  readonly place: AttentionPlace
+  /** Whether it lies in a slot and must be stored back. */
+  readonly isStreamed: boolean
 }
 
-/** Slots for streamed rows: one is loaded while the other is attended. */
-export const cacheSlotCount = 2
+/** The rows of one layer and batch, loaded. */
+export interface LoadedCache {
+  readonly rows: readonly LoadedRow[]
+  readonly lanes: Readonly<Record<AttentionPlace, LaneLoad>>
+}
 
 /** Page buffers between disk and slots: so many reads and writes of pages are under way at once. */
 const pageBufferCount = 8
@@ -80,14 +87,16 @@ export class CacheStore {
   readonly #options: CacheStoreOptions
   readonly #units: (CacheUnit | undefined)[][] = []
   readonly #buffers: HeldBuffers
-  #slots = new SlotPool<CacheBuffer>([])
+  readonly #hostBuffers: HeldBuffers | undefined
+  #lanes!: { readonly device: CacheLane; readonly host: CacheLane | undefined }
   #pages = new SlotPool<CachePage>([])
-  #lastStored: QueueEvent | undefined
+  readonly #lastStored = new Map<AttentionPlace, QueueEvent>()
   #lastWritten: QueueEvent | undefined
 
   private constructor(options: CacheStoreOptions) {
     this.#options = options
-    this.#buffers = new HeldBuffers(options.backend)
+    this.#buffers = new HeldBuffers(options.device.backend)
+    if (options.host !== undefined) this.#hostBuffers = new HeldBuffers(options.host.backend)
   }
 
   /** Allocates everything that the block will need; after a failure nothing is left. */
@@ -103,21 +112,22 @@ export class CacheStore {
   }
 
   async #allocate(): Promise<void> {
-    const { homes, slotRows, spec, pagePositions } = this.#options
+    const { device, host, homes, spec, pagePositions } = this.#options
     for (const layerHomes of homes) {
       const units: CacheUnit[] = []
       this.#units.push(units)
       for (const home of layerHomes) {
         // Listed first, so that what it holds is freed where a later step of its allocation fails.
-        const unit: CacheUnit = { home }
+        const unit: CacheUnit = { ...home, inPlace: {} }
         units.push(unit)
         await this.#allocateUnit(unit)
       }
     }
-    if (slotRows === 0) return
-    const slots = Array.from({ length: cacheSlotCount }, () => this.#buffers.allocateCache(spec, slotRows))
-    this.#slots = new SlotPool(slots)
-    if (!homes.some((layer) => layer.includes('disk'))) return
+    this.#lanes = {
+      device: new CacheLane(device, spec, this.#buffers),
+      host: host === undefined ? undefined : new CacheLane(host, spec, this.#hostBuffers!),
+    }
+    if (!homes.some((layer) => layer.some(({ home }) => home === 'disk'))) return
     const staging = this.#buffers.allocateHost(pageBufferBytes(spec, pagePositions))
     const pageBytes = cachePageBytes(spec, pagePositions)
     this.#pages = new SlotPool(
@@ -129,42 +139,49 @@ export class CacheStore {
   }
 
   async #allocateUnit(unit: CacheUnit): Promise<void> {
-    const { backend, ram, disk, spec, pagePositions } = this.#options
-    if (unit.home === 'device') unit.resident = backend.allocateCache(spec, 1)
+    const { device, host, ram, disk, spec, pagePositions } = this.#options
+    if (unit.home === 'device') unit.inPlace.device = device.backend.allocateCache(spec, 1)
     else if (unit.home === 'ram') {
       unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
       const page = { span: spanOf(ram.view!(unit.region)), positions: spec.maxPositions }
-      if (backend.viewCache !== undefined) unit.resident = backend.viewCache([page], spec)
+      const attending = unit.attends === 'host' ? host!.backend : device.backend
+      if (attending.viewCache !== undefined) unit.inPlace[unit.attends] = attending.viewCache([page], spec)
     } else {
       const pageBytes = cachePageBytes(spec, pagePositions)
       const fullPages = Math.floor(spec.maxPositions / pagePositions)
       unit.tail = await ram.allocate(pageBytes)
       if (fullPages > 0) unit.region = await disk.allocate(fullPages * pageBytes)
     }
-    if (unit.resident !== undefined) unit.row = { cache: unit.resident, row: 0 }
+  }
+
+  /** Where a sequence is attended in a sweep: a device with memory of its own attends the prompt, which is much work. */
+  #placeOf(unit: CacheUnit, live: LiveRow): AttentionPlace {
+    const isPrompt = live.cachedPositions === 0 && !this.#options.device.backend.device.hostVisible
+    return isPrompt ? 'device' : unit.attends
   }
 
   /** Gathers the rows of a batch of one cache layer, as they are before this sweep's tokens. */
   load(cacheLayer: number, rows: readonly LiveRow[]): LoadedCache {
-    const units = rows.map((row) => this.#units[cacheLayer]![row.id]!)
-    if (units.every((unit) => unit.row !== undefined))
-      return { rows: units.map((unit) => unit.row!), ready: [], slot: undefined }
-    const slot = this.#slots.take()
-    for (const event of slot.after) this.#options.loadQueue.wait(event)
-    let slotRow = 0
-    let last: QueueEvent | undefined
-    const bound = units.map((unit, i): CacheRow => {
-      if (unit.row !== undefined) return unit.row
-      const target = { cache: slot.item, row: slotRow++ }
-      last = this.#loadRow(unit, target, rows[i]!.cachedPositions) ?? last
-      return target
+    const loading = { device: this.#lanes.device.begin(), host: this.#lanes.host?.begin() }
+    const loaded = rows.map((live): LoadedRow => {
+      const unit = this.#units[cacheLayer]![live.id]!
+      const place = this.#placeOf(unit, live)
+      const lane = loading[place]!
+      const inPlace = unit.inPlace[place]
+      if (inPlace !== undefined) {
+        lane.waitFor(unit.stored)
+        return { row: { cache: inPlace, row: 0 }, place, isStreamed: false }
+      }
+      const row = lane.nextRow()
+      lane.copied(this.#loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
+      return { row, place, isStreamed: true }
     })
-    // Even where nothing is copied (prefill), the run must wait for the slot's last users.
-    return { rows: bound, ready: last === undefined ? slot.after : [last], slot }
+    const nothing: LaneLoad = { ready: [], slot: undefined }
+    return { rows: loaded, lanes: { device: loading.device.end(), host: loading.host?.end() ?? nothing } }
   }
 
-  #loadRow(unit: CacheUnit, target: CacheRow, cached: number): QueueEvent | undefined {
-    const { loadQueue, readQueue, spec, pagePositions } = this.#options
+  #loadRow(unit: CacheUnit, target: CacheRow, cached: number, { loadQueue }: CacheLane): QueueEvent | undefined {
+    const { readQueue, spec, pagePositions } = this.#options
     if (cached === 0) return undefined
     if (unit.stored !== undefined) loadQueue.wait(unit.stored)
     if (unit.home === 'ram') {
@@ -188,30 +205,44 @@ export class CacheStore {
     return loadQueue.copyToCache({ ...target, position, count: cached - position }, { page, position: 0 })
   }
 
-  /** Stores the new positions of a batch's streamed rows after `computed`, and gives the slot back. */
-  store(cacheLayer: number, rows: readonly LiveRow[], loaded: LoadedCache, computed: QueueEvent): void {
-    if (loaded.slot === undefined) return
-    const { storeQueue, spec } = this.#options
-    storeQueue.wait(computed)
-    let last = computed
-    rows.forEach((live, i) => {
-      const unit = this.#units[cacheLayer]![live.id]!
-      if (unit.row !== undefined) return
-      const source = loaded.rows[i]!
-      if (unit.home === 'ram') {
-        const page = this.#restingPage(unit.region!, spec.maxPositions)
-        const range = { ...source, position: live.cachedPositions, count: live.newTokens }
-        unit.stored = storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
-      } else unit.stored = this.#storePages(unit, source, live)
-      last = unit.stored
-    })
-    this.#lastStored = last
-    this.#slots.release(loaded.slot.item, last)
+  /**
+   * Stores the new positions of a batch's streamed rows, and gives the slots back.
+   * @param attended ends of the runs of attention, by place; undefined where no row was attended
+   */
+  store(
+    cacheLayer: number,
+    rows: readonly LiveRow[],
+    { rows: loaded, lanes }: LoadedCache,
+    attended: Readonly<Partial<Record<AttentionPlace, QueueEvent>>>,
+  ): void {
+    for (const place of ['device', 'host'] as const) {
+      const computed = attended[place]
+      if (computed === undefined) continue
+      const lane = this.#lanes[place]!
+      lane.storeQueue.wait(computed)
+      let last = computed
+      rows.forEach((live, i) => {
+        const { row, isStreamed, place: own } = loaded[i]!
+        if (!isStreamed || own !== place) return
+        const unit = this.#units[cacheLayer]![live.id]!
+        unit.stored =
+          unit.home === 'ram' ? this.#storeRow(unit, row, live, lane) : this.#storePages(unit, row, live, lane)
+        last = unit.stored
+        this.#lastStored.set(place, last)
+      })
+      lane.release(lanes[place], last)
+    }
+  }
+
+  #storeRow(unit: CacheUnit, source: CacheRow, live: LiveRow, { storeQueue }: CacheLane): QueueEvent {
+    const page = this.#restingPage(unit.region!, this.#options.spec.maxPositions)
+    const range = { ...source, position: live.cachedPositions, count: live.newTokens }
+    return storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
   }
 
   /** A page that comes whole goes to disk through a page buffer; one that fills bit by bit is the tail until then. */
-  #storePages(unit: CacheUnit, source: CacheRow, live: LiveRow): QueueEvent {
-    const { storeQueue, writeQueue, pagePositions } = this.#options
+  #storePages(unit: CacheUnit, source: CacheRow, live: LiveRow, { storeQueue }: CacheLane): QueueEvent {
+    const { writeQueue, pagePositions } = this.#options
     const end = live.cachedPositions + live.newTokens
     let last: QueueEvent | undefined
     for (let position = live.cachedPositions; position < end;) {
@@ -248,17 +279,18 @@ export class CacheStore {
   }
 
   #free(unit: CacheUnit): void {
-    const { backend, ram, disk } = this.#options
+    const { device, host, ram, disk } = this.#options
     const after = [unit.stored, unit.written].filter((event) => event !== undefined)
-    if (unit.resident !== undefined) backend.free(unit.resident, ...after)
+    if (unit.inPlace.device !== undefined) device.backend.free(unit.inPlace.device, ...after)
+    if (unit.inPlace.host !== undefined) host!.backend.free(unit.inPlace.host, ...after)
     if (unit.tail !== undefined) ram.free(unit.tail, ...after)
     if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
   }
 
   /** Settles once all that was stored has arrived; rejects where it has not, also where nobody reads it again. */
   async flush(): Promise<void> {
-    // Both queues keep their order and stay failed, so the last event speaks for all.
-    await this.#lastStored?.whenDone()
+    // The queues keep their order and stay failed, so the last event speaks for all.
+    for (const stored of this.#lastStored.values()) await stored.whenDone()
     await this.#lastWritten?.whenDone()
   }
 
@@ -266,5 +298,6 @@ export class CacheStore {
   dispose(): void {
     for (const units of this.#units.splice(0)) for (const unit of units) if (unit !== undefined) this.#free(unit)
     this.#buffers.free()
+    this.#hostBuffers?.free()
   }
 }

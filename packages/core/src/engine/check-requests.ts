@@ -13,11 +13,19 @@ export function checkRequests(
   allPositions: boolean,
 ): Workload {
   checkSampling(options.sampling ?? greedy)
-  if (options.logits === 'all' && !allPositions) {
-    throw new UsageError('logits of all positions need an engine whose workload says `logits: "all"`')
+  if ((options.logits === 'all' || options.logProbs === 'all') && !allPositions) {
+    throw new UsageError(
+      'logits or log-probabilities of all positions need an engine whose workload says `logits: "all"`',
+    )
   }
   requests.forEach((request, index) =>
-    checkRequest(model, request, index, request.maxNewTokens ?? options.maxNewTokens),
+    checkRequest(
+      model,
+      request,
+      index,
+      request.maxNewTokens ?? options.maxNewTokens,
+      options.logProbs === 'all' ? 0 : 1,
+    ),
   )
   return {
     sequences: requests.length,
@@ -27,10 +35,18 @@ export function checkRequests(
   }
 }
 
-function checkRequest(model: Model, { promptIds }: GenerationRequest, index: number, maxNewTokens: number): void {
+function checkRequest(
+  model: Model,
+  { promptIds }: GenerationRequest,
+  index: number,
+  maxNewTokens: number,
+  leastNewTokens: number,
+): void {
   const name = `prompt ${index + 1}`
-  if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
-    throw new UsageError(`the number of new tokens must be a whole number above 0, got ${maxNewTokens}`)
+  if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens >= leastNewTokens)) {
+    throw new UsageError(
+      `the number of new tokens must be a whole number of at least ${leastNewTokens}, got ${maxNewTokens}`,
+    )
   }
   if (promptIds.length === 0) throw new FlexgenError({ code: 'PROMPT_EMPTY', message: `${name} has no token id` })
   const needed = promptIds.length + maxNewTokens

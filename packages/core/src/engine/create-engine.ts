@@ -1,12 +1,13 @@
-import { AbortedError, type DType, UnsupportedDataError } from '@flexgen/spec'
+import { AbortedError, type Backend, type DType, UnsupportedDataError, UsageError } from '@flexgen/spec'
 import { mergeLayers } from '../graph/merge-layers.ts'
+import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeWeights } from '../placement/place-weights.ts'
 import { listWeightUnits } from '../placement/weight-unit.ts'
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { LoadedEngine } from './loaded-engine.ts'
-import { compileLayers } from './layer-runtime.ts'
+import { compileLayers } from './compile-layers.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
 import { loadResident } from './resident-weights.ts'
@@ -22,9 +23,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     throw new UnsupportedDataError(`${backend.name} cannot attend over scattered cache rows`)
   }
   const computeDtype: DType = 'float32'
+  const attentionHost = chooseAttentionHost(options)
+  const cacheDtype: DType = policy.compressCache ? 'q4g64' : computeDtype
+  checkCacheDtype(cacheDtype, backend, attentionHost)
   const allPositions = options.workload?.logits === 'all'
   const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
-  const layers = mergeLayers([...model.layers.slice(0, -1), head], policy.sepLayer)
+  const schedule = [...model.layers.slice(0, -1), head]
+  const layers = mergeLayers(schedule, policy.sepLayer)
   const units = listWeightUnits(layers, source)
   const unsupported = units.find((unit) => !backend.capabilities.weightDtypes.includes(unit.dtype))
   if (unsupported !== undefined) {
@@ -32,11 +37,30 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
     )
   }
-  const placement = placeWeights(units, policy.weights)
+  if (policy.compressWeight && !units.some(({ dtype }) => dtype.startsWith('q4'))) {
+    throw new UsageError(`--compress-weight: ${source.description} has no compressed weights`, {
+      hint: 'open the checkpoint with compressed weights, or convert it',
+    })
+  }
+  const placement =
+    policy.placement === 'exact'
+      ? placeWeights(units, policy.weights)
+      : // FlexGen rounds attention and mlp apart, also where they are merged; the order of units is the same.
+        placeWeightsLikeFlexgen(listWeightUnits(schedule, source), policy.weights)
   const cleanup = new Cleanup()
   try {
-    const runtimes = await compileLayers(backend, layers, units, placement, computeDtype, cleanup)
-    const shape = { options, runtimes, units, placement, computeDtype }
+    const runtimes = await compileLayers({
+      backend,
+      attentionHost,
+      layers,
+      units,
+      placement,
+      computeDtype,
+      attentionSparsity: policy.attentionSparsity,
+      cleanup,
+    })
+    const notices = policyNotices(policy)
+    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, notices }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
@@ -64,4 +88,37 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
+}
+
+/**
+ * The backend that attends over KV off the device. A host-visible device reads that KV where it rests, so that nothing
+ * is left to do for a host beside it but where one is given.
+ */
+function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend | undefined {
+  if (policy.hostAttentionPercent === 0 || host === backend) return undefined
+  if (host === undefined) {
+    if (backend.device.hostVisible) return undefined
+    throw new UsageError(`--cpu-cache-compute needs a host backend beside ${backend.name}`, {
+      hint: 'name one with --host-backend',
+    })
+  }
+  if (!host.device.hostVisible || host.viewCache === undefined) {
+    throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
+  }
+  return host
+}
+
+function checkCacheDtype(dtype: DType, ...backends: (Backend | undefined)[]): void {
+  const without = backends.find((backend) => backend !== undefined && !backend.capabilities.cacheDtypes.includes(dtype))
+  if (without !== undefined) {
+    throw new UnsupportedDataError(`${without.name} cannot attend over KV in ${dtype}`, {
+      hint: `it attends over ${without.capabilities.cacheDtypes.join(', ')}`,
+    })
+  }
+}
+
+/** What users should know of how their policy is carried out. */
+function policyNotices({ attentionSparsity, cache }: EngineOptions['policy']): string[] {
+  if (attentionSparsity === 1 || cache.disk === 0) return []
+  return ['attention sparsity: KV on disk is read whole, since rows of a few hundred bytes would be read no faster']
 }

@@ -13,6 +13,8 @@ export interface EngineOptions {
   readonly model: Model
   readonly weights: WeightSource
   readonly backend: Backend
+  /** Host-visible backend that attends over KV off the device, as far as the policy's `hostAttentionPercent` says. */
+  readonly host?: Backend | undefined
   /** RAM tier whose allocator is the backend's `allocateHost`. */
   readonly ram: Tier
   readonly disk: Tier
@@ -66,6 +68,15 @@ export interface GenerateOptions {
    */
   readonly onLogits?: ((sequence: number, position: number, row: Float32Array) => void) | undefined
   readonly logits?: 'last' | 'all'
+  /**
+   * Log-probabilities in the results: of the new tokens, or also of the prompt's (then the engine's workload must say
+   * `logits: 'all'`, and no new token need be asked for).
+   */
+  readonly logProbs?: 'new' | 'all' | undefined
+  /** Whether results come in the order of the requests (default) or as sequences finish. */
+  readonly resultOrder?: 'request' | 'finish' | undefined
+  /** Run every step alone and report the time of each task by kind; FlexGen's `--debug-mode breakdown`. */
+  readonly breakdown?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -80,9 +91,24 @@ export interface GenerationResult {
   /** The new ids only, with the end-of-sequence id where there was one. */
   readonly ids: readonly number[]
   readonly finishReason: FinishReason
+  /** Natural log-probabilities of the new ids, where asked for: before temperature and cuts. */
+  readonly logProbs?: readonly number[]
+  /** Of the prompt's ids from the second on, where asked for; the first has nothing before it. */
+  readonly promptLogProbs?: readonly number[]
 }
 
-/** What `generate` yields: every token as it is made, and every sequence once it has finished. */
+/** How far a run has come after a sweep. */
+export interface SweepProgress {
+  /** Sequences that have finished, of all that were asked for. */
+  readonly finishedSequences: number
+  readonly sequences: number
+  /** New tokens so far, and the most that can come. */
+  readonly newTokens: number
+  readonly maxNewTokens: number
+}
+
+/** What `generate` yields: every token as it is made, every sequence once it has finished, and the end of every sweep. */
 export type GenerationEvent =
   | { readonly type: 'token'; readonly sequence: number; readonly position: number; readonly id: number }
   | { readonly type: 'result'; readonly result: GenerationResult }
+  | { readonly type: 'sweep'; readonly progress: SweepProgress }

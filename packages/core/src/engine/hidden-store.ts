@@ -24,6 +24,8 @@ export interface HiddenStoreOptions {
   readonly batchHomes: readonly (readonly RowHome[])[]
   /** Bytes of one row at the longest sequence length of the block. */
   readonly maxRowBytes: number
+  /** Whether layers run in two parts, so that two batches may be under way at once. */
+  readonly isSplit: boolean
   readonly copyQueue: Queue
   readonly readQueue: TierQueue
   readonly writeQueue: TierQueue
@@ -75,7 +77,7 @@ export class HiddenStore {
   }
 
   async #allocate(): Promise<void> {
-    const { backend, batchHomes, maxRowBytes } = this.#options
+    const { backend, batchHomes, maxRowBytes, isSplit } = this.#options
     const { hostVisible } = backend.device
     for (const homes of batchHomes) {
       const batch: Home[] = []
@@ -86,7 +88,7 @@ export class HiddenStore {
       }
     }
     const slotBytes = Math.max(...batchHomes.map((homes) => homes.length)) * maxRowBytes
-    const slots = Array.from({ length: hiddenSlotCount(batchHomes, hostVisible) }, () =>
+    const slots = Array.from({ length: hiddenSlotCount(batchHomes, hostVisible, isSplit) }, () =>
       this.#buffers.allocate(slotBytes),
     )
     this.#pool = new SlotPool(slots)
@@ -218,9 +220,14 @@ export function movesAway(homes: readonly RowHome[], hostVisible: boolean): bool
 
 /**
  * Buffers that a block needs: one for each batch that stays and one to write to; where batches move, three more: one
- * that is computed from, one that is loaded for the next batch and one that is stored of the last.
+ * that is computed from, one that is loaded for the next batch and one that is stored of the last; and where layers run
+ * in two parts, one that is computed from while the batch after it has started.
  */
-export function hiddenSlotCount(batchHomes: readonly (readonly RowHome[])[], hostVisible: boolean): number {
+export function hiddenSlotCount(
+  batchHomes: readonly (readonly RowHome[])[],
+  hostVisible: boolean,
+  isSplit: boolean,
+): number {
   const moving = batchHomes.filter((homes) => movesAway(homes, hostVisible)).length
-  return batchHomes.length - moving + 1 + (moving > 0 ? 3 : 0)
+  return batchHomes.length - moving + 1 + (moving > 0 ? 3 + Number(isSplit) : 0)
 }

@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts'
 import type { GenerateOptions, GenerationEvent, GenerationRequest, GenerationResult } from './engine-options.ts'
 import { inOrder } from './in-order.ts'
 import type { LoadedParts } from './loaded-parts.ts'
+import { ProgressCount } from './progress-count.ts'
 import { RunResources } from './run-resources.ts'
 import { createSequences, resultOf, type Sequence, takeRow } from './sequence.ts'
 
@@ -47,7 +48,7 @@ export class LoadedEngine implements Engine {
     this.#meter = new RunMeter(this.#parts, this.plan, requests)
     this.#running = this.#blocks(createSequences(requests, options), options)
     try {
-      yield* inOrder(this.#running)
+      yield* options.resultOrder === 'finish' ? this.#running : inOrder(this.#running)
     } catch (error) {
       throw options.signal?.aborted ? new AbortedError('the run was stopped', { cause: error }) : error
     } finally {
@@ -62,12 +63,13 @@ export class LoadedEngine implements Engine {
     if (sequences.length === 0) return
     const { policy } = this.#parts.options
     const sorted = sequences.toSorted((a, b) => b.promptIds.length - a.promptIds.length || a.index - b.index)
+    const progress = new ProgressCount(sequences)
     const run = await RunResources.open(this.#parts, this.plan.weightRingBytes, this.#meter!.traffic)
     const stop = (): void => run.stop(new AbortedError('the run was stopped', { cause: options.signal?.reason }))
     options.signal?.addEventListener('abort', stop, { once: true })
     try {
       for (const block of cutBatches(sorted, policy.gpuBatchSize * policy.numGpuBatches)) {
-        yield* this.#block(block, run, options)
+        yield* this.#block(block, run, progress, options)
       }
     } finally {
       options.signal?.removeEventListener('abort', stop)
@@ -78,6 +80,7 @@ export class LoadedEngine implements Engine {
   async *#block(
     block: readonly Sequence[],
     run: RunResources,
+    progress: ProgressCount,
     options: GenerateOptions,
   ): AsyncGenerator<GenerationEvent, void, void> {
     const { options: engine, allPositions } = this.#parts
@@ -93,7 +96,8 @@ export class LoadedEngine implements Engine {
       parts: this.#parts,
       plan,
       run,
-      lookAhead: engine.policy.overlap ? defaultLookAhead : 0,
+      lookAhead: engine.policy.overlap && options.breakdown !== true ? defaultLookAhead : 0,
+      onStep: options.breakdown === true ? (task, durationMs) => meter.addStep(task, durationMs) : undefined,
       pagePositions: engine.pagePositions ?? defaultPagePositions,
       signal: options.signal,
     })
@@ -109,15 +113,19 @@ export class LoadedEngine implements Engine {
         await blockRun.sweep(
           rows,
           ({ id, cachedPositions }, i) => (cachedPositions === 0 ? block[id]!.promptIds[i]! : block[id]!.ids.at(-1)!),
-          (row, logits) => events.push(takeRow(block[row.id]!, row, logits, engine.model, options)),
+          (row, logits) => {
+            const event = takeRow(block[row.id]!, row, logits, engine.model, options)
+            if (event !== undefined) events.push(event)
+          },
           continues,
         )
-        meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length)
+        meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length, events.length)
         for (const { id } of rows.filter((row) => hasEnded(block[row.id]!))) {
           blockRun.release(id)
-          events.push({ type: 'result', result: resultOf(block[id]!) })
+          events.push({ type: 'result', result: resultOf(block[id]!, options) })
         }
         yield* events
+        yield { type: 'sweep', progress: progress.after(events) }
         rows = rows
           .filter((row) => !hasEnded(block[row.id]!))
           .map(({ id, newTokens, cachedPositions }) => ({

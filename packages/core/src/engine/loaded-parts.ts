@@ -15,4 +15,6 @@ export interface LoadedParts extends PlannedModel {
   readonly cleanup: Cleanup
   readonly allPositions: boolean
   readonly loadSeconds: number
+  /** What users should know of how the policy is carried out. */
+  readonly notices: readonly string[]
 }

@@ -1,12 +1,11 @@
 import {
   bytesOf,
   doneEvent,
-  dtypeBytes,
-  elementCount,
   type HostBuffer,
   type QueueEvent,
   type Span,
   spanOf,
+  tensorBytes,
   type TierQueue,
   type WeightSource,
 } from '@flexgen/spec'
@@ -30,7 +29,7 @@ export function* tensorRanges(
 ): Generator<TensorRange, void, void> {
   let start = 0
   for (const part of unit.spec.parts) {
-    const end = start + dtypeBytes(unit.dtype, elementCount(part.shape))
+    const end = start + tensorBytes(unit.dtype, part.shape)
     const from = Math.max(start, byteOffset)
     const to = Math.min(end, byteOffset + byteLength)
     if (from < to) yield { tensor: part.tensor, byteOffset: from - start, byteLength: to - from, at: from - byteOffset }

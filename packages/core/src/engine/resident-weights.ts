@@ -1,6 +1,7 @@
 import {
   AbortedError,
   type Backend,
+  type DeviceBuffer,
   type HostBuffer,
   type Queue,
   type QueueEvent,
@@ -12,11 +13,11 @@ import {
   type TraceSink,
   type WeightSource,
 } from '@flexgen/spec'
-import type { RowBlock } from '../placement/place-weights.ts'
+import { joinNeighbours, type RowBlock } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
-import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit } from './layer-runtime.ts'
+import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit, type StageRuntime } from './layer-runtime.ts'
 import { inFiles, readUnit } from './read-unit.ts'
 
 /** What loading needs. */
@@ -32,12 +33,18 @@ export interface LoadContext {
   readonly onBytes: (sizeBytes: number) => void
 }
 
-/** Where the rows of a streamed unit rest once loaded. */
+/** Where a row block rests. */
+export interface RestingBlock extends RowBlock {
+  /** In RAM always, on disk where the checkpoint has no bytes of its own. */
+  readonly region: Region | undefined
+  /** On the device. */
+  readonly buffer: DeviceBuffer | undefined
+}
+
+/** Where the rows of a streamed unit rest once loaded; a host-visible backend knows no blocks on the device. */
 export interface RestingUnit {
   readonly unit: WeightUnit
-  readonly blocks: readonly RowBlock[]
-  /** One entry a row block: a RAM region, or on disk a region where the checkpoint has no bytes of its own. */
-  readonly regions: readonly (Region | undefined)[]
+  readonly blocks: readonly RestingBlock[]
 }
 
 interface LoadQueues {
@@ -71,9 +78,9 @@ export async function loadResident(
   const resting = new Map<WeightUnit, RestingUnit>()
   try {
     for (const runtime of runtimes) {
-      await loadDeviceUnits(context, queues, runtime)
+      for (const stage of runtime.stages) await loadDeviceUnits(context, queues, stage, runtime.residentSpans)
       for (const { unit, place } of runtime.units) {
-        if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues.read, unit, place.blocks))
+        if (place.tier === 'streamed') resting.set(unit, await restUnit(context, queues, unit, place.blocks))
       }
     }
     return resting
@@ -91,29 +98,36 @@ export function loadStagingBytes(
   source: WeightSource,
   hostVisible: boolean,
 ): number {
-  const isSpilled = ({ unit, place }: PlacedUnit): boolean =>
-    place.tier === 'streamed' && place.blocks.some((block) => block.tier === 'disk') && !inFiles(source, unit)
+  const isCopied = ({ unit, place }: PlacedUnit): boolean =>
+    place.tier === 'streamed' &&
+    place.blocks.some(({ tier }) => (tier === 'disk' && !inFiles(source, unit)) || (tier === 'device' && !hostVisible))
   return runtimes.reduce((most, runtime) => {
-    const staged = isPrepared(runtime) || !hostVisible ? deviceUnits(runtime) : []
-    const stagedBytes = staged.reduce((sum, { unit }) => sum + unit.sizeBytes, 0)
-    return Math.max(most, stagedBytes, runtime.units.some(isSpilled) ? spillBytes : 0)
+    const stagedBytes = runtime.stages.map((stage) =>
+      isPrepared(stage) || !hostVisible ? deviceUnits(stage).reduce((sum, { unit }) => sum + unit.sizeBytes, 0) : 0,
+    )
+    return Math.max(most, ...stagedBytes, runtime.units.some(isCopied) ? spillBytes : 0)
   }, 0)
 }
 
-async function loadDeviceUnits(context: LoadContext, queues: LoadQueues, runtime: LayerRuntime): Promise<void> {
+async function loadDeviceUnits(
+  context: LoadContext,
+  queues: LoadQueues,
+  stage: StageRuntime,
+  kept: Map<string, Span>,
+): Promise<void> {
   const { backend } = context
-  if (!isPrepared(runtime) && backend.device.hostVisible) return keepVectors(context, queues.read, runtime)
+  if (!isPrepared(stage) && backend.device.hostVisible) return keepVectors(context, queues.read, stage, kept)
   const staging = new HeldBuffers(backend)
   try {
     const weights = new Map<string, Span<HostBuffer>>()
-    const readings = deviceUnits(runtime).map(({ unit }): Reading => {
+    const readings = deviceUnits(stage).map(({ unit }): Reading => {
       const span = spanOf(staging.allocateHost(unit.sizeBytes))
       weights.set(unit.spec.name, span)
       return { event: readUnit(queues.read, context.source, unit, 0, span), sizeBytes: unit.sizeBytes }
     })
     await arrived(context, readings)
-    if (isPrepared(runtime)) await prepare(context, runtime, weights)
-    else await upload(context, queues.copy, runtime, weights)
+    if (isPrepared(stage)) await prepare(context, stage, weights)
+    else await upload(context, queues.copy, weights, kept)
   } finally {
     await queues.read.idle()
     await queues.copy.idle()
@@ -123,39 +137,44 @@ async function loadDeviceUnits(context: LoadContext, queues: LoadQueues, runtime
 
 async function prepare(
   { cleanup }: LoadContext,
-  runtime: LayerRuntime,
+  stage: StageRuntime,
   weights: ReadonlyMap<string, Span<HostBuffer>>,
 ): Promise<void> {
-  const prepared = await runtime.base.prepare(weights)
+  const prepared = await stage.base.prepare(weights)
   cleanup.add(() => prepared[Symbol.asyncDispose]())
-  runtime.prepared = prepared
-  runtime.kernel = prepared
+  stage.prepared = prepared
+  stage.kernel = prepared
 }
 
-/** Vectors of a layer without a prepared kernel, copied into device memory. */
+/** Vectors of a stage without a prepared kernel, copied into device memory. */
 async function upload(
   { backend, cleanup }: LoadContext,
   queue: Queue,
-  runtime: LayerRuntime,
   weights: ReadonlyMap<string, Span<HostBuffer>>,
+  kept: Map<string, Span>,
 ): Promise<void> {
-  const kept = new HeldBuffers(backend)
-  cleanup.add(() => kept.free())
+  const buffers = new HeldBuffers(backend)
+  cleanup.add(() => buffers.free())
   let last: QueueEvent | undefined
   for (const [name, source] of weights) {
-    const target = spanOf(kept.allocate(source.byteLength))
-    runtime.residentSpans.set(name, target)
+    const target = spanOf(buffers.allocate(source.byteLength))
+    kept.set(name, target)
     last = queue.copyIn(target, source)
   }
   await last?.whenDone()
 }
 
-/** Vectors of a layer without a prepared kernel, where a host-visible backend binds them. */
-async function keepVectors(context: LoadContext, queue: TierQueue, runtime: LayerRuntime): Promise<void> {
+/** Vectors of a stage without a prepared kernel, where a host-visible backend binds them. */
+async function keepVectors(
+  context: LoadContext,
+  queue: TierQueue,
+  stage: StageRuntime,
+  kept: Map<string, Span>,
+): Promise<void> {
   const readings: Reading[] = []
-  for (const { unit } of deviceUnits(runtime)) {
+  for (const { unit } of deviceUnits(stage)) {
     const { span } = await allocateRam(context, unit.sizeBytes)
-    runtime.residentSpans.set(unit.spec.name, span)
+    kept.set(unit.spec.name, span)
     readings.push({ event: readUnit(queue, context.source, unit, 0, span), sizeBytes: unit.sizeBytes })
   }
   await arrived(context, readings)
@@ -163,27 +182,59 @@ async function keepVectors(context: LoadContext, queue: TierQueue, runtime: Laye
 
 async function restUnit(
   context: LoadContext,
-  queue: TierQueue,
+  queues: LoadQueues,
   unit: WeightUnit,
   blocks: readonly RowBlock[],
 ): Promise<RestingUnit> {
-  const regions: (Region | undefined)[] = []
+  const resting: RestingBlock[] = []
   const readings: Reading[] = []
-  for (const block of blocks) {
-    if (block.tier === 'ram') {
+  // Where device and RAM are one memory, neighbours in both are one region, which kernels can bind.
+  const isOneMemory = context.backend.device.hostVisible
+  const placed = isOneMemory
+    ? joinNeighbours(blocks.map((block) => (block.tier === 'device' ? { ...block, tier: 'ram' } : block)))
+    : blocks
+  for (const block of placed) {
+    const nowhere = { ...block, region: undefined, buffer: undefined }
+    if (block.tier === 'device') {
+      resting.push({ ...nowhere, buffer: await uploadBlock(context, queues, unit, block) })
+      context.onBytes(block.byteLength)
+    } else if (block.tier === 'ram') {
       const { region, span } = await allocateRam(context, block.byteLength)
-      regions.push(region)
-      readings.push({
-        event: readUnit(queue, context.source, unit, block.byteOffset, span),
-        sizeBytes: block.byteLength,
-      })
+      resting.push({ ...nowhere, region })
+      const event = readUnit(queues.read, context.source, unit, block.byteOffset, span)
+      readings.push({ event, sizeBytes: block.byteLength })
     } else {
-      regions.push(inFiles(context.source, unit) ? undefined : await spill(context, queue, unit, block))
+      const isInFiles = inFiles(context.source, unit)
+      resting.push({ ...nowhere, region: isInFiles ? undefined : await spill(context, queues.read, unit, block) })
       context.onBytes(block.byteLength)
     }
   }
   await arrived(context, readings)
-  return { unit, blocks, regions }
+  return { unit, blocks: resting }
+}
+
+/** Copies a block that is kept on the device there, piece by piece. */
+async function uploadBlock(
+  { backend, cleanup, source }: LoadContext,
+  queues: LoadQueues,
+  unit: WeightUnit,
+  block: RowBlock,
+): Promise<DeviceBuffer> {
+  const target = backend.allocate(block.byteLength)
+  cleanup.add(() => backend.free(target))
+  const staging = backend.allocateHost(Math.min(spillBytes, block.byteLength))
+  try {
+    for (let done = 0; done < block.byteLength; done += staging.byteLength) {
+      const span = spanOf(staging, 0, Math.min(staging.byteLength, block.byteLength - done))
+      queues.copy.wait(readUnit(queues.read, source, unit, block.byteOffset + done, span))
+      await queues.copy.copyIn(spanOf(target, done, span.byteLength), span).whenDone()
+    }
+    return target
+  } finally {
+    await queues.read.idle()
+    await queues.copy.idle()
+    backend.free(staging)
+  }
 }
 
 async function allocateRam(

@@ -3,16 +3,14 @@ import {
   type Extent,
   type HostBuffer,
   type QueueEvent,
-  type Region,
   spanOf,
   type Tier,
   type TierQueue,
   type WeightSource,
 } from '@flexgen/spec'
-import type { RowBlock } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { tensorRanges } from './read-unit.ts'
-import type { RestingUnit } from './resident-weights.ts'
+import type { RestingBlock, RestingUnit } from './resident-weights.ts'
 
 /** Where gathered rows come from. */
 export interface RowGatherOptions {
@@ -61,7 +59,8 @@ export function gatherRows(options: RowGatherOptions, ids: Int32Array, target: H
     if (slot === undefined) {
       slot = slots.size
       slots.set(id, slot)
-      const { block, region } = blockOf(table, id)
+      const block = blockOf(table, id)
+      const { region } = block
       if (region === undefined) extents.push(...rowExtents(options, id, rowBytes))
       else {
         flush(slot)
@@ -77,9 +76,8 @@ export function gatherRows(options: RowGatherOptions, ids: Int32Array, target: H
   return { rowCount: slots.size, ready }
 }
 
-function blockOf({ blocks, regions }: RestingUnit, row: number): { block: RowBlock; region: Region | undefined } {
-  const index = blocks.findIndex(({ firstRow, rowCount }) => row >= firstRow && row < firstRow + rowCount)
-  return { block: blocks[index]!, region: regions[index] }
+function blockOf({ blocks }: RestingUnit, row: number): RestingBlock {
+  return blocks.find(({ firstRow, rowCount }) => row >= firstRow && row < firstRow + rowCount)!
 }
 
 function rowExtents({ table, source }: RowGatherOptions, row: number, rowBytes: number): Extent[] {

@@ -3,6 +3,7 @@ import type { LoadedParts } from './loaded-parts.ts'
 import { Cleanup } from './cleanup.ts'
 import { countingTrace, type DiskTraffic } from '../report/disk-traffic.ts'
 import { HeldBuffers } from './held-buffers.ts'
+import { boundKernels } from './layer-runtime.ts'
 import { bounceBytes, bounceCount, WeightLoader } from './weight-loader.ts'
 
 /** The queues of a run but for those of the weights. */
@@ -17,6 +18,17 @@ export interface RunQueues {
   readonly hiddenWrite: TierQueue
   /** Rows of a token table on disk. */
   readonly rowRead: TierQueue
+  /** Present where the host attends. */
+  readonly host?: HostQueues
+}
+
+/** Queues of attention on the host: its own, and the device's for what goes there and back. */
+export interface HostQueues {
+  readonly compute: Queue
+  readonly cacheLoad: Queue
+  readonly cacheStore: Queue
+  readonly out: Queue
+  readonly in: Queue
 }
 
 /** Queues, rings and bindings of one call of `generate`; they end with it, since a failed queue stays failed. */
@@ -27,7 +39,7 @@ export class RunResources {
   readonly #cleanup: Cleanup
 
   private constructor(parts: LoadedParts, ringBytes: number, traffic: DiskTraffic, cleanup: Cleanup) {
-    const { options, runtimes, resting } = parts
+    const { options, runtimes, resting, attentionHost } = parts
     const { backend, disk, ram, trace } = options
     const { hostVisible } = backend.device
     this.#cleanup = cleanup
@@ -54,13 +66,23 @@ export class RunResources {
       hiddenRead: reads('hidden read', 'hidden'),
       hiddenWrite: writes('hidden write', 'hidden'),
       rowRead: reads('rows read', 'weights'),
+      ...(attentionHost && {
+        host: {
+          compute: attentionHost.createQueue('host attention', trace),
+          cacheLoad: attentionHost.createQueue('load cache on host', trace),
+          cacheStore: attentionHost.createQueue('store cache on host', trace),
+          out: backend.createQueue('attention out', trace),
+          in: backend.createQueue('attention in', trace),
+        },
+      }),
     }
     const weightQueues = {
       diskQueue: reads('weights read', 'weights'),
       ramQueue: ram.createQueue('weights from RAM', trace),
       copyQueue: backend.createQueue('load weights', trace),
     }
-    this.#all = [...Object.values(this.queues), ...Object.values(weightQueues)]
+    const { host, ...own } = this.queues
+    this.#all = [...Object.values(own), ...Object.values(host ?? {}), ...Object.values(weightQueues)]
     this.loader = new WeightLoader({
       backend,
       source: options.weights,
@@ -71,7 +93,7 @@ export class RunResources {
       ...weightQueues,
     })
     cleanup.add(() => {
-      for (const { bindings } of runtimes) for (const { binding } of bindings.splice(0)) binding.release()
+      for (const { bindings } of boundKernels(runtimes)) for (const { binding } of bindings.splice(0)) binding.release()
     })
   }
 

@@ -115,32 +115,36 @@ export class WeightLoader {
   /** Fills a host span with a whole unit from wherever its row blocks rest. */
   #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): Iterable<QueueEvent> {
     const { diskQueue, ramQueue } = this.#options
-    const { blocks, regions } = this.#options.resting.get(unit)!
+    const { blocks } = this.#options.resting.get(unit)!
     /** By queue, the last event: the others have ended before. */
     const ready = new Map<TierQueue, QueueEvent>()
-    blocks.forEach((block, i) => {
+    for (const block of blocks) {
       const queue = block.tier === 'ram' ? ramQueue : diskQueue
       if (!ready.has(queue)) for (const event of after) queue.wait(event)
       const span = spanOf(target.buffer, target.byteOffset + block.byteOffset, block.byteLength)
-      const region = regions[i]
+      const { region } = block
       ready.set(queue, region === undefined ? this.#readFile(unit, block, 0, span) : queue.read(span, region, 0))
-    })
+    }
     return ready.values()
   }
 
-  /** Copies a unit to the device, RAM blocks from where they rest and disk blocks through the bounce buffers. */
+  /** Copies a unit to the device, blocks in RAM or on the device from where they rest, and disk blocks through the bounce buffers. */
   #copyIn(unit: WeightUnit, target: Span<DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent {
     const { copyQueue, ram, diskQueue } = this.#options
-    const { blocks, regions } = this.#options.resting.get(unit)!
+    const { blocks } = this.#options.resting.get(unit)!
     for (const event of after) copyQueue.wait(event)
     let last: QueueEvent | undefined
-    blocks.forEach((block, i) => {
-      const region = regions[i]
+    for (const block of blocks) {
+      const { region, buffer } = block
       const part = (at: number, byteLength: number): Span<DeviceBuffer> =>
         spanOf(target.buffer, target.byteOffset + block.byteOffset + at, byteLength)
+      if (buffer !== undefined) {
+        last = copyQueue.copy(part(0, block.byteLength), spanOf(buffer))
+        continue
+      }
       if (block.tier === 'ram') {
         last = copyQueue.copyIn(part(0, block.byteLength), spanOf(ram.view!(region!)))
-        return
+        continue
       }
       for (let at = 0; at < block.byteLength;) {
         const { item, after: used } = this.#bounce.take()
@@ -151,7 +155,7 @@ export class WeightLoader {
         this.#bounce.release(item, last)
         at += span.byteLength
       }
-    })
+    }
     return last!
   }
 

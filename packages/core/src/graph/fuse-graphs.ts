@@ -2,9 +2,13 @@ import type { GraphCache, GraphValue, LayerGraph } from '@flexgen/spec'
 
 /**
  * One graph of several that chain by value names: what one writes and a later one reads becomes internal. Outputs
- * are those of the last graph.
+ * are those of the last graph, and those of others that are named in `kept`.
  */
-export function fuseGraphs(name: string, graphs: readonly LayerGraph[]): LayerGraph {
+export function fuseGraphs(
+  name: string,
+  graphs: readonly LayerGraph[],
+  kept: ReadonlySet<string> = new Set(),
+): LayerGraph {
   if (graphs.length === 1) return { ...graphs[0]!, name }
   const written = new Set<string>()
   const inputs = new Map<string, GraphValue>()
@@ -17,7 +21,9 @@ export function fuseGraphs(name: string, graphs: readonly LayerGraph[]): LayerGr
   return {
     name,
     inputs: [...inputs.values()],
-    outputs: graphs.at(-1)!.outputs,
+    outputs: graphs.flatMap(({ outputs }, i) =>
+      i === graphs.length - 1 ? outputs : outputs.filter((output) => kept.has(output.name)),
+    ),
     caches: [...caches.values()],
     nodes: graphs.flatMap((graph) => graph.nodes),
   }

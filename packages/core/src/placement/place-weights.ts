@@ -1,12 +1,12 @@
-import type { TierPercent } from '@flexgen/spec'
+import { pieceRows, type TierPercent } from '@flexgen/spec'
 import type { WeightUnit } from './weight-unit.ts'
 
 /** Largest piece of a matrix that lies in RAM or on disk as one, in bytes (DESIGN: row blocks of at most 64 MB). */
 export const rowBlockMaxBytes: number = 64 * 2 ** 20
 
-/** Rows of a streamed matrix that rest in one tier. */
+/** Rows of a streamed matrix that rest in one tier; on the device only where whole tensors are placed as FlexGen does. */
 export interface RowBlock {
-  readonly tier: 'ram' | 'disk'
+  readonly tier: 'device' | 'ram' | 'disk'
   readonly firstRow: number
   readonly rowCount: number
   /** Offset in the unit. */
@@ -123,19 +123,24 @@ function applyFlips(owedAfter: readonly number[], flips: readonly number[], chan
   return owedAfter.map((owed, i) => flips.reduce((sum, flip) => (i >= flip ? sum + changeOf(flip) : sum), owed))
 }
 
-/** Even row blocks of at most `rowBlockMaxBytes` (one row at least). */
-function cutRows(unit: WeightUnit): Omit<RowBlock, 'tier'>[] {
-  const rows = unit.spec.shape[0]!
-  const rowBytes = unit.sizeBytes / rows
-  const count = Math.min(rows, Math.ceil(unit.sizeBytes / rowBlockMaxBytes))
+/** Even row blocks of at most `rowBlockMaxBytes` (one piece of rows at least). */
+function cutRows({ spec, dtype, sizeBytes }: WeightUnit): Omit<RowBlock, 'tier'>[] {
+  const rows = spec.shape[0]!
+  const each = pieceRows(dtype)
+  const pieces = Math.ceil(rows / each)
+  const pieceBytes = sizeBytes / pieces
+  const count = Math.min(pieces, Math.ceil(sizeBytes / rowBlockMaxBytes))
   return Array.from({ length: count }, (_, i) => {
-    const firstRow = Math.floor((i * rows) / count)
-    const rowCount = Math.floor(((i + 1) * rows) / count) - firstRow
-    return { firstRow, rowCount, byteOffset: firstRow * rowBytes, byteLength: rowCount * rowBytes }
+    const first = Math.floor((i * pieces) / count)
+    const end = Math.floor(((i + 1) * pieces) / count)
+    const firstRow = first * each
+    const rowCount = Math.min(end * each, rows) - firstRow
+    return { firstRow, rowCount, byteOffset: first * pieceBytes, byteLength: (end - first) * pieceBytes }
   })
 }
 
-function joinNeighbours(blocks: readonly RowBlock[]): RowBlock[] {
+/** Blocks of one tier that stand together, as one. */
+export function joinNeighbours(blocks: readonly RowBlock[]): RowBlock[] {
   const joined: RowBlock[] = []
   for (const block of blocks) {
     const last = joined.at(-1)

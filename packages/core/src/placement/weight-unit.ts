@@ -1,8 +1,8 @@
 import {
-  dtypeBytes,
-  elementCount,
   type DType,
+  pieceRows,
   type ScheduleLayer,
+  tensorBytes,
   UnsupportedDataError,
   CorruptDataError,
   type WeightSource,
@@ -23,7 +23,7 @@ export interface WeightUnit {
 /**
  * The units of a model's layers, in model order, checked against the checkpoint.
  * @throws {FlexgenError} `CORRUPT_DATA` for a missing tensor or another shape, `UNSUPPORTED_DATA` where stacked
- * parts differ in dtype
+ * parts differ in dtype or do not lie in whole pieces
  */
 export function listWeightUnits(layers: readonly ScheduleLayer[], source: WeightSource): WeightUnit[] {
   return layers.flatMap((layer, index) => layer.weights.map((spec) => createUnit(index, spec, source)))
@@ -46,11 +46,17 @@ function createUnit(layer: number, spec: WeightSpec, source: WeightSource): Weig
       `${spec.parts.map((part) => part.tensor).join(', ')} differ in dtype: ${dtypes.join(', ')}`,
     )
   }
+  const isCut = spec.parts.length > 1 && spec.parts.some((part) => part.shape[0]! % pieceRows(dtype) !== 0)
+  if (isCut) {
+    throw new UnsupportedDataError(
+      `${spec.parts.map((part) => part.tensor).join(', ')} cannot be stacked: ${dtype} lies in pieces of ${pieceRows(dtype)} rows`,
+    )
+  }
   return {
     layer,
     spec,
     dtype,
-    sizeBytes: dtypeBytes(dtype, elementCount(spec.shape)),
+    sizeBytes: tensorBytes(dtype, spec.shape),
     kind: spec.shape.length === 1 ? 'vector' : 'matrix',
   }
 }

@@ -1,7 +1,14 @@
-import type { DType } from '@flexgen/spec'
+import type { Backend, DType, Kernel } from '@flexgen/spec'
+import { activationWidths } from '../engine/activation-pool.ts'
 import { type BlockPlan, planBlock, type PlannedBytes } from '../engine/block-plan.ts'
 import type { EngineOptions, Workload } from '../engine/engine-options.ts'
-import { deviceUnits, findGatheredTable, isPrepared, type LayerRuntime } from '../engine/layer-runtime.ts'
+import {
+  deviceUnits,
+  findGatheredTable,
+  isPrepared,
+  type LayerRuntime,
+  type StageRuntime,
+} from '../engine/layer-runtime.ts'
 import { inFiles } from '../engine/read-unit.ts'
 import { loadStagingBytes } from '../engine/resident-weights.ts'
 import { leastRingBytes, lookAheadRingBytes, stagingAlignment } from '../engine/staging-ring.ts'
@@ -18,6 +25,9 @@ export interface PlannedModel {
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
   readonly computeDtype: DType
+  readonly cacheDtype: DType
+  /** Where KV off the device may be attended; undefined where only the device attends. */
+  readonly attentionHost: Backend | undefined
 }
 
 /** Layers whose weights stream ahead of the one that computes, where memory allows. */
@@ -27,7 +37,10 @@ export const defaultLookAhead = 2
 export const defaultPagePositions = 64
 
 /** The block that a workload needs at most. */
-export function planWorkload({ options, runtimes, computeDtype }: PlannedModel, workload: Workload): BlockPlan {
+export function planWorkload(
+  { options, runtimes, computeDtype, cacheDtype, attentionHost }: PlannedModel,
+  workload: Workload,
+): BlockPlan {
   const block = options.policy.gpuBatchSize * options.policy.numGpuBatches
   return planBlock(
     options.model,
@@ -38,18 +51,21 @@ export function planWorkload({ options, runtimes, computeDtype }: PlannedModel, 
       maxPositions: workload.maxPromptTokens + workload.maxNewTokens,
     },
     {
-      cacheLayers: runtimes.filter((runtime) => runtime.cache !== undefined).length,
+      cacheLayers: runtimes.filter((runtime) => runtime.hasCache).length,
       computeDtype,
+      cacheDtype,
       hostVisible: options.backend.device.hostVisible,
       pagePositions: options.pagePositions ?? defaultPagePositions,
       logits: workload.logits ?? 'last',
+      hostAttends: attentionHost !== undefined,
+      activationWidths: [...activationWidths(runtimes).values()],
       gatheredTable: findGatheredTable(runtimes),
     },
   )
 }
 
 const nothing: PlannedBytes = { host: 0, device: 0, disk: 0 }
-const noBlock = { cache: nothing, cacheStaging: nothing, hidden: nothing, logits: nothing }
+const noBlock = { cache: nothing, cacheStaging: nothing, activations: nothing, hidden: nothing, logits: nothing }
 
 /**
  * What a run holds at most on each tier; pure. The weight ring shrinks from full look-ahead to the least that works
@@ -60,22 +76,23 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
   const { hostVisible } = options.backend.device
   const weights = weightBytesByTier(units, placement)
   const block = workload === undefined ? undefined : planWorkload(planned, workload)
-  const { cache, cacheStaging, hidden, logits } = block?.bytes ?? noBlock
+  const { cache, cacheStaging, activations, hidden, logits } = block?.bytes ?? noBlock
   const prepared = preparedBytes(runtimes)
   const vectors = vectorBytes(runtimes)
-  const workspace = block === undefined ? 0 : workspaceBytes(runtimes, options, block)
+  const keptBlocks = deviceBlockBytes(placement)
+  const workspace = block === undefined ? nothing : workspaceBytes(runtimes, options, block)
   const onHost = ({ host, device }: PlannedBytes): number => host + (hostVisible ? device : 0)
   const fixed = {
     preparedWeights: hostVisible ? prepared : 0,
-    ramWeights: weights.ram + (hostVisible ? vectors : 0),
+    ramWeights: weights.ram + (hostVisible ? vectors + keptBlocks : 0),
     cache: onHost(cache),
     cacheStaging: onHost(cacheStaging),
-    hidden: onHost(hidden),
+    hidden: onHost(hidden) + onHost(activations),
     logits: onHost(logits),
-    workspace: hostVisible ? workspace : 0,
+    workspace: (hostVisible ? workspace.device : 0) + workspace.host,
   }
-  const blockDevice = cache.device + cacheStaging.device + hidden.device + logits.device
-  const fixedDevice = prepared + (hostVisible ? 0 : vectors) + blockDevice + workspace
+  const blockDevice = cache.device + cacheStaging.device + hidden.device + activations.device + logits.device
+  const fixedDevice = prepared + (hostVisible ? 0 : vectors + keptBlocks) + blockDevice + workspace.device
   const heldBytes = sum(Object.values(fixed))
   const spareBytes = hostVisible ? spare(options.maxRamBytes, heldBytes) : spare(options.maxDeviceBytes, fixedDevice)
   const weightRingBytes = ringBytes(planned, spareBytes)
@@ -108,28 +125,47 @@ function ringBytes({ options, runtimes }: PlannedModel, spareBytes: number): num
 
 function preparedBytes(runtimes: readonly LayerRuntime[]): number {
   return sum(
-    runtimes
+    stagesOf(runtimes)
       .filter(isPrepared)
-      .map((runtime) => runtime.base.preparedBytes(deviceUnits(runtime).map(({ unit }) => unit.spec.name))),
+      .map((stage) => stage.base.preparedBytes(deviceUnits(stage).map(({ unit }) => unit.spec.name))),
   )
 }
 
-/** Vectors of layers without a prepared kernel. */
+/** Vectors of stages without a prepared kernel. */
 function vectorBytes(runtimes: readonly LayerRuntime[]): number {
-  const bound = runtimes.filter((runtime) => !isPrepared(runtime)).flatMap(deviceUnits)
+  const bound = stagesOf(runtimes)
+    .filter((stage) => !isPrepared(stage))
+    .flatMap(deviceUnits)
   return sum(bound.map(({ unit }) => unit.sizeBytes))
+}
+
+/** Row blocks of streamed units that are kept on the device. */
+function deviceBlockBytes(placement: readonly UnitPlacement[]): number {
+  const blocks = placement.flatMap((place) => (place.tier === 'streamed' ? place.blocks : []))
+  return sum(blocks.filter(({ tier }) => tier === 'device').map(({ byteLength }) => byteLength))
 }
 
 function workspaceBytes(
   runtimes: readonly LayerRuntime[],
   { policy }: EngineOptions,
   { shape: { maxPromptTokens, maxPositions, sequences } }: BlockPlan,
-): number {
+): PlannedBytes {
   const batch = Math.min(policy.gpuBatchSize, sequences)
-  const needs = runtimes.flatMap(({ base }) =>
-    [maxPromptTokens, 1].map((seq) => base.workspaceBytes({ batch, seq, maxPositions })),
-  )
-  return needs.reduce((most, bytes) => Math.max(most, bytes), 0)
+  const shapes = [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions }))
+  const largest = (kernels: readonly (Kernel | undefined)[]): number =>
+    kernels
+      .flatMap((kernel) => shapes.map((shape) => kernel?.workspaceBytes(shape) ?? 0))
+      .reduce((most, bytes) => Math.max(most, bytes), 0)
+  const stages = stagesOf(runtimes)
+  return {
+    device: largest(stages.map(({ base }) => base)),
+    host: largest(stages.map(({ host }) => host?.kernel)),
+    disk: 0,
+  }
+}
+
+function stagesOf(runtimes: readonly LayerRuntime[]): StageRuntime[] {
+  return runtimes.flatMap(({ stages }) => stages)
 }
 
 /** The disk share of weights that lie in no file. */

@@ -8,6 +8,11 @@ export interface PolicyOptions {
   readonly numGpuBatches?: number
   readonly overlap?: boolean
   readonly sepLayer?: boolean
+  readonly hostAttentionPercent?: number
+  readonly attentionSparsity?: number
+  readonly compressWeight?: boolean
+  readonly compressCache?: boolean
+  readonly placement?: Policy['placement']
 }
 
 /** Everything on the device, as FlexGen's default. */
@@ -35,6 +40,11 @@ export function createPolicy(options: PolicyOptions = {}): Policy {
     activations: tierPercent('activations', 4),
     overlap: options.overlap ?? true,
     sepLayer: options.sepLayer ?? true,
+    hostAttentionPercent: percent100('host attention', options.hostAttentionPercent ?? 0),
+    attentionSparsity: share('attention sparsity', options.attentionSparsity ?? 1),
+    compressWeight: options.compressWeight ?? false,
+    compressCache: options.compressCache ?? false,
+    placement: oneOf('placement', ['exact', 'flexgen'], options.placement ?? 'exact'),
   })
 }
 
@@ -51,4 +61,19 @@ function createTierPercent(what: string, device: number, ram: number): TierPerce
 function positive(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new UsageError(`${what} must be a whole number above 0, got ${value}`)
+}
+
+function percent100(what: string, value: number): number {
+  if (value >= 0 && value <= 100) return value
+  throw new UsageError(`${what} must be 0 to 100 percent, got ${value}`)
+}
+
+function share(what: string, value: number): number {
+  if (value >= 0 && value <= 1) return value
+  throw new UsageError(`${what} must be 0 to 1, got ${value}`)
+}
+
+function oneOf<Value extends string>(what: string, values: readonly Value[], value: Value): Value {
+  if (values.includes(value)) return value
+  throw new UsageError(`${what} must be one of ${values.join(', ')}, got ${value}`)
 }

@@ -18,6 +18,7 @@ export class RunMeter {
   readonly #sweeps: SweepTraffic[] = []
   readonly #cache: TierBytes = { device: 0, ram: 0, disk: 0 }
   readonly #hidden: TierBytes = { device: 0, ram: 0, disk: 0 }
+  readonly #taskSeconds = new Map<string, number>()
   #before: DiskTraffic = createDiskTraffic()
   #startedAtMs = 0
   #newTokens = 0
@@ -31,7 +32,11 @@ export class RunMeter {
   }
 
   beginBlock(plan: BlockPlan): void {
-    count(this.#cache, plan.cacheHomes.flat(), cachePageBytes(plan.cacheSpec, plan.cacheSpec.maxPositions))
+    count(
+      this.#cache,
+      plan.cacheHomes.flatMap((layer) => layer.map(({ home }) => home)),
+      cachePageBytes(plan.cacheSpec, plan.cacheSpec.maxPositions),
+    )
     count(this.#hidden, plan.hiddenHomes.flat(), plan.hiddenRowBytes)
     this.#measurePeak()
   }
@@ -41,16 +46,23 @@ export class RunMeter {
     this.#startedAtMs = performance.now()
   }
 
-  endSweep(phase: SweepTraffic['phase'], liveSequences: number): void {
+  /** Adds the time of one step of a breakdown. */
+  addStep(task: string, durationMs: number): void {
+    this.#taskSeconds.set(task, (this.#taskSeconds.get(task) ?? 0) + durationMs / 1000)
+  }
+
+  endSweep(phase: SweepTraffic['phase'], liveSequences: number, newTokens: number): void {
     this.#sweeps.push({
       phase,
       liveSequences,
       durationSeconds: (performance.now() - this.#startedAtMs) / 1000,
       diskBytesRead: addedBytes(this.#before.read, this.traffic.read),
       diskBytesWritten: addedBytes(this.#before.written, this.traffic.written),
+      ...(this.#taskSeconds.size > 0 && { taskSeconds: Object.fromEntries(this.#taskSeconds) }),
     })
-    this.#newTokens += liveSequences
-    if (phase === 'prefill') this.#prefillTokens += liveSequences
+    this.#taskSeconds.clear()
+    this.#newTokens += newTokens
+    if (phase === 'prefill') this.#prefillTokens += newTokens
     this.#measurePeak()
   }
 
@@ -65,7 +77,7 @@ export class RunMeter {
       model: options.model.name,
       backend: options.backend.name,
       device: options.backend.device.description,
-      notices: options.backend.notices,
+      notices: [...options.backend.notices, ...this.#parts.notices],
       policy: options.policy,
       placement: {
         weights: share(options.policy.weights, weightBytesByTier(units, placement)),
@@ -94,7 +106,9 @@ export class RunMeter {
     const { backend } = this.#parts.options
     const memory = backend.memory()
     const device = backend.device.hostVisible ? memory.deviceBytes + memory.preparedBytes + memory.workspaceBytes : 0
-    this.#peakRamBytes = Math.max(this.#peakRamBytes, memory.hostBytes + device)
+    const host = this.#parts.attentionHost?.memory()
+    const beside = host === undefined ? 0 : host.deviceBytes + host.hostBytes + host.preparedBytes + host.workspaceBytes
+    this.#peakRamBytes = Math.max(this.#peakRamBytes, memory.hostBytes + device + beside)
   }
 }
 

@@ -19,6 +19,8 @@ export interface SweepTraffic {
   /** Read from the disk tier: weights from the checkpoint's files, or from the offload file where they lie in none. */
   readonly diskBytesRead: BytesByKind
   readonly diskBytesWritten: BytesByKind
+  /** Seconds by task, where a breakdown was asked for: `loadWeight`, `compute attention`, `storeCache`, ... */
+  readonly taskSeconds?: Readonly<Record<string, number>>
 }
 
 /** What a run did: FlexGen's figures, placement, traffic and memory. */

@@ -1,4 +1,5 @@
 import { UsageError } from '@flexgen/spec'
+import { largestLogits } from './largest-logits.ts'
 
 /** How a token is chosen; temperature 0 is greedy. */
 export interface SamplingOptions {
@@ -38,8 +39,8 @@ export function argMax(logits: Float32Array): number {
  */
 export function sampleRow(logits: Float32Array, options: SamplingOptions, uniform: number): number {
   if (options.temperature === 0) return argMax(logits)
-  const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b)
-  const candidates = options.topK > 0 ? order.slice(0, options.topK) : order
+  const count = options.topK > 0 ? Math.min(options.topK, logits.length) : logits.length
+  const candidates = largestLogits(logits, count)
   const highest = logits[candidates[0]!]!
   const weights = candidates.map((id) => Math.exp((logits[id]! - highest) / options.temperature))
   const total = weights.reduce((sum, weight) => sum + weight, 0)

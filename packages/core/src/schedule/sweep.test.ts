@@ -7,29 +7,45 @@ const shapes = fc.record({
   batches: fc.integer({ min: 1, max: 5 }),
   lookAhead: fc.integer({ min: 0, max: 4 }),
   continues: fc.boolean(),
+  splitsAttention: fc.boolean(),
 })
 
-function shapeOf(options: { layers: number; batches: number; lookAhead: number; continues: boolean }): SweepShape {
+type Options = typeof shapes extends fc.Arbitrary<infer Value> ? Value : never
+
+function shapeOf(options: Options): SweepShape {
   return {
     firstLayer: 0,
     endLayer: options.layers,
     batches: options.batches,
     hasCache: (layer) => layer % 2 === 1,
+    // The head has no attention.
+    isSplit: (layer) => options.splitsAttention && layer % 2 === 1 && layer < options.layers - 1,
     lookAhead: options.lookAhead,
     startsWarm: false,
     continues: options.continues,
   }
 }
 
-function indexOf(steps: readonly Step[], task: Step['task'], layer: number, batch: number): number {
-  return steps.findIndex((step) => step.task === task && step.layer === layer && step.batch === batch)
+function indexOf(
+  steps: readonly Step[],
+  task: Step['task'],
+  layer: number,
+  batch: number,
+  part?: Step['part'],
+): number {
+  return steps.findIndex(
+    (step) =>
+      step.task === task && step.layer === layer && step.batch === batch && (part === undefined || step.part === part),
+  )
 }
 
 describe('sweep', () => {
   it('computes every layer and batch once, zig-zag', () => {
     fc.assert(
       fc.property(shapes, (options) => {
-        const computes = [...sweep(shapeOf(options))].filter((step) => step.task === 'compute')
+        const computes = [...sweep(shapeOf(options))]
+          .filter((step) => step.task === 'compute' && step.part !== 'end')
+          .map(({ task, layer, batch }) => ({ task, layer, batch }))
         const expected = Array.from({ length: options.layers * options.batches }, (_, i) => ({
           task: 'compute',
           layer: Math.floor(i / options.batches),
@@ -51,13 +67,19 @@ describe('sweep', () => {
           expect(weight).toBeLessThan(indexOf(steps, 'compute', layer, 0))
           for (let batch = 0; batch < options.batches; batch++) {
             const compute = indexOf(steps, 'compute', layer, batch)
+            const end = shape.isSplit(layer) ? indexOf(steps, 'compute', layer, batch, 'end') : compute
+            if (shape.isSplit(layer)) {
+              expect(end).toBeGreaterThan(compute)
+              // Attention of this batch runs beside the start of the next.
+              if (batch + 1 < options.batches) expect(end).toBeGreaterThan(indexOf(steps, 'compute', layer, batch + 1))
+            }
             if (layer > 0) {
               const load = indexOf(steps, 'loadHidden', layer, batch)
               expect(load).toBeLessThan(compute)
               expect(load).toBeGreaterThan(indexOf(steps, 'storeHidden', layer - 1, batch))
             }
-            if (layer === options.layers - 1) expect(indexOf(steps, 'sample', layer, batch)).toBeGreaterThan(compute)
-            else expect(indexOf(steps, 'storeHidden', layer, batch)).toBeGreaterThan(compute)
+            if (layer === options.layers - 1) expect(indexOf(steps, 'sample', layer, batch)).toBeGreaterThan(end)
+            else expect(indexOf(steps, 'storeHidden', layer, batch)).toBeGreaterThan(end)
             if (shape.hasCache(layer)) {
               expect(indexOf(steps, 'loadCache', layer, batch)).toBeLessThan(compute)
               expect(indexOf(steps, 'loadCache', layer, batch)).toBeGreaterThanOrEqual(0)
@@ -65,7 +87,7 @@ describe('sweep', () => {
             }
           }
         }
-        const keys = steps.map((step) => `${step.task} ${step.layer} ${step.batch}`)
+        const keys = steps.map((step) => `${step.task} ${step.layer} ${step.batch} ${step.part}`)
         const repeated = keys.length - new Set(keys).size
         expect(repeated).toBe(options.continues ? Math.min(options.lookAhead, options.layers) : 0)
       }),
@@ -85,6 +107,8 @@ describe('sweep', () => {
   })
 
   it('is empty without batches', () => {
-    expect([...sweep({ ...shapeOf({ layers: 3, batches: 0, lookAhead: 1, continues: true }) })]).toEqual([])
+    expect([
+      ...sweep({ ...shapeOf({ layers: 3, batches: 0, lookAhead: 1, continues: true, splitsAttention: true }) }),
+    ]).toEqual([])
   })
 })

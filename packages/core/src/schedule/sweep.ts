@@ -11,11 +11,15 @@ export interface LiveRow {
 /** The tasks of a sweep (FlexGen's, flex_opt.py; paper algorithm 1). */
 export type TaskName = 'loadWeight' | 'loadCache' | 'loadHidden' | 'compute' | 'storeHidden' | 'storeCache' | 'sample'
 
-/** One step: a task for one layer and GPU batch. A `loadWeight` belongs to the whole layer, its batch is 0. */
+/**
+ * One step: a task for one layer and GPU batch. A `loadWeight` belongs to the whole layer, its batch is 0. A layer whose
+ * attention runs elsewhere has two `compute` steps a batch: `start` up to and with attention, `end` what comes after.
+ */
 export interface Step {
   readonly task: TaskName
   readonly layer: number
   readonly batch: number
+  readonly part?: 'start' | 'end'
 }
 
 /** What a sweep is generated for. */
@@ -26,6 +30,8 @@ export interface SweepShape {
   readonly batches: number
   /** Whether a layer has a KV cache. */
   readonly hasCache: (layer: number) => boolean
+  /** Whether a layer's attention runs elsewhere, beside the next batch's `start`. */
+  readonly isSplit: (layer: number) => boolean
   /** Layers whose weights are asked for ahead of the one that computes; 0 asks for a layer's as its turn comes. */
   readonly lookAhead: number
   /** Weights of the first `lookAhead` layers have been asked for by the sweep before. */
@@ -45,12 +51,12 @@ export function cutBatches<Row>(rows: readonly Row[], gpuBatchSize: number): Row
  * The zig-zag block schedule for one token of every live row: layer by layer, and within a layer batch by batch,
  * so that all batches share each loaded weight (paper section 3.2). Pure: knows no bytes and no time. Loads come
  * before the computation that needs them, by `lookAhead` layers for weights and by one batch for cache and hidden;
- * stores come one batch after.
+ * stores come one batch after. Of a split layer each batch ends after the next one has started, so that attention
+ * elsewhere runs beside the dense part of the next batch.
  */
 export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   const { firstLayer, endLayer, batches, lookAhead } = shape
   if (batches === 0 || endLayer <= firstLayer) return
-  const last = { layer: endLayer - 1, batch: batches - 1 }
   const ahead = Math.min(lookAhead, endLayer - firstLayer)
   if (!shape.startsWarm) for (let j = 0; j < ahead; j++) yield step('loadWeight', firstLayer + j, 0)
   yield* loads(shape, firstLayer, 0)
@@ -61,15 +67,32 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
         else if (shape.continues) yield step('loadWeight', firstLayer + layer + ahead - endLayer, 0)
       }
       const next = batch + 1 < batches ? { layer, batch: batch + 1 } : { layer: layer + 1, batch: 0 }
-      // With one batch the next layer's hidden state is this computation's output.
-      const loadsNext = next.layer < endLayer && batches > 1
-      if (loadsNext) yield* loads(shape, next.layer, next.batch)
-      yield step('compute', layer, batch)
-      if (layer === last.layer) yield step('sample', layer, batch)
-      else yield step('storeHidden', layer, batch)
-      if (shape.hasCache(layer)) yield step('storeCache', layer, batch)
-      if (!loadsNext && next.layer < endLayer) yield* loads(shape, next.layer, next.batch)
+      const hasNext = next.layer < endLayer
+      // With one batch, and at the end of a split layer, the next hidden state is this computation's output.
+      const loadsEarly = hasNext && batches > 1 && !(shape.isSplit(layer) && next.layer > layer)
+      if (loadsEarly) yield* loads(shape, next.layer, next.batch)
+      if (shape.isSplit(layer)) yield* splitSteps(shape, layer, batch)
+      else {
+        yield step('compute', layer, batch)
+        yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, batch)
+        if (shape.hasCache(layer)) yield step('storeCache', layer, batch)
+      }
+      if (hasNext && !loadsEarly) yield* loads(shape, next.layer, next.batch)
     }
+  }
+}
+
+function* splitSteps(
+  { batches, endLayer, hasCache }: SweepShape,
+  layer: number,
+  batch: number,
+): Generator<Step, void, void> {
+  yield { ...step('compute', layer, batch), part: 'start' }
+  if (hasCache(layer)) yield step('storeCache', layer, batch)
+  const ended = batch === batches - 1 ? [batch - 1, batch] : [batch - 1]
+  for (const earlier of ended.filter((index) => index >= 0)) {
+    yield { ...step('compute', layer, earlier), part: 'end' }
+    yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, earlier)
   }
 }
 

@@ -8,7 +8,7 @@
  * brings `lengths[b] - positions[b, 0]` new tokens; what a run computes for padding tokens is unspecified but finite.
  */
 export type GraphNode =
-  /** Rows `table[indices + indexOffset]`: inputs table `[rows, width]`, indices `[batch, seq]`. */
+  /** Rows `table[indices + indexOffset]`: inputs table `[rows, width]`, never `q4g64c`, and indices `[batch, seq]`. */
   | Node<'Gather', { readonly indexOffset: number }>
   /** `x W^T + b` with W `[out, in]` (`transposed`), or `x W + b` with W `[in, out]`; inputs x, W and optionally b. */
   | Node<'Linear', { readonly transposed: boolean }>
@@ -47,7 +47,7 @@ export type GraphNode =
    * Causal attention with a cache. Inputs q `[batch, seq, heads * head dim]`, k and v
    * `[batch, seq, kvHeads * head dim]`; reads the system inputs `positions` and `lengths`. First k and v of the
    * row's new tokens are written to the cache at their positions, then the query at position p attends to the
-   * cached positions 0 to p with softmax(scale q.k). Head h reads kv head floor(h kvHeads / heads).
+   * cached positions 0 to p, as the cache's dtype holds them, with softmax(scale q.k). Head h reads kv head floor(h kvHeads / heads).
    * `sparsity` below 1 keeps in decode (one new token) only the floor(sparsity * past) past positions of largest
    * weight (renormalisation is not done, FlexGen section 4), and the token itself.
    */
@@ -64,7 +64,10 @@ export type GraphNode =
     >
   /** x `[batch, seq, width]` to `[batch, 1, width]`: the last valid token, index lengths[b] - 1 - positions[b, 0]. */
   | Node<'LastPosition'>
-  /** float values, last axis a multiple of 64, to `q4g64`; the maximum maps to 15, a constant group to its minimum. */
+  /**
+   * float values to `q4g64`: round((x - minimum) * (15 / range)), half to even, so that the maximum maps to 15; a constant
+   * group maps to its minimum. A group that float16 cannot bound (NaN, infinities) is NaN.
+   */
   | Node<'QuantizeGroup'>
   /** `q4g64` to the compute dtype: minimum + nibble * scale. */
   | Node<'DequantizeGroup'>

@@ -47,6 +47,14 @@ export const attention: readonly Defect[] = [
     })),
   ],
   [
+    'a 4-bit cache holds floats',
+    ['Attention with a q4g64 cache agrees with the oracle, or is refused'],
+    (backend) => ({
+      allocateCache: (spec, rows) =>
+        backend.allocateCache({ ...spec, dtype: spec.dtype === 'q4g64' ? 'float32' : spec.dtype }, rows),
+    }),
+  ],
+  [
     'views are copies',
     ['Attention works on views of host pages in place, or the backend has no views'],
     (backend) => ({ viewCache: (pages, spec) => backend.allocateCache(spec, pages.length) }),

@@ -1,4 +1,4 @@
-import { operatorNames } from '@flexgen/spec'
+import { UnsupportedDataError } from '@flexgen/spec'
 import { type Defect, withNodes } from '../broken-backend.ts'
 import { agree } from './titles.ts'
 
@@ -6,20 +6,26 @@ import { agree } from './titles.ts'
 export const declaring: readonly Defect[] = [
   [
     'dtypes are declared that are refused',
-    ['float16', 'bfloat16', 'int32', 'uint8', 'q4g64'].map(
+    ['float16', 'bfloat16', 'int32', 'uint8', 'q4g64c'].map(
       (dtype) => `Attention with a ${dtype} cache agrees with the oracle, or is refused`,
     ),
     (backend) => ({
       capabilities: {
         ...backend.capabilities,
-        cacheDtypes: ['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'q4g64'],
+        cacheDtypes: ['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'q4g64', 'q4g64c'],
       },
     }),
   ],
   [
     'operators are declared that are missing',
     agree('QuantizeGroup', 'DequantizeGroup'),
-    (backend) => ({ capabilities: { ...backend.capabilities, operators: new Set(operatorNames) } }),
+    (backend) => ({
+      compile: async (graph) => {
+        const missing = graph.nodes.find(({ operator }) => operator.endsWith('Group'))
+        if (missing !== undefined) throw new UnsupportedDataError(`there is no ${missing.operator}`)
+        return await backend.compile(graph)
+      },
+    }),
   ],
   [
     'an operator is there that is not declared',
