@@ -1,4 +1,11 @@
-import { createEngine as createCoreEngine, createPolicy, type PolicyOptions, type Workload } from '@flexgen/core'
+import { compressSource } from '@flexgen/checkpoint'
+import {
+  chooseWeightForms,
+  createEngine as createCoreEngine,
+  createPolicy,
+  type PolicyOptions,
+  type Workload,
+} from '@flexgen/core'
 import { AbortedError, type Backend, type Policy, systemClock, UsageError } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
 import { cacheNotices } from './engine/cache-notice.ts'
@@ -34,6 +41,8 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
     const { backend, notices } = await backendOf(options)
     if (typeof options.backend !== 'object') owned.use(backend)
     checkBackend(backend, options)
+    const host = await hostBackendOf(options, backend)
+    if (host !== undefined && host !== backend && typeof options.hostBackend === 'string') owned.use(host)
     const ram = owned.use(
       createRamTier({
         allocateHost: (byteLength) => backend.allocateHost(byteLength),
@@ -54,8 +63,11 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
     const engine = owned.use(
       await createCoreEngine({
         model: opened.model,
-        weights: opened.weights,
+        weights: policy.compressWeight
+          ? compressSource(opened.weights, chooseWeightForms(opened.model))
+          : opened.weights,
         backend,
+        host,
         ram,
         disk,
         policy,
@@ -89,7 +101,10 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
       report: () => {
         const report = engine.report()
         const short = cacheNotices(report.placement.cache.bytes.disk, workload, options.pagePositions)
-        return { ...report, notices: [...new Set([...notices, ...disk.notices, ...report.notices, ...short])] }
+        return {
+          ...report,
+          notices: [...new Set([...notices, ...opened.notices, ...disk.notices, ...report.notices, ...short])],
+        }
       },
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     }
@@ -112,14 +127,19 @@ async function backendOf({ backend = 'auto', api, threads }: CreateEngineOptions
   return typeof backend === 'object' ? { backend, notices: [] } : openBackend(backend, { api, threads })
 }
 
-function checkBackend(backend: Backend, { dtype, hostBackend }: CreateEngineOptions): void {
+/** The backend that attends on the host: the one asked for, which may be the device's. */
+async function hostBackendOf(
+  { hostBackend, api, threads }: CreateEngineOptions,
+  backend: Backend,
+): Promise<Backend | undefined> {
+  if (typeof hostBackend !== 'string') return hostBackend
+  return hostBackend === backend.name ? backend : (await openBackend(hostBackend, { api, threads })).backend
+}
+
+function checkBackend(backend: Backend, { dtype }: CreateEngineOptions): void {
   if (dtype !== undefined && !backend.capabilities.computeDtypes.includes(dtype)) {
     throw new UsageError(`backend ${backend.name} cannot compute in ${dtype}`, {
       hint: `it computes in ${backend.capabilities.computeDtypes.join(', ')}`,
     })
-  }
-  const isOther = typeof hostBackend === 'string' ? hostBackend !== backend.name : hostBackend !== backend
-  if (hostBackend !== undefined && isOther) {
-    throw new UsageError('hostBackend must be the backend itself: attention on a second backend is not there yet')
   }
 }

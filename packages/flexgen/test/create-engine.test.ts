@@ -27,7 +27,7 @@ describe('generate', () => {
           expect(event.position).toBe(ids[event.sequence]!.length)
           ids[event.sequence]!.push(event.id)
           streamed[event.sequence]! += event.text
-        } else {
+        } else if (event.type === 'result') {
           streamed[event.result.sequence]! += event.text
           results.push(event.result)
         }

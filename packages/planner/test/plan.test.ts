@@ -175,9 +175,9 @@ describe('the engine model', () => {
     expect(result.runnerUp!.policy.gpuBatchSize).not.toBe(policy.gpuBatchSize)
   })
 
-  it('keeps all on the device where it has room, and asks for no disk', async () => {
+  it('keeps weights on the device where it has room, and asks for no disk', async () => {
     const { policy, bytes } = await feasible(engine('opt-1.3b', { numPrompts: 8 }))
-    expect(policy.percent.slice(0, 4)).toEqual([100, 0, 100, 0])
+    expect(policy.percent.slice(0, 2)).toEqual([100, 0])
     expect(bytes.disk.total).toBe(0)
     expect(policy.gpuBatchSize * policy.numGpuBatches).toBe(8)
   })
@@ -203,10 +203,15 @@ describe('the engine model', () => {
   it('says what lacks, with a change that does', async () => {
     const capacity = { device: 16 * gib, ram: 2 * gib, disk: 10 * gib }
     const result = await infeasible(engine('opt-30b', { capacity }))
-    expect(result.lacks.map(({ tier }) => tier)).toEqual(['disk'])
-    expect(result.changes.length).toBeGreaterThan(0)
-    const [{ bytes }] = result.lacks as [{ bytes: number }]
-    await feasible(engine('opt-30b', { capacity: { ...capacity, disk: capacity.disk + bytes * 1.001 } }))
+    // 56 GiB of weights: more of the device or of the disk would do.
+    expect(result.lacks.map(({ tier }) => tier)).toEqual(['device'])
+    const { tier, bytes } = result.lacks[0]!
+    expect(bytes / gib).toBeGreaterThan(28)
+    expect(bytes / gib).toBeLessThan(50)
+    await feasible(engine('opt-30b', { capacity: { ...capacity, [tier]: capacity[tier] + bytes * 1.001 } }))
+    await infeasible(engine('opt-30b', { capacity: { ...capacity, [tier]: capacity[tier] + bytes * 0.99 } }))
+    const changes = result.changes.map(({ change }) => change)
+    expect(changes).toContainEqual(expect.stringMatching(/^[\d.]+ GiB more disk$/))
   })
 })
 

@@ -57,6 +57,8 @@ export interface Model {
   readonly padId: number
   /** Numbers for FlexGen's formulas and for people. */
   readonly facts: ModelFacts
+  /** What users should know of how the checkpoint is read, such as a tensor that is not. */
+  readonly notices?: readonly string[]
   /** In order: one embed, per decoder block attention and mlp, one head. */
   readonly layers: readonly ScheduleLayer[]
   /** The head that gives the logits of all positions instead of the last one; same weights as the last layer. */

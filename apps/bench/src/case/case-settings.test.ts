@@ -27,9 +27,7 @@ describe('settings of a case', () => {
   })
 
   it.each<[CaseFlags, string]>([
-    [{ compressWeight: true }, '--compress-weight is not there yet'],
-    [{ compressCache: true }, '--compress-cache is not there yet'],
-    [{ attnSparsity: 0.1 }, '--attn-sparsity below 1 is not there yet'],
+    [{ attnSparsity: 1.5 }, 'attention sparsity must be 0 to 1'],
     [{ reallocateTiming: 2 }, '--reallocate-timing is not there yet'],
     [{ includeReallocatePunish: true }, '--include-reallocate-punish has no meaning without --reallocate-timing'],
     [{ cutGenLen: 5, debugMode: 'fewer_batch' }, '--cut-gen-len and --debug-mode fewer_batch'],
@@ -44,6 +42,16 @@ describe('settings of a case', () => {
     expect(() => settingsOf(flags)).toThrow(
       expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(message) }),
     )
+  })
+
+  it('of compression, sparsity and host attention become the policy', () => {
+    const flags = { attnSparsity: 0.1, compressWeight: true, compressCache: true, cpuCacheCompute: true }
+    expect(settingsOf(flags).policy).toMatchObject({
+      attentionSparsity: 0.1,
+      compressWeight: true,
+      compressCache: true,
+      hostAttentionPercent: 100,
+    })
   })
 
   it('that change nothing are taken', () => {

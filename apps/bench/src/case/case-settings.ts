@@ -6,12 +6,16 @@ import type { CaseFlags } from './case-flags.ts'
 import { checkSupported } from './check-supported.ts'
 import { flagTable } from './flag-table.ts'
 
+/** A policy with FlexGen's flags filled in. */
+export type CasePolicy = Omit<PolicyOptions, 'placement'> &
+  Required<Pick<PolicyOptions, 'percent' | 'gpuBatchSize' | 'numGpuBatches' | 'overlap' | 'sepLayer'>>
+
 /** A case with every default filled in, checked; plain data that is handed to the process that runs it. */
 export interface CaseSettings {
   readonly model: string
   readonly path: string
   readonly offloadDir?: string | undefined
-  readonly policy: Required<PolicyOptions>
+  readonly policy: CasePolicy
   /** Prompts of the whole run. */
   readonly numPrompts: number
   readonly promptLen: number
@@ -43,7 +47,14 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
   const { percent = defaultPercent, gpuBatchSize = 4, numGpuBatches = 1, sepLayer = true, debugMode } = flags
   // Breakdown is the schedule without overlap, so that each task has a time of its own.
   const overlap = debugMode !== 'breakdown' && flags.overlap !== false
-  const policy = { percent, gpuBatchSize, numGpuBatches, overlap, sepLayer }
+  const { attnSparsity, compressWeight, compressCache, cpuCacheCompute = false } = flags
+  const policy = {
+    ...{ percent, gpuBatchSize, numGpuBatches, overlap, sepLayer },
+    ...(attnSparsity !== undefined && attnSparsity !== 1 && { attentionSparsity: attnSparsity }),
+    ...(compressWeight === true && { compressWeight }),
+    ...(compressCache === true && { compressCache }),
+    ...(cpuCacheCompute && { hostAttentionPercent: 100 }),
+  }
   createPolicy(policy)
   for (const flag of ['maxRam', 'maxDeviceMemory', 'maxDisk'] as const) {
     if (flags[flag] !== undefined) parseSize(flags[flag], `--${flagTable[flag].names[0]}`)
@@ -60,7 +71,7 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     genLen,
     cutGenLen: flags.cutGenLen,
     debugMode,
-    cpuCacheCompute: flags.cpuCacheCompute ?? false,
+    cpuCacheCompute,
     pinWeight: flags.pinWeight ?? true,
     backend: flags.backend ?? 'auto',
     api: flags.api,

@@ -8,9 +8,6 @@ interface Missing {
 
 /** What the engine cannot do yet; a line goes when the engine can. */
 const missing: readonly Missing[] = [
-  { flag: '--compress-weight', isAsked: ({ compressWeight }) => compressWeight === true },
-  { flag: '--compress-cache', isAsked: ({ compressCache }) => compressCache === true },
-  { flag: '--attn-sparsity below 1', isAsked: ({ attnSparsity = 1 }) => attnSparsity !== 1 },
   { flag: '--reallocate-timing', isAsked: ({ reallocateTiming = 0 }) => reallocateTiming !== 0 },
 ]
 

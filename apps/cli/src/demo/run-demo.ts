@@ -70,6 +70,7 @@ async function writeTexts(engine: FlexgenEngine, out: Output, signal: AbortSigna
       if (event.sequence === 0) live.write(event.text)
       continue
     }
+    if (event.type === 'sweep') continue
     const { sequence, text = '', finishReason } = event.result
     const written = sequence === 0 ? live : begin(sequence)
     written.write(sequence === 0 ? event.text : text)

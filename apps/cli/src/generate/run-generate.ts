@@ -88,7 +88,7 @@ async function deliver({ engine, prompts, generation, outputs, presenter, progre
   showProgress()
   for await (const event of engine.generate(prompts, generation)) {
     if (event.type === 'token') done++
-    else {
+    else if (event.type === 'result') {
       const record = toOutputRecord(event.result)
       outputs.push(record)
       await file?.add(record)

@@ -29,7 +29,7 @@ export function createLivePresenter(
     begin: () => out.write(out.style('bold', promptText(prompt, options))),
     show: (event) => {
       if (event.type === 'token') out.write(decode === undefined ? ` ${event.id}` : shownOn(out, event.text))
-      else out.writeLine(shownOn(out, event.text))
+      else if (event.type === 'result') out.writeLine(shownOn(out, event.text))
     },
   }
 }

@@ -8,6 +8,7 @@ export const dtypeNumbers: Readonly<Record<DType, number>> = {
   int32: 3,
   uint8: 4,
   q4g64: 5,
+  q4g64c: 6,
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type DType, elementCount, inferShapes, type LayerGraph } from '@flexgen/spec'
+import { type DType, elementCount, type GroupDType, inferShapes, type LayerGraph } from '@flexgen/spec'
 import type { OnnxDimension } from '../onnx/onnx-builder.ts'
 import type { TensorType } from '../onnx/tensor-type.ts'
 import { checkGraph } from './check-graph.ts'
@@ -38,7 +38,7 @@ export function describeGraph(graph: LayerGraph): GraphInfo {
   )
   const values = [...first].map(([name, shape]): [string, ValueInfo] => {
     const other = second.get(name)!
-    const type = dtypes.get(name) as Exclude<DType, 'q4g64'>
+    const type = dtypes.get(name) as Exclude<DType, GroupDType>
     const isTable = isTableOf(graph, name)
     const fixed = shape.map((size, axis) => (size === other[axis] && !(isTable && axis === 0) ? size : undefined))
     const declared = weights.get(name) ?? []

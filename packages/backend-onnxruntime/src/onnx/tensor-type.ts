@@ -1,4 +1,4 @@
-import type { DType } from '@flexgen/spec'
+import { type DType, type GroupDType, isGroupDType } from '@flexgen/spec'
 
 /** Element types of tensors in the graphs that this package writes. */
 export type TensorType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'uint8' | 'bool'
@@ -15,9 +15,9 @@ export const tensorTypes: Readonly<Record<TensorType, { readonly onnx: number; r
   bfloat16: { onnx: 16, bytes: 2 },
 }
 
-/** Whether a dtype of the contract is a tensor of its own; the 4-bit form is none. */
-export function isTensorType(dtype: DType): dtype is Exclude<DType, 'q4g64'> {
-  return dtype !== 'q4g64'
+/** Whether a dtype of the contract is a tensor of its own; the 4-bit forms are none. */
+export function isTensorType(dtype: DType): dtype is Exclude<DType, GroupDType> {
+  return !isGroupDType(dtype)
 }
 
 /** Whether a type has two bytes a value, and is widened to be computed with. */

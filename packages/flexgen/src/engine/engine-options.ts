@@ -10,7 +10,7 @@ export interface CreateEngineOptions extends Omit<OpenModelOptions, 'model'>, Ba
   readonly model?: string | OpenedModel | undefined
   /** `onnxruntime`, `reference`, `auto` (the first that works, the default), or an instance, which stays its maker's. */
   readonly backend?: string | Backend | undefined
-  /** Where attention beside RAM-resident KV runs; so far only the backend itself. */
+  /** Where KV off the device is attended, as far as the policy's `hostAttentionPercent` says: a name or an instance. */
   readonly hostBackend?: string | Backend | undefined
   readonly policy?: Policy | PolicyOptions | undefined
   /** Folder for scratch files; several runs may share it. */

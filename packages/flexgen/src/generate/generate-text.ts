@@ -42,6 +42,7 @@ export async function* generateText(
 ): AsyncGenerator<TextEvent, void, void> {
   checkTextGeneration({ model, tokenizer }, options)
   const { maxNewTokens = defaultMaxNewTokens, seed, ignoreEos, logits, onLogits, signal } = options
+  const { logProbs, resultOrder, breakdown } = options
   const stopTexts = stopTextsOf(options)
   const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens })
   onWorkload?.(workloadOf(requests))
@@ -51,6 +52,9 @@ export async function* generateText(
     sampling: samplingOf(options),
     signal,
     onLogits,
+    logProbs,
+    resultOrder,
+    breakdown,
     ...(seed !== undefined && { seed }),
     ...(ignoreEos !== undefined && { ignoreEos }),
     ...(logits !== undefined && { logits }),
@@ -63,8 +67,9 @@ export async function* generateText(
       const track = tracks[event.sequence]
       track?.push(event.position, event.id)
       yield { ...event, text: track?.delta(event.position) ?? '' }
-    } else {
-      const { sequence, promptIds, ids, finishReason } = event.result
+    } else if (event.type === 'sweep') yield event
+    else {
+      const { sequence, promptIds, ids, finishReason, ...extra } = event.result
       const { prompt } = requests[sequence]!
       const track = tracks[sequence]
       const text = track?.finish() ?? ''
@@ -76,6 +81,7 @@ export async function* generateText(
         ...(track !== undefined && { text: track.text }),
         // The last token may complete a stop text at the very end, in the bytes that were held back.
         finishReason: stoppedBy(track) ? 'stop' : finishReason,
+        ...extra,
       } as const
       yield { type: 'result', result, text }
     }

@@ -1,4 +1,4 @@
-import type { FinishReason, GenerateOptions } from '@flexgen/core'
+import type { FinishReason, GenerateOptions, SweepProgress } from '@flexgen/core'
 
 /** How a call of `generate` runs. */
 export interface TextGenerationOptions {
@@ -19,6 +19,12 @@ export interface TextGenerationOptions {
   /** Whose rows of logits `onLogits` receives; see @flexgen/core. */
   readonly logits?: GenerateOptions['logits'] | undefined
   readonly onLogits?: GenerateOptions['onLogits']
+  /** Log-probabilities in the results: `new`, or `all` for those of the prompts too; see @flexgen/core. */
+  readonly logProbs?: GenerateOptions['logProbs']
+  /** Whether results come in the order of the prompts (default) or as they finish. */
+  readonly resultOrder?: GenerateOptions['resultOrder']
+  /** Run every step alone, and report the time of each task. */
+  readonly breakdown?: GenerateOptions['breakdown']
   readonly signal?: AbortSignal | undefined
 }
 
@@ -34,6 +40,10 @@ export interface TextResult {
   /** Text of the new ids, where there is a tokenizer. */
   readonly text?: string
   readonly finishReason: FinishReason
+  /** Natural log-probabilities of the new ids, where asked for. */
+  readonly logProbs?: readonly number[]
+  /** Of the prompt's ids from the second on, where asked for. */
+  readonly promptLogProbs?: readonly number[]
 }
 
 /** What `generate` yields. The `text`s of a sequence, one behind the other, are the text of its result. */
@@ -53,3 +63,5 @@ export type TextEvent =
       /** Text that was held back until the end. */
       readonly text: string
     }
+  /** The end of a sweep: one token of every live sequence. */
+  | { readonly type: 'sweep'; readonly progress: SweepProgress }

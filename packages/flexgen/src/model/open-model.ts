@@ -24,6 +24,8 @@ export interface OpenedModel extends AsyncDisposable {
   readonly tokenizer: Tokenizer | undefined
   /** What text prompts fail with where there is no tokenizer. */
   readonly tokenizerProblem?: FlexgenError | undefined
+  /** What users should know of how the checkpoint is read. */
+  readonly notices: readonly string[]
 }
 
 /**
@@ -41,9 +43,12 @@ async function openFolder(place: ModelPlace & { readonly kind: 'checkpoint' }): 
   const { tokenizer, tokenizerProblem } = await tokenizerOf(folder)
   const weights = await openCheckpoint(folder)
   try {
-    const model = family.create(config, { name, tensorNames: weights.tensors.keys() })
+    const model = family.create(config, { name, tensorNames: [...weights.tensors.keys(), ...weights.skipped.keys()] })
+    // A tensor that is there but cannot be a weight says why.
+    for (const { tensor } of partsOf(model)) if (weights.skipped.has(tensor)) weights.extents(tensor, 0, 0)
+    const notices = [...(model.notices ?? []), ...weights.notices]
     const dispose = (): Promise<void> => weights[Symbol.asyncDispose]()
-    return { place, model, weights, tokenizer, tokenizerProblem, [Symbol.asyncDispose]: dispose }
+    return { place, model, weights, tokenizer, tokenizerProblem, notices, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await weights[Symbol.asyncDispose]()
     throw error
@@ -54,13 +59,15 @@ async function openDummy(place: ModelPlace, seed: number): Promise<OpenedModel> 
   const { family, config } = await familyOfName(place.name)
   const model = family.create(config, { name: path.basename(place.name) })
   // Layers may share a tensor.
-  const parts = new Map<string, WeightPart>()
-  for (const layer of model.layers) {
-    for (const weight of layer.weights) for (const part of weight.parts) parts.set(part.tensor, part)
-  }
+  const parts = new Map(partsOf(model).map((part) => [part.tensor, part]))
   const tensors = Array.from(parts.values(), ({ tensor, shape }) => ({ name: tensor, shape }))
   const weights = createDummySource({ tensors, dtype: 'float16', seed })
-  return { place, model, weights, tokenizer: undefined, [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose]() }
+  const dispose = (): Promise<void> => weights[Symbol.asyncDispose]()
+  return { place, model, weights, tokenizer: undefined, notices: [], [Symbol.asyncDispose]: dispose }
+}
+
+function partsOf(model: Model): WeightPart[] {
+  return model.layers.flatMap(({ weights }) => weights.flatMap(({ parts }) => parts))
 }
 
 /** A folder without tokenizer files is fine for prompts of ids. */
