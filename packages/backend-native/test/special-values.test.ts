@@ -32,7 +32,7 @@ const nodes: Readonly<Record<string, GraphNode>> = {
 function assertSpecial(actual: TensorData, expected: TensorData, what: string): void {
   const marks = (tensor: TensorData): number[] =>
     [...floatsOf(tensor).keys()].filter((i) => Number.isNaN(floatsOf(tensor)[i]))
-  expect(marks(actual), what).toEqual(marks(expected))
+  expect({ what, marks: marks(actual) }).toEqual({ what, marks: marks(expected) })
   const plain = (tensor: TensorData): Float32Array =>
     floatsOf(tensor).map((value) => (Number.isNaN(value) ? 0 : Math.max(-3e38, Math.min(3e38, value))))
   assertClose(plain(actual), plain(expected), { absolute: 1e-5, relative: 1e-4 }, what)

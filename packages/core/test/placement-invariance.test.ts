@@ -47,7 +47,9 @@ describe('placement invariance', () => {
           percent: [100, 0, 100, 0, 100, 0],
           gpuBatchSize: prompts.length,
           numGpuBatches: 1,
-          ...{ compressWeight, compressCache, attentionSparsity },
+          compressWeight,
+          compressCache,
+          attentionSparsity,
         }
         const weights = compressWeight ? compressed : original
         const expected = await runEngine(

@@ -49,7 +49,11 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
   const overlap = debugMode !== 'breakdown' && flags.overlap !== false
   const { attnSparsity, compressWeight, compressCache, cpuCacheCompute = false } = flags
   const policy = {
-    ...{ percent, gpuBatchSize, numGpuBatches, overlap, sepLayer },
+    percent,
+    gpuBatchSize,
+    numGpuBatches,
+    overlap,
+    sepLayer,
     ...(attnSparsity !== undefined && attnSparsity !== 1 && { attentionSparsity: attnSparsity }),
     ...(compressWeight === true && { compressWeight }),
     ...(compressCache === true && { compressCache }),

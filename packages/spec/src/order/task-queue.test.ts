@@ -32,28 +32,6 @@ describe('TaskQueue', () => {
     expect(log).toEqual(['before', 'after'])
   })
 
-  it('is in the set of busy queues while it has work, however that ends', async () => {
-    const busy = new Set<TaskQueue>()
-    const queue = new TaskQueue({ name: 'test', clock: systemClock, busy })
-    const gate = new SettableEvent()
-    queue.wait(gate)
-    const waiting = queue.push('task', 0, () => {})
-    expect([...busy]).toEqual([queue])
-    gate.settle(systemClock.now())
-    await waiting.whenDone()
-    expect(busy.size).toBe(0)
-    queue.push('task', 0, () => wait(1))
-    expect(busy.size).toBe(1)
-    queue.cancel(failure)
-    await queue.idle()
-    expect(busy.size).toBe(0)
-    await queue
-      .push('late', 0, () => {})
-      .whenDone()
-      .catch(() => undefined)
-    expect(busy.size).toBe(0)
-  })
-
   it('fails everything behind a failed task or a failed event, and runs none of it', async () => {
     const gate = new SettableEvent()
     const queue = queueOf(1)

@@ -12,8 +12,6 @@ export interface TaskQueueOptions {
   /** How many tasks may run at once; they still complete in order. Default 1. */
   readonly lanes?: number
   readonly trace?: TraceSink | undefined
-  /** Holds the queue while it has work, so that its owner can stop it without keeping queues that are done with. */
-  readonly busy?: Set<TaskQueue> | undefined
 }
 
 interface Task {
@@ -38,7 +36,6 @@ export class TaskQueue {
   readonly #clock: Clock
   readonly #lanes: number
   readonly #trace: TraceSink | undefined
-  readonly #busy: Set<TaskQueue> | undefined
   readonly #pending: (Task | QueueEvent)[] = []
   readonly #running: Task[] = []
   #runningCount = 0
@@ -52,7 +49,6 @@ export class TaskQueue {
     this.#clock = options.clock
     this.#lanes = options.lanes ?? 1
     this.#trace = options.trace
-    this.#busy = options.busy
   }
 
   /** Queues a task; `sizeBytes` is what it moves, for the trace. */
@@ -68,7 +64,8 @@ export class TaskQueue {
     }
     if (this.#failure !== undefined) this.#drop(task)
     else {
-      this.#enqueue(task)
+      this.#pending.push(task)
+      this.#pump()
     }
     return task.event
   }
@@ -76,7 +73,8 @@ export class TaskQueue {
   /** Lets everything queued from now on start only after `event` has ended well. */
   wait(event: QueueEvent): void {
     if (this.#failure !== undefined || (event.isDone() && event.error === undefined)) return
-    this.#enqueue(event)
+    this.#pending.push(event)
+    this.#pump()
   }
 
   /** Drops what has not started: its events fail with `reason`. What runs settles when its bytes have stopped moving. */
@@ -88,12 +86,6 @@ export class TaskQueue {
   idle(): Promise<void> {
     if (this.#runningCount === 0 && this.#pending.length === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idleListeners.push(resolve))
-  }
-
-  #enqueue(entry: Task | QueueEvent): void {
-    this.#busy?.add(this)
-    this.#pending.push(entry)
-    this.#pump()
   }
 
   #pump(): void {
@@ -176,7 +168,6 @@ export class TaskQueue {
 
   #notifyIdle(): void {
     if (this.#runningCount > 0 || this.#pending.length > 0) return
-    this.#busy?.delete(this)
     for (const listener of this.#idleListeners.splice(0)) listener()
   }
 }
