@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import type { CliContext } from './cli-context.ts'
+import { addBench } from './commands/bench.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -23,6 +24,7 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', footer)
   addGenerate(program, context)
   addDemo(program, context)
+  addBench(program, context)
   addDoctor(program, context)
   addCompletion(program, context)
   return program

@@ -9,6 +9,7 @@ const inFolder = (...parts: string[]): string => path.join(folder, ...parts)
 const onReference = ['--backend', 'reference'] as const
 
 interface JsonOutput {
+  readonly index?: number
   readonly prompt?: string
   readonly promptIds: readonly number[]
   readonly ids: readonly number[]
@@ -199,16 +200,57 @@ describe('generation', () => {
 })
 
 describe('files', () => {
-  it('reads prompts of --input and writes results to --output, in order and one a line', async () => {
+  it('reads prompts of --input and writes results to --output, one a line with its index, as they finish', async () => {
     const prompts = [{ prompt: 'My fellow', maxNewTokens: 7 }, { promptIds: [2, 48] }, { prompt: 'é\n"x"' }]
     writeFileSync(inFolder('in.jsonl'), prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(''))
     const args = ['--input', inFolder('in.jsonl'), '--max-new-tokens', '3', '--ignore-eos', '--quiet']
     const { code, stdout, stderr } = await runCli(['generate', ...args, '--output', inFolder('out.jsonl')])
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' })
     const lines = jsonLines(inFolder('out.jsonl')) as JsonOutput[]
-    expect(lines.map(({ ids }) => ids.length)).toEqual([7, 3, 3])
-    expect(lines.map(({ prompt }) => prompt)).toEqual(['My fellow', undefined, 'é\n"x"'])
-    expect(lines).toEqual((await generate(...args)).outputs)
+    expect(lines.at(-1)!.ids.length).toBe(7)
+    const inOrder = lines.toSorted((a, b) => a.index! - b.index!)
+    expect(inOrder.map(({ prompt }) => prompt)).toEqual(['My fellow', undefined, 'é\n"x"'])
+    const { outputs } = await generate(...args)
+    expect(inOrder).toEqual(outputs.map((output, index) => ({ index, ...output })))
+  })
+
+  it('go on with --resume where an earlier run was cut off', async () => {
+    const prompts = Array.from({ length: 6 }, (_, i) => ({ promptIds: [2, 48 + i], maxNewTokens: 2 + i }))
+    writeFileSync(inFolder('in.jsonl'), prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(''))
+    const out = inFolder('resumed.jsonl')
+    const job = ['generate', '--input', inFolder('in.jsonl'), '--output', out, '--ignore-eos', '--temperature', '1']
+    expect((await runCli([...job, '--quiet'])).code).toBe(0)
+    const whole = readFileSync(out, 'utf8')
+    const lines = whole.trimEnd().split('\n')
+    // Two whole lines and a torn one.
+    writeFileSync(out, `${lines[0]}\n${lines[1]}\n${lines[2]!.slice(0, 20)}`)
+    const { code, stderr } = await runCli([...job, '--resume'])
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('2 of 6 outputs are there') })
+    expect(readFileSync(out, 'utf8').trimEnd().split('\n').toSorted()).toEqual(lines.toSorted())
+    const again = await runCli([...job, '--resume'])
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('results of all 6 prompts') })
+    expect(readFileSync(out, 'utf8').length).toBe(whole.length)
+  })
+
+  it.each([
+    [['--resume'], 2, '--resume needs an --output that is a file'],
+    [['--resume', '--output', '-'], 2, '--resume needs an --output that is a file'],
+    [['--resume', '--json', '--output', 'x.jsonl'], 2, '--resume and --json'],
+  ])('%j is refused', async (flags, exitCode, message) => {
+    const { code, stderr } = await runCli(['generate', '--prompt', 'a', ...flags])
+    expect({ code, stderr }).toMatchObject({ code: exitCode, stderr: expect.stringContaining(message) })
+  })
+
+  it.each([
+    ['{"index":0,"promptIds":[2,9],"ids":[1]}\n', 2, 'results of other prompts'],
+    ['{"index":7,"promptIds":[2],"ids":[1]}\n', 2, 'results of other prompts'],
+    ['something else\n', 7, 'is no result of generate'],
+  ])('%j is not resumed', async (text, exitCode, message) => {
+    writeFileSync(inFolder('other.jsonl'), text)
+    const args = ['generate', '--prompt-ids', '2,48', '--output', inFolder('other.jsonl'), '--resume']
+    const { code, stderr } = await runCli(args)
+    expect({ code, stderr }).toMatchObject({ code: exitCode, stderr: expect.stringContaining(message) })
+    expect(readFileSync(inFolder('other.jsonl'), 'utf8')).toBe(text)
   })
 
   it('are standard input and output where they are -', async () => {
@@ -220,9 +262,9 @@ describe('files', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as JsonOutput)
-    expect(lines.map(({ prompt, ids }) => [prompt, ids.length])).toEqual([
-      ['a\u2028b', 2],
-      [undefined, 1],
+    expect(lines.map(({ index, prompt, ids }) => [index, prompt, ids.length])).toEqual([
+      [1, undefined, 1],
+      [0, 'a\u2028b', 2],
     ])
   })
 

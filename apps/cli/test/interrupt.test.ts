@@ -45,7 +45,9 @@ describe('a run that is stopped', () => {
     expect(scratchFolders(inFolder(signal))).toEqual([])
     expect(results(signal)).toHaveLength(1)
     const { outputs, report } = JSON.parse(stdout) as { outputs: unknown[]; report: { newTokens: number } }
-    expect(outputs).toEqual(results(signal).map((line) => JSON.parse(line) as unknown))
+    expect(outputs.map((output, index) => ({ index, ...(output as object) }))).toEqual(
+      results(signal).map((line) => JSON.parse(line) as unknown),
+    )
     expect(report.newTokens).toBeLessThan(902)
   })
 

@@ -33,3 +33,5 @@ export type { BytesByTier, Percent, PlannedPolicy, TierUse } from './result/plan
 export type { PhasePrediction, Prediction } from './result/prediction.ts'
 export { describePlan } from './text/describe-plan.ts'
 export type { FlexgenConstants } from './flexgen/flexgen-constants.ts'
+export { parsePolicyFile } from './policy-file/parse-policy-file.ts'
+export { type PolicyFile, policyFileOf } from './policy-file/policy-file.ts'

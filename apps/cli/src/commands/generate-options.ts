@@ -1,21 +1,6 @@
-import { type Command, Option } from 'commander'
-import { boolean, numberWithin, percents, repeated, repeatedIds, wholeNumber } from '../settings/option-parsers.ts'
-
-type Parse = (text: string, before: never) => unknown
-
-function option(flags: string, description: string, parse?: Parse): Option {
-  const made = new Option(flags, description)
-  return parse === undefined ? made : made.argParser(parse as (text: string, before: unknown) => unknown)
-}
-
-function addGroup(command: Command, heading: string, options: readonly Option[]): void {
-  for (const each of options) command.addOption(each.helpGroup(heading))
-}
-
-/** FlexGen's form of a boolean: `--x`, `--no-x`, `--x true|false|1|0`. */
-function switchOptions(name: string, description: string): Option[] {
-  return [option(`--${name} [boolean]`, description, boolean).preset('true'), new Option(`--no-${name}`).hideHelp()]
-}
+import type { Command } from 'commander'
+import { numberWithin, percents, repeated, repeatedIds, wholeNumber } from '../settings/option-parsers.ts'
+import { addGroup, option, switchOptions } from '../settings/options.ts'
 
 /** The flags of `generate`: FlexGen's by their names, and ours. */
 export function addGenerateOptions(command: Command): void {
@@ -36,6 +21,7 @@ export function addGenerateOptions(command: Command): void {
     option('--num-prompts <count>', 'prompts of random ids, by --seed', wholeNumber(1)),
     option('--prompt-len <count>', 'ids of each random prompt (default 32)', wholeNumber(1)),
     option('--output <file>', 'write results as JSON lines, each as soon as it is there; - for standard output'),
+    option('--resume', 'go on with an --output that an earlier run left: what is in it is not done again'),
     option('--json', 'print one JSON object with all outputs and the report'),
   ])
   addGroup(command, 'Generation:', [
@@ -54,6 +40,10 @@ export function addGenerateOptions(command: Command): void {
     option('--seed <number>', 'key of sampling, random prompts and made-up weights', wholeNumber(0)).default(0),
     option('--stop <text>', 'end a sequence at this text; may be repeated', repeated),
     option('--ignore-eos', 'go on after an end-of-sequence token'),
+    option('--log-probs <which>', 'log-probabilities: new for those of new tokens, all for the prompt too').choices([
+      'new',
+      'all',
+    ]),
   ])
   addGroup(command, 'Placement:', [
     option(
@@ -68,6 +58,22 @@ export function addGenerateOptions(command: Command): void {
       'sep-layer',
       'attention and mlp as layers of their own; on by default, --no-sep-layer turns it off',
     ),
+    option('--placement <rule>', 'exact, the default, or flexgen: whole tensors as the original rounds them').choices([
+      'exact',
+      'flexgen',
+    ]),
+    ...switchOptions(
+      'cpu-cache-compute',
+      'attend over KV off the device on the host, where it rests; see --host-backend',
+    ),
+    option(
+      '--attn-sparsity <share>',
+      'V rows that decode reads, those of largest weight (default 1)',
+      numberWithin(0, 1),
+    ),
+    ...switchOptions('compress-weight', 'matrices in 4 bits a value'),
+    ...switchOptions('compress-cache', 'KV cache in 4 bits a value'),
+    ...switchOptions('pin-weight', 'page-lock weights in RAM where that makes copies faster; on by default'),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate'),
     option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),
@@ -78,11 +84,15 @@ export function addGenerateOptions(command: Command): void {
     option('--backend <name>', 'what computes: onnxruntime, reference, or auto for the first that works').default(
       'auto',
     ),
+    option('--host-backend <name>', 'what attends on the host with --cpu-cache-compute'),
     option('--api <api>', "ONNX Runtime's API; auto is the default").choices(['auto', 'c', 'js']),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),
     option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),
   ])
   addGroup(command, 'Reporting:', [
+    option('--debug-mode <mode>', 'breakdown: run every step alone and report the time of each task').choices([
+      'breakdown',
+    ]),
     option('--trace <file>', 'write a Chrome trace; open it in ui.perfetto.dev'),
     option('--verbose <level>', '0 errors, 1 summary, 2 plan, 3 stacks of errors', verbosity).default(1),
     option('--quiet', 'the same as --verbose 0'),

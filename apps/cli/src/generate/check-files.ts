@@ -5,10 +5,18 @@ import type { GenerateFlags } from './generate-flags.ts'
 
 /**
  * Sees that no file of a run would overwrite another; `-` is standard input and output.
- * @throws {UsageError} where two of `--input`, `--output` and `--trace` are one file, or two kinds of output go to
+ * @throws {UsageError} where `--resume` has no file to go on with, two of `--input`, `--output` and `--trace` are one file, or two kinds of output go to
  * standard output
  */
-export function checkFiles(flags: Pick<GenerateFlags, 'input' | 'output' | 'trace' | 'json'>): void {
+export function checkFiles(flags: Pick<GenerateFlags, 'input' | 'output' | 'resume' | 'trace' | 'json'>): void {
+  if (flags.resume === true && (flags.output === undefined || flags.output === '-')) {
+    throw new UsageError('--resume needs an --output that is a file')
+  }
+  if (flags.resume === true && flags.json === true) {
+    throw new UsageError('--resume and --json do not go together', {
+      hint: 'the results of the earlier run are in the file that --output names',
+    })
+  }
   if (flags.json === true && flags.output === '-') {
     throw new UsageError('--json and --output - both go to standard output', {
       hint: 'leave one out: --json prints one object at the end, --output - one line a result as it comes',

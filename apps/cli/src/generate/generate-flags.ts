@@ -10,6 +10,7 @@ export interface GenerateFlags {
   readonly numPrompts?: number
   readonly promptLen?: number
   readonly output?: string
+  readonly resume?: boolean
   readonly json?: boolean
   readonly maxNewTokens: number
   readonly temperature?: number
@@ -18,20 +19,29 @@ export interface GenerateFlags {
   readonly seed: number
   readonly stop?: readonly string[]
   readonly ignoreEos?: boolean
+  readonly logProbs?: 'new' | 'all'
   readonly percent?: readonly number[]
   readonly gpuBatchSize?: number
   readonly numGpuBatches?: number
   readonly overlap?: boolean
   readonly sepLayer?: boolean
+  readonly placement?: 'exact' | 'flexgen'
+  readonly cpuCacheCompute?: boolean
+  readonly attnSparsity?: number
+  readonly compressWeight?: boolean
+  readonly compressCache?: boolean
+  readonly pinWeight?: boolean
   readonly maxRam?: string
   readonly maxDeviceMemory?: string
   readonly maxDisk?: string
   readonly offloadDir?: string
   readonly directIo?: boolean
   readonly backend: string
+  readonly hostBackend?: string
   readonly api?: 'auto' | 'c' | 'js'
   readonly threads?: number
   readonly dtype?: DType
+  readonly debugMode?: 'breakdown'
   readonly trace?: string
   readonly verbose: number
   readonly quiet?: boolean

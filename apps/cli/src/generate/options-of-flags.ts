@@ -8,7 +8,8 @@ import type { GenerateFlags } from './generate-flags.ts'
 export function engineOptionsOf(flags: GenerateFlags, toBytes: typeof parseSize): CreateEngineOptions {
   const sizeOf = (size: string | undefined, flag: string): number | undefined =>
     size === undefined ? undefined : toBytes(size, flag)
-  const { percent, gpuBatchSize, numGpuBatches, overlap, sepLayer } = flags
+  const { percent, gpuBatchSize, numGpuBatches, overlap, sepLayer, placement } = flags
+  const { cpuCacheCompute, attnSparsity, compressWeight, compressCache } = flags
   return {
     policy: {
       ...(percent !== undefined && { percent }),
@@ -16,8 +17,14 @@ export function engineOptionsOf(flags: GenerateFlags, toBytes: typeof parseSize)
       ...(numGpuBatches !== undefined && { numGpuBatches }),
       ...(overlap !== undefined && { overlap }),
       ...(sepLayer !== undefined && { sepLayer }),
+      ...(placement !== undefined && { placement }),
+      ...(cpuCacheCompute === true && { hostAttentionPercent: 100 }),
+      ...(attnSparsity !== undefined && { attentionSparsity: attnSparsity }),
+      ...(compressWeight !== undefined && { compressWeight }),
+      ...(compressCache !== undefined && { compressCache }),
     },
     backend: flags.backend,
+    hostBackend: flags.hostBackend,
     api: flags.api,
     threads: flags.threads,
     dtype: flags.dtype,
@@ -39,5 +46,9 @@ export function generationOptionsOf(flags: GenerateFlags): TextGenerationOptions
     seed: flags.seed,
     ignoreEos: flags.ignoreEos ?? false,
     stop: flags.stop,
+    logProbs: flags.logProbs,
+    breakdown: flags.debugMode === 'breakdown',
+    // Lines of a file are written as sequences finish; everything else is shown in the order of the prompts.
+    resultOrder: flags.output === undefined ? 'request' : 'finish',
   }
 }

@@ -1,18 +1,23 @@
-import { StorageError } from '@flexgen/spec'
+import { InternalError, StorageError } from '@flexgen/spec'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Output } from '../output/terminal.ts'
-import type { OutputRecord } from './output-record.ts'
+import type { OutputLine } from './output-record.ts'
+import { parseOutputLine } from './parse-output-line.ts'
 
-/** A file of JSON lines that grows by one line a result. */
+/** A file of JSON lines that grows by one whole line a result. */
 export interface ResultFile extends AsyncDisposable {
   /** Removes what an older run has written. */
   clear(): Promise<void>
-  add(record: OutputRecord): Promise<void>
+  /** The whole lines of an older run; one that was torn when it was killed is removed. */
+  recover(): Promise<OutputLine[]>
+  add(line: OutputLine): Promise<void>
+  /** Brings what was added since to the disk; nothing where nothing was. */
+  sync(): Promise<void>
 }
 
 /**
- * Opens the file, or `out` where it is `-`, and makes it where it is missing: before the run, so that a bad place costs no work. What is in it
- * stays until `clear`: a run that cannot start must not cost the results of the last one.
+ * Opens the file, or `out` where it is `-`, and makes it where it is missing: before the run, so that a bad place costs
+ * no work. What is in it stays until `clear`: a run that cannot start must not cost the results of the last one.
  * @throws {FlexgenError} `NOT_WRITABLE`, `OUT_OF_DISK`, `FILE_NOT_FOUND` for a missing folder
  */
 export async function openResultFile(file: string, out: Pick<Output, 'writeLine'>): Promise<ResultFile> {
@@ -24,23 +29,59 @@ export async function openResultFile(file: string, out: Pick<Output, 'writeLine'
       throw StorageError.from(error, `write ${file}`)
     }
   }
-  const handle = await guard(open(file, 'a'))
+  const handle = await guard(open(file, 'a+'))
+  let isAdded = false
   return {
     clear: () => guard(truncate(handle)),
-    add: (record) => guard(handle.appendFile(`${JSON.stringify(record)}\n`)),
+    recover: async () => {
+      const text = await guard(readAll(handle))
+      const wholeBytes = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1))
+      if (wholeBytes < Buffer.byteLength(text)) await guard(handle.truncate(wholeBytes))
+      const lines = text.split('\n').slice(0, -1)
+      return lines.map((line, i) => parseOutputLine(line, `${file}, line ${i + 1}`))
+    },
+    add: (line) => {
+      isAdded = true
+      return guard(handle.appendFile(`${JSON.stringify(line)}\n`))
+    },
+    sync: async () => {
+      if (!isAdded) return
+      isAdded = false
+      if (await isRegular(handle)) await guard(handle.datasync())
+    },
     [Symbol.asyncDispose]: () => guard(handle.close()),
   }
 }
 
 function lineWriter(out: Pick<Output, 'writeLine'>): ResultFile {
+  const nothing = (): Promise<void> => Promise.resolve()
   return {
-    clear: () => Promise.resolve(),
-    add: (record) => Promise.resolve(out.writeLine(JSON.stringify(record))),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    clear: nothing,
+    recover: () => Promise.reject(new InternalError('standard output cannot be resumed')),
+    add: (line) => Promise.resolve(out.writeLine(JSON.stringify(line))),
+    sync: nothing,
+    [Symbol.asyncDispose]: nothing,
   }
 }
 
-/** Pipes and terminals have nothing to remove. */
+async function readAll(handle: FileHandle): Promise<string> {
+  if (!(await isRegular(handle))) return ''
+  const { size } = await handle.stat()
+  const bytes = Buffer.alloc(size)
+  let done = 0
+  while (done < size) {
+    const { bytesRead } = await handle.read(bytes, done, size - done, done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return bytes.toString('utf8', 0, done)
+}
+
+/** Pipes and terminals have nothing to remove, and nothing to sync. */
 async function truncate(handle: FileHandle): Promise<void> {
-  if ((await handle.stat()).isFile()) await handle.truncate(0)
+  if (await isRegular(handle)) await handle.truncate(0)
+}
+
+async function isRegular(handle: FileHandle): Promise<boolean> {
+  return (await handle.stat()).isFile()
 }

@@ -35,7 +35,10 @@ export async function compileLibrary(options: CompileOptions = {}): Promise<stri
     })
   }
   const { sanitize = process.env['FLEXGEN_NATIVE_SANITIZE'] } = options
-  const flags = [...baseFlags, ...(sanitize ? [`-fsanitize=${sanitize}`, '-g', '-fno-sanitize-recover=undefined'] : [])]
+  const flags = [
+    ...baseFlags,
+    ...(sanitize ? [`-fsanitize=${sanitize}`, '-O1', '-g', '-fno-sanitize-recover=undefined'] : []),
+  ]
   const folder = cacheFolder()
   const target = path.join(folder, `flexgen-${keyOf(compiler, flags)}.${extension()}`)
   if (!existsSync(target)) await compile(compiler, flags, folder, target)

@@ -50,6 +50,8 @@ export interface GenerationRequest {
   readonly promptIds: readonly number[]
   /** Overrides the limit of the call. */
   readonly maxNewTokens?: number
+  /** What the random numbers of this request are keyed by, beside the seed. Default: its index. */
+  readonly sampleKey?: number
 }
 
 /** How a call of `generate` runs. */

@@ -14,6 +14,7 @@ import type {
 /** A request on its way. */
 export interface Sequence {
   readonly index: number
+  readonly sampleKey: number
   readonly promptIds: readonly number[]
   readonly maxNewTokens: number
   readonly ids: number[]
@@ -26,6 +27,7 @@ export interface Sequence {
 export function createSequences(requests: readonly GenerationRequest[], options: GenerateOptions): Sequence[] {
   return requests.map((request, index) => ({
     index,
+    sampleKey: request.sampleKey ?? index,
     promptIds: request.promptIds,
     maxNewTokens: request.maxNewTokens ?? options.maxNewTokens,
     ids: [],
@@ -61,7 +63,11 @@ export function takeRow(
   }
   const newest = logits.subarray((positions - 1) * model.vocabularySize)
   const position = sequence.ids.length
-  const id = sampleRow(newest, options.sampling ?? greedy, keyedUniform(options.seed ?? 0, sequence.index, position))
+  const id = sampleRow(
+    newest,
+    options.sampling ?? greedy,
+    keyedUniform(options.seed ?? 0, sequence.sampleKey, position),
+  )
   sequence.ids.push(id)
   if (options.logProbs !== undefined) sequence.logProbs.push(logProb(newest, id))
   if (options.ignoreEos !== true && model.eosIds.includes(id)) sequence.finishReason = 'eos'

@@ -98,7 +98,7 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
   const weightRingBytes = ringBytes(planned, spareBytes)
   const weightStaging = Math.max(
     hostVisible ? weightRingBytes : bounceCount * bounceBytes(runtimes, hostVisible),
-    loadStagingBytes(runtimes, options.weights, hostVisible),
+    loadStagingBytes(runtimes, options.weights, hostVisible) + (hostVisible ? preparingBytes(runtimes) : 0),
   )
   const ram: RamPlan = { ...fixed, weightStaging, total: heldBytes + weightStaging }
   return {
@@ -124,11 +124,19 @@ function ringBytes({ options, runtimes }: PlannedModel, spareBytes: number): num
 }
 
 function preparedBytes(runtimes: readonly LayerRuntime[]): number {
-  return sum(
-    stagesOf(runtimes)
-      .filter(isPrepared)
-      .map((stage) => stage.base.preparedBytes(deviceUnits(stage).map(({ unit }) => unit.spec.name))),
-  )
+  return sum(preparedSizes(runtimes))
+}
+
+/** What each prepared kernel holds at most. */
+function preparedSizes(runtimes: readonly LayerRuntime[]): number[] {
+  return stagesOf(runtimes)
+    .filter(isPrepared)
+    .map((stage) => stage.base.preparedBytes(deviceUnits(stage).map(({ unit }) => unit.spec.name)))
+}
+
+/** A kernel that is prepared takes as much again for a moment as it holds then (measured with ONNX Runtime). */
+function preparingBytes(runtimes: readonly LayerRuntime[]): number {
+  return preparedSizes(runtimes).reduce((most, bytes) => Math.max(most, bytes), 0)
 }
 
 /** Vectors of stages without a prepared kernel. */

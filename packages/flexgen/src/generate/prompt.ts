@@ -7,6 +7,8 @@ export interface PromptRequest {
   readonly promptIds?: readonly number[]
   /** Overrides the limit of the call. */
   readonly maxNewTokens?: number
+  /** What its random numbers are keyed by, beside the seed; its index by default. */
+  readonly sampleKey?: number
   /** Names the prompt in messages, such as `lines.jsonl line 3`. */
   readonly label?: string
 }
@@ -19,6 +21,7 @@ export interface EncodedPrompt {
   readonly prompt?: string
   readonly promptIds: readonly number[]
   readonly maxNewTokens: number
+  readonly sampleKey?: number
 }
 
 /** What prompts are checked against. */
@@ -57,10 +60,15 @@ function encodePrompt(given: Prompt, which: string, context: PromptContext): Enc
   if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 1) {
     throw new UsageError(`${name}: the number of new tokens must be a whole number above 0, got ${maxNewTokens}`)
   }
-  const { prompt } = request
+  const { prompt, sampleKey } = request
   const promptIds = request.promptIds ?? encodeText(prompt!, name, context)
   checkIds(promptIds, maxNewTokens, name, context.model)
-  return { ...(prompt !== undefined && { prompt }), promptIds, maxNewTokens }
+  return {
+    ...(prompt !== undefined && { prompt }),
+    promptIds,
+    maxNewTokens,
+    ...(sampleKey !== undefined && { sampleKey }),
+  }
 }
 
 function asRequest(given: Prompt, which: string): PromptRequest {

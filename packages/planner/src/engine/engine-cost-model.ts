@@ -10,7 +10,7 @@ import { engineProblem, type EngineProblem } from './engine-problem.ts'
 import type { EngineShares } from './engine-shares.ts'
 import type { FoundLayout } from './search-layouts.ts'
 import { realiseLayout } from './realise-layout.ts'
-import { searchEngineSplits } from './search-splits.ts'
+import { fitsSomehow, searchEngineSplits } from './search-splits.ts'
 import { sweepPaths } from './split-model.ts'
 import { type EngineResource, engineResources, type SweepTerms } from './sweep-terms.ts'
 
@@ -26,7 +26,8 @@ export function createEngineCostModel(solver: LinearSolver): CostModel {
     name: 'engine',
     plan(problem): CostModelAnswer {
       const found = searchEngineSplits(solver, listEngines(problem), { runnerUp: true })
-      if (found === undefined) return { feasible: false, ...findLacks(problem.capacity, enough(solver, problem)) }
+      const enough = (capacity: TierAmounts): boolean => listEngines({ ...problem, capacity }).some(fitsSomehow)
+      if (found === undefined) return { feasible: false, ...findLacks(problem.capacity, enough) }
       return {
         feasible: true,
         best: createCandidate(found.best),
@@ -54,13 +55,6 @@ export function createEngineCostModel(solver: LinearSolver): CostModel {
       return found?.best.blockSeconds ?? Number.NaN
     },
   }
-}
-
-/** Whether the smallest block fits capacities, or the one that is asked for. */
-function enough(solver: LinearSolver, problem: PlanningProblem): (capacity: TierAmounts) => boolean {
-  const { gpuBatchSize = 1, numGpuBatches = 1, percent } = problem.fixed
-  const fixed = { gpuBatchSize, numGpuBatches, percent }
-  return (capacity) => searchEngineSplits(solver, listEngines({ ...problem, capacity, fixed })) !== undefined
 }
 
 /** The problem with what may be compressed compressed and not. */

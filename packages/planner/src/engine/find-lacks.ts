@@ -38,7 +38,7 @@ function together(capacity: TierAmounts, isEnough: (capacity: TierAmounts) => bo
   return lacks
 }
 
-/** The least bytes, to a thousandth, by which one capacity must grow; undefined where none would do. */
+/** The least bytes, to a hundredth, by which one capacity must grow; undefined where none would do. */
 function leastGrowth(
   capacity: TierAmounts,
   tier: TierName,
@@ -48,7 +48,7 @@ function leastGrowth(
   if (isEnough(capacity)) return 0
   if (!isEnough(grownBy(tooMuchBytes))) return undefined
   let [short, enough] = [0, tooMuchBytes]
-  while (enough - short > Math.max(1, enough / 1000)) {
+  while (enough - short > Math.max(1, enough / 100)) {
     const middle = short === 0 && enough > 2 ** 20 ? Math.ceil(enough / 16) : Math.ceil((short + enough) / 2)
     if (isEnough(grownBy(middle))) enough = middle
     else short = middle

@@ -50,8 +50,27 @@ export function searchLayouts(model: SplitModel, fixed: Percent | undefined): Fo
   return best
 }
 
-function steps(most: number): number[] {
-  return Array.from({ length: Math.floor(most / cacheStep) + 1 }, (_, i) => i * cacheStep)
+/** Steps in which a search looks for any layout at all. */
+const coarseStep = 10
+
+/** Whether any layout fits, with weights that are waited for, since that takes least. */
+export function hasLayout(model: SplitModel, fixed: Percent | undefined): boolean {
+  const { weights, isHost } = model.engine
+  if (fixed !== undefined) {
+    const [wd, wr, cd, cr] = fixed
+    return place(model, { share: shareOf(weights, wd), cd, cr, isAhead: false }, wr) !== undefined
+  }
+  return steps(isHost ? 0 : 100, coarseStep).some((cd) => {
+    const fitting = byDeviceBytes(weights.shares).filter((share) => fitsDevice(model, share, cd, false))
+    const tried = isHost ? fitting : fitting.slice(0, 1)
+    return steps(100 - cd, coarseStep).some((cr) =>
+      tried.some((share) => place(model, { share, cd, cr, isAhead: false }, undefined) !== undefined),
+    )
+  })
+}
+
+function steps(most: number, step = cacheStep): number[] {
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step)
 }
 
 /** Faster, or as fast with less on disk, or with fewer bytes that move. */

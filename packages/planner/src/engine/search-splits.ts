@@ -2,7 +2,7 @@ import type { BatchSplit } from '../flexgen/flexgen-problem.ts'
 import { evaluateForm } from '../lp/linear-form.ts'
 import type { LinearSolver } from '../lp/linear-program.ts'
 import type { EngineProblem } from './engine-problem.ts'
-import { type FoundLayout, isBetter, searchLayouts } from './search-layouts.ts'
+import { type FoundLayout, hasLayout, isBetter, searchLayouts } from './search-layouts.ts'
 import { relaxedProgram, splitModel, type SplitModel } from './split-model.ts'
 
 const batchSizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
@@ -44,6 +44,15 @@ export function searchEngineSplits(
   const isOther = ({ models }: Ranked): boolean => models[0]!.split.gpuBatchSize !== best.model.split.gpuBatchSize
   const second = runnerUp ? searchRanked(ranked.filter(isOther), below) : undefined
   return { best, ...(second === undefined ? {} : { runnerUp: second }) }
+}
+
+/** Whether the smallest block of a problem, or the one that is asked for, fits in any way. */
+export function fitsSomehow(engine: EngineProblem): boolean {
+  const { gpuBatchSize = 1, numGpuBatches = 1, percent } = engine.problem.fixed
+  return hiddenModes(engine).some((hiddenOnDevice) => {
+    const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, { hostAttention: false, hiddenOnDevice })
+    return model !== undefined && hasLayout(model, percent)
+  })
 }
 
 function searchRanked(ranked: readonly Ranked[], below: number): FoundLayout | undefined {

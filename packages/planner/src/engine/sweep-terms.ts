@@ -99,7 +99,8 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     : weights.scheduleLayers * sequences * work.rowsPerSequence * hiddenSize * width
   const streamed = weights.matrixBytes / toDevice
   const fromDisk = weights.matrixBytes - weights.tableBytes
-  const diskRead = links.diskRead.direct.bytesPerSecond
+  // Files are read through the page cache unless the user asks for direct reads.
+  const diskRead = links.diskRead.buffered.bytesPerSecond
   const fullPages = Math.max(0, work.cachedPositions - pagePositions / 2)
   const loads = linearForm<EngineShareName>({
     wr: isHost ? 0 : weights.headBytes / toDevice,
@@ -119,7 +120,7 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
       deviceToRam: isHost ? none : linearForm({ cr: stored, cn: stored }, hidden / toRam),
       diskRead: linearForm({ wn: fromDisk / diskRead, cn: (rows * fullPages * positionBytes) / diskRead }),
       diskWrite: linearForm({
-        cn: (rows * work.writtenPositions * positionBytes) / links.diskWrite.direct.bytesPerSecond,
+        cn: (rows * work.writtenPositions * positionBytes) / links.diskWrite.buffered.bytesPerSecond,
       }),
       // On a host a call costs its time where the kernels run; a device takes the next one meanwhile.
       deviceCompute: isHost ? sumForms([deviceCompute, linearForm({}, issue)]) : deviceCompute,

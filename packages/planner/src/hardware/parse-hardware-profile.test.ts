@@ -41,7 +41,7 @@ describe('parseHardwareProfile', () => {
     ['costs.stageSeconds', -1e-6, 'costs.stageSeconds must be a number of 0 or more, got -0.000001'],
     ['flexgen.hostSlowdown.batch', undefined, 'flexgen.hostSlowdown.batch is missing'],
     ['measuredAt', 'yesterday', 'measuredAt must be a date in ISO 8601, got "yesterday"'],
-    ['links.hostToDevise', {}, 'links.hostToDevise is not a field of a profile'],
+    ['links.hostToDevise', {}, 'links.hostToDevise is not a field of a hardware profile'],
     ['name', '', 'name must be a text that is not empty, got ""'],
   ])('refuses %s = %j', (path, value, message) => {
     let error: unknown

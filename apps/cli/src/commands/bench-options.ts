@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander'
+import { numberWithin, percents, repeated, wholeNumber } from '../settings/option-parsers.ts'
+import { addGroup, option, switchOptions } from '../settings/options.ts'
+
+/** The flags of `bench`: FlexGen's by their names and with its defaults, and ours. */
+export function addBenchOptions(command: Command): void {
+  addGroup(command, 'What to measure:', [
+    option('--suite <name>', 'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, each -4bit, reallocate-30b'),
+    option('--only <text>', 'cases of the suite with this text in their title'),
+    option(
+      '--command <text>',
+      'a case as a command of FlexGen or ours, over the flags given here; may be repeated',
+      repeated,
+    ),
+    option(
+      '--against <command>',
+      'a foreign command that prints a line of JSON with prefill_s, decode_s and decode_tok_s; may be repeated',
+      repeated,
+    ),
+  ])
+  addGroup(command, 'Measuring:', [
+    option('--repeat <count>', 'measured runs of each side, in turn (default 3)', wholeNumber(1)),
+    option('--warm-up <count>', 'whole runs of each side before that (default 1)', wholeNumber(0)),
+    option(
+      '--warm-up-tokens <count>',
+      'tokens that each process generates before it measures (default 1, with --against 0)',
+      wholeNumber(0),
+    ),
+    option('--output-dir <folder>', 'where results and reports go (default flexgen-bench/NAME-TIME)'),
+    option('--resume', 'go on with the results in --output-dir'),
+    option('--title <text>', 'title of the report'),
+    option('--json', 'print the report as one JSON object'),
+    option('--log-file <file>', "FlexGen's log is appended to it; auto, the default, is a file for each case"),
+    new Option('--no-log', 'no log'),
+    option('--verbose <level>', '0 errors, 1 progress, 3 stacks of errors', wholeNumber(0)).default(1),
+    option('--quiet', 'the same as --verbose 0'),
+  ])
+  addGroup(command, 'Model and prompts:', [
+    option('--model <model>', 'folder or name (default facebook/opt-6.7b)'),
+    option('--path <folder>', 'folder of models; _DUMMY_ for made-up weights (default ~/opt_weights)'),
+    option('--num-prompts <count>', 'prompts of random ids (default one block)', wholeNumber(1)),
+    option('--prompt-len <count>', 'ids of each prompt (default 512)', wholeNumber(1)),
+    option('--gen-len, --max-new-tokens <count>', 'new tokens of each prompt (default 32)', wholeNumber(1)),
+    option('--seed <number>', 'key of prompts and made-up weights (default 0)', wholeNumber(0)),
+    option('--cut-gen-len <count>', 'run only so many tokens and project the rest', wholeNumber(1)),
+    option('--debug-mode <mode>', 'run a part and project the rest, or run without overlap').choices([
+      'fewer_batch',
+      'breakdown',
+    ]),
+  ])
+  addGroup(command, 'Placement:', [
+    option(
+      '--percent <number...>',
+      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk (default 100 0 100 0 100 0)',
+      percents,
+    ),
+    option('--gpu-batch-size <count>', 'sequences that are computed together (default 4)', wholeNumber(1)),
+    option('--num-gpu-batches <count>', 'batches that share each loaded weight (default 1)', wholeNumber(1)),
+    ...switchOptions('overlap', 'load and store while computing; on by default'),
+    ...switchOptions('sep-layer', 'attention and mlp as layers of their own; on by default'),
+    ...switchOptions('pin-weight', 'page-lock weights in RAM; on by default, without effect on a CPU backend'),
+    ...switchOptions('cpu-cache-compute', 'attention where the KV lies; a CPU backend does so anyway'),
+    option('--attn-sparsity <share>', 'share of the V rows that are read (default 1)', numberWithin(0, 1)),
+    ...switchOptions('compress-weight', 'weights in 4 bits'),
+    ...switchOptions('compress-cache', 'KV cache in 4 bits'),
+    option(
+      '--reallocate-timing <when>',
+      'place anew: 0 never (the default), 1 before, 2 every token, 3 after some',
+      wholeNumber(0),
+    ),
+    ...switchOptions('include-reallocate-punish', 'count the time of placing anew as part of the run'),
+    option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate (default what is free)'),
+    option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
+    option('--disk, --max-disk <size>', 'most scratch space on disk'),
+    option('--offload-dir <folder>', 'where scratch files go (default ~/.cache/flexgen/offload)'),
+    option('--direct-io', 'read around the page cache of the system'),
+  ])
+  addGroup(command, 'Machine:', [
+    option('--backend <name>', 'onnxruntime, reference, or auto for the first that works (default auto)'),
+    option('--api <api>', "ONNX Runtime's API; auto is the default").choices(['auto', 'c', 'js']),
+    option('--threads <count>', 'threads that compute', wholeNumber(1)),
+    option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),
+  ])
+}
