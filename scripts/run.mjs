@@ -19,10 +19,13 @@ export function runInFront(args, cwd = root) {
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
+  // npm passes SIGTERM on to the shell between us, which dies of it without a word: being an orphan is the only sign.
+  const parent = process.ppid
+  const watch = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
-  })
+  }).finally(() => clearInterval(watch))
 }
 
 /** Runs several at once and shows the output of those that fail; resolves with their names. */

@@ -87,6 +87,8 @@ describe('budgets that are too small end with 3', () => {
     const args = ['--prompt', 'x', '--backend', 'reference']
     await expectFailure([...args, '--max-ram', '20MB'], 3, 'INFEASIBLE')
     await expectFailure([...args, '--max-device-memory', '20MB'], 3, 'INFEASIBLE')
+    const onDisk = ['--percent', '100', '0', '0', '0', '100', '0', '--prompt-len', '100']
+    expect(await expectFailure([...args, ...onDisk, '--max-disk', '100kB'], 3, 'INFEASIBLE')).toContain('--max-disk')
   })
 
   it('and cost no results of the run before', async () => {

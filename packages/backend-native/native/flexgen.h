@@ -153,6 +153,10 @@ extern const fx_level fx_neon;
 // Query tile of `attend_block`, and positions of a part of `attend_part`.
 enum { FX_QUERY_TILE = 96, FX_PART_POSITIONS = 1024 };
 
+// What is known of this processor, set by `fx_find_level`: whether reading in order gains from asking ahead, and whether
+// products of bfloat16 pairs are faster than float32 ones.
+extern int fx_fetches_ahead, fx_uses_pairs;
+
 // The best level of this processor up to the named one (null: any); null where there is none of that name.
 const fx_level *fx_find_level(const char *name);
 

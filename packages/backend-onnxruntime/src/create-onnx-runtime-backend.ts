@@ -97,7 +97,7 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
     name: 'onnxruntime',
     device: {
       kind: 'cpu',
-      description: `${cpus()[0]?.model.trim() ?? 'CPU'}, ${runtime.threads} threads, ONNX Runtime ${runtime.version}`,
+      description: `${cpus()[0]?.model.trim() ?? 'CPU'}, ${runtime.threads} threads, ONNX Runtime ${runtime.version} through its ${runtime.api === 'c' ? 'C' : 'JavaScript'} API`,
       memoryBytes: totalmem(),
       hostVisible: true,
     },

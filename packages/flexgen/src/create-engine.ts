@@ -59,7 +59,6 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         ...(maxDiskBytes !== undefined && { budgetBytes: maxDiskBytes }),
       }),
     )
-    await checkScratch(disk, policy, opened.place.kind === 'dummy')
     const engine = owned.use(
       await createCoreEngine({
         model: opened.model,
@@ -73,6 +72,8 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         policy,
         maxRamBytes,
         maxDeviceBytes,
+        maxDiskBytes,
+        onPlan: ({ diskBytes }) => checkScratch(disk, policy, opened.place.kind === 'dummy', diskBytes),
         workload: options.workload,
         trace: options.trace,
         signal: options.signal,

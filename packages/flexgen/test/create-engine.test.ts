@@ -136,6 +136,11 @@ describe('an engine', () => {
   })
 })
 
+const someWork = { sequences: 1, maxPromptTokens: 4, maxNewTokens: 4 }
+const keysOnDisk = { percent: [0, 0, 0, 0, 0, 100] }
+/** Keys and values of a thousand sequences: 19 TB. */
+const hugeWork = { sequences: 1000, maxPromptTokens: 2000, maxNewTokens: 48 }
+
 describe('creation that fails leaves nothing', () => {
   it.each<[string, CreateEngineOptions, string]>([
     ['no such model', { model: '/nowhere' }, 'MODEL_NOT_FOUND'],
@@ -145,6 +150,16 @@ describe('creation that fails leaves nothing', () => {
     ['percents that are none', { policy: { percent: [1, 2] } }, 'USAGE'],
     ['too little RAM', { maxRam: '1MB' }, 'INFEASIBLE'],
     ['too little device memory', { maxDeviceMemory: '1MB' }, 'INFEASIBLE'],
+    [
+      'too little scratch',
+      { policy: { percent: [0, 0, 0, 0, 0, 0] }, maxDisk: '1kB', workload: someWork },
+      'INFEASIBLE',
+    ],
+    [
+      'more scratch than any disk has',
+      { model: 'opt-175b', path: '_DUMMY_', policy: { ...keysOnDisk, gpuBatchSize: 1000 }, workload: hugeWork },
+      'OUT_OF_DISK',
+    ],
     ['no place for scratch', { policy: { percent: [0, 0, 0, 0, 0, 0] }, offloadDir: '/dev/null/x' }, 'NOT_WRITABLE'],
   ])('%s', async (_, options, code) => {
     await expect(create(options)).rejects.toMatchObject({ code })

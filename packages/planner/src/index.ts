@@ -1,4 +1,11 @@
-export { type Candidate, type CostModel, type CostModelName, costModelNames, type Lack } from './cost-model.ts'
+export {
+  type Candidate,
+  type CostModel,
+  type CostModelAnswer,
+  type CostModelName,
+  costModelNames,
+  type Lack,
+} from './cost-model.ts'
 export type {
   ComputeRates,
   DecodeAttentionRate,

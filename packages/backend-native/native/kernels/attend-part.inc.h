@@ -2,17 +2,23 @@
 // range are read in the order in which they lie, then the values: two long streams at the speed of memory.
 
 // Keys that all query heads of a group see while they are in L1.
-enum { FX_KEY_BLOCK = 4 * VW };
+enum { FX_KEY_BLOCK = 4 * VW, FX_AHEAD_BYTES = 16384 };
+
+// Asks for a line of what is read soon, where a processor does not do it early enough by itself; `soon` may be null.
+FX_INLINE void fetch_soon(const char *soon, size_t bytes) {
+  for (size_t i = 0; soon != NULL && i < bytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
+}
 
 // Scores of `count` positions, q padded with zeros to whole vectors.
 FX_INLINE void score_keys(const int dtype, const size_t fixed, const char *k, size_t dim, const float *q, size_t count,
-                          float *scores) {
+                          const char *soon, float *scores) {
   const size_t head_dim = fixed ? fixed : dim, whole = head_dim / VW * VW, ld = fx_bytes(dtype, head_dim);
   size_t p = 0;
   for (; p + VW <= count; p += VW) {
     vf r[VW];
     for (size_t i = 0; i < VW; i++) {
       const char *key = k + (p + i) * ld;
+      fetch_soon(soon ? soon + (p + i) * ld : NULL, ld);
       r[i] = v_zero();
       FX_UNROLL for (size_t j = 0; j < whole; j += VW) r[i] = v_fma(v_get(key, j, dtype), v_load(q + j), r[i]);
       if (whole < head_dim) r[i] = v_fma(v_get_n(key, whole, head_dim - whole, dtype), v_load(q + whole), r[i]);
@@ -30,13 +36,14 @@ FX_INLINE void score_keys(const int dtype, const size_t fixed, const char *k, si
 
 // sums [head dim, padded] += values of `count` positions by weight.
 FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, size_t dim, const float *weights,
-                          size_t count, float *sums) {
+                          size_t count, const char *soon, float *sums) {
   const size_t head_dim = fixed ? fixed : dim, whole = head_dim / VW * VW, ld = fx_bytes(dtype, head_dim);
   if (fixed && fixed / VW <= 8) {
     vf s[8];
     FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) s[j] = v_load(sums + j * VW);
     for (size_t p = 0; p < count; p++) {
       vf weight = v_set1(weights[p]);
+      fetch_soon(soon ? soon + p * ld : NULL, ld);
       FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) s[j] = v_fma(weight, v_get(v + p * ld, j * VW, dtype), s[j]);
     }
     FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) v_store(sums + j * VW, s[j]);
@@ -65,21 +72,22 @@ FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, si
   else CALL(DTYPE, 0);
 
 // Scores of `count` positions; q as `load_query` gives it.
-static void score(int dtype, const char *k, size_t dim, const float *q, size_t count, float *scores) {
+static void score(int dtype, const char *k, size_t dim, const float *q, size_t count, const char *soon, float *scores) {
   if (dtype == FX_Q4) {
     score_groups(k, dim, q, count, scores);
     return;
   }
-#define FX_SCORE(DTYPE, DIM) score_keys(DTYPE, DIM, k, dim, q, count, scores)
+#define FX_SCORE(DTYPE, DIM) score_keys(DTYPE, DIM, k, dim, q, count, soon, scores)
   FX_BY_DTYPE_AND_DIM(FX_SCORE)
 }
 
-static void weigh(int dtype, const char *v, size_t dim, const float *weights, size_t count, float *sums) {
+static void weigh(int dtype, const char *v, size_t dim, const float *weights, size_t count, const char *soon,
+                  float *sums) {
   if (dtype == FX_Q4) {
     sum_groups(v, dim, weights, count, sums);
     return;
   }
-#define FX_WEIGH(DTYPE, DIM) sum_values(DTYPE, DIM, v, dim, weights, count, sums)
+#define FX_WEIGH(DTYPE, DIM) sum_values(DTYPE, DIM, v, dim, weights, count, soon, sums)
   FX_BY_DTYPE_AND_DIM(FX_WEIGH)
 }
 
@@ -108,15 +116,25 @@ static const char *cached(const fx_attention *a, const char *half, size_t kv_hea
   return half + fx_bytes(a->cache_dtype, a->head_dim) * (kv_head * a->max_positions + position);
 }
 
+// What is read `ahead` positions after position p of the keys (or of the values): first the rest of the keys, then the values.
+static const char *soon_of(const fx_attention *a, size_t kv_head, size_t from, size_t p, size_t count, int is_value) {
+  if (!fx_fetches_ahead) return NULL;
+  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim);
+  size_t at = p + fx_round_up(fx_ceil_div(FX_AHEAD_BYTES, ld), FX_KEY_BLOCK);
+  if (at < count) return cached(a, is_value ? a->v : a->k, kv_head, from + at);
+  return is_value || at >= 2 * count ? NULL : cached(a, a->v, kv_head, from + at - count);
+}
+
 static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size_t to, fx_partial out, void *scratch) {
   const size_t group = a->heads / a->kv_heads, count = to - from, padded = fx_round_up(a->head_dim, VW);
   const size_t ldq = query_floats(a->head_dim);
   float *q = scratch, *scores = q + group * ldq, *sums = scores + group * count;
   for (size_t g = 0; g < group; g++) load_query(a, 0, kv_head * group + g, q + g * ldq);
   for (size_t p = 0; p < count; p += FX_KEY_BLOCK) {
-    size_t n = fx_min(FX_KEY_BLOCK, count - p);
-    const char *k = cached(a, a->k, kv_head, from + p);
-    for (size_t g = 0; g < group; g++) score(a->cache_dtype, k, a->head_dim, q + g * ldq, n, scores + g * count + p);
+    const size_t n = fx_min(FX_KEY_BLOCK, count - p);
+    const char *k = cached(a, a->k, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 0);
+    for (size_t g = 0; g < group; g++)
+      score(a->cache_dtype, k, a->head_dim, q + g * ldq, n, g == 0 ? soon : NULL, scores + g * count + p);
   }
   for (size_t g = 0; g < group; g++) {
     float *row = scores + g * count;
@@ -125,10 +143,10 @@ static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size
   }
   memset(sums, 0, 4 * group * padded);
   for (size_t p = 0; p < count; p += FX_KEY_BLOCK) {
-    size_t n = fx_min(FX_KEY_BLOCK, count - p);
-    const char *v = cached(a, a->v, kv_head, from + p);
+    const size_t n = fx_min(FX_KEY_BLOCK, count - p);
+    const char *v = cached(a, a->v, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 1);
     for (size_t g = 0; g < group; g++)
-      weigh(a->cache_dtype, v, a->head_dim, scores + g * count + p, n, sums + g * padded);
+      weigh(a->cache_dtype, v, a->head_dim, scores + g * count + p, n, g == 0 ? soon : NULL, sums + g * padded);
   }
   for (size_t g = 0; g < group; g++) memcpy(out.values + g * a->head_dim, sums + g * padded, 4 * a->head_dim);
 }
@@ -184,7 +202,7 @@ static void attend_sparse(const fx_attention *a, size_t head, size_t keep, void 
   const size_t kv_head = head / (a->heads / a->kv_heads), ld = fx_bytes(a->cache_dtype, a->head_dim);
   float *q = scratch, *sums = q + query_floats(a->head_dim), *scores = sums + padded, *weights = scores + count;
   load_query(a, 0, head, q);
-  score(a->cache_dtype, cached(a, a->k, kv_head, 0), a->head_dim, q, count, scores);
+  score(a->cache_dtype, cached(a, a->k, kv_head, 0), a->head_dim, q, count, NULL, scores);
   float sum = exp_row(weights, scores, count, top_value(scores, count));
   memset(sums, 0, 4 * padded);
   size_t of_threshold = 0;
@@ -197,7 +215,7 @@ static void attend_sparse(const fx_attention *a, size_t head, size_t keep, void 
       of_threshold--;
       is_kept = 1;
     }
-    if (is_kept) weigh(a->cache_dtype, values + p * ld, a->head_dim, weights + p, 1, sums);
+    if (is_kept) weigh(a->cache_dtype, values + p * ld, a->head_dim, weights + p, 1, NULL, sums);
   }
   for (size_t d = 0; d < a->head_dim; d++) sums[d] /= sum;
   write_output(a, head, sums);

@@ -141,7 +141,7 @@ static void linear_block(const fx_linear *l, size_t m0, size_t m1, size_t n0, si
   size_t wide = fx_round_up(n1 - n0, FX_PANEL);
   float *panels = scratch, *tile = panels + FX_INNER * wide, *sums = tile + MR * FX_LDA;
   float *part = sums + fx_round_up(m1 - m0, MR) * wide, *values = part + 2 * wide;
-  int is_bf16 = FX_HAS_BF16 && l->transposed && l->x_dtype == FX_BF16 && l->w_dtype == FX_BF16;
+  int is_bf16 = FX_HAS_BF16 && fx_uses_pairs && l->transposed && l->x_dtype == FX_BF16 && l->w_dtype == FX_BF16;
   size_t per_unit = is_bf16 ? 2 : 1;
   size_t ldw = fx_bytes(l->w_dtype, l->transposed ? l->k : l->n);
   for (size_t k0 = 0; k0 < l->k; k0 += FX_INNER * per_unit) {

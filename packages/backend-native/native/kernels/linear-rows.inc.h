@@ -5,7 +5,7 @@ enum { FX_PASS_ROWS = 4 };
 
 static int linear_takes(int x_dtype, int w_dtype) {
 #if FX_HAS_BF16
-  if (x_dtype == FX_BF16 && w_dtype == FX_BF16) return 1;
+  if (fx_uses_pairs && x_dtype == FX_BF16 && w_dtype == FX_BF16) return 1;
 #endif
   (void)w_dtype;
   return x_dtype == FX_F32;

@@ -48,7 +48,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
 async function openC(threads: number, libraryPath: string | undefined): Promise<OpenedRuntime> {
   const koffi = await loadKoffi()
   const runtime = await createCRuntime(koffi, findLibrary(libraryPath), threads)
-  const notices = [`ONNX Runtime ${runtime.version} through its C API`]
+  const notices: string[] = []
   if (runtime.threads !== threads)
     notices.push(`ONNX Runtime runs with ${runtime.threads} threads in this process already: ${threads} not applied`)
   if (!runtime.sharesThreads)

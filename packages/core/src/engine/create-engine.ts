@@ -63,6 +63,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, notices }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
+    await options.onPlan?.(plan)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = performance.now()

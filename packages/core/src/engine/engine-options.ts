@@ -1,4 +1,5 @@
 import type { Backend, Clock, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
+import type { RunPlan } from '../plan/run-plan.ts'
 import type { SamplingOptions } from '../sampling/sample-row.ts'
 
 /** How far loading has come. */
@@ -23,6 +24,10 @@ export interface EngineOptions {
   readonly maxRamBytes?: number | undefined
   /** Limit of device memory in bytes: prepared weights, resident KV, workspace. */
   readonly maxDeviceBytes?: number | undefined
+  /** Limit of scratch on disk in bytes: KV, hidden states, generated weights. */
+  readonly maxDiskBytes?: number | undefined
+  /** Told the plan once it fits the budgets, before weights are touched; what it throws ends the creation. */
+  readonly onPlan?: ((plan: RunPlan) => Promise<void>) | undefined
   /**
    * What will be generated at most, if known: then the whole run is checked against the budgets before anything is
    * allocated; `generate` checks again.

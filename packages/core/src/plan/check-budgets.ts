@@ -3,7 +3,10 @@ import type { EngineOptions } from '../engine/engine-options.ts'
 import type { RunPlan } from './run-plan.ts'
 
 /** @throws {InfeasibleError} where a budget is smaller than the plan */
-export function checkBudgets({ ram, deviceBytes }: RunPlan, { maxRamBytes, maxDeviceBytes }: EngineOptions): void {
+export function checkBudgets(
+  { ram, deviceBytes, diskBytes }: RunPlan,
+  { maxRamBytes, maxDeviceBytes, maxDiskBytes }: EngineOptions,
+): void {
   if (maxRamBytes !== undefined && ram.total > maxRamBytes) {
     const parts = Object.entries(ram)
       .filter(([name, bytes]) => name !== 'total' && bytes > 0)
@@ -18,6 +21,11 @@ export function checkBudgets({ ram, deviceBytes }: RunPlan, { maxRamBytes, maxDe
       `the run needs ${megabytes(deviceBytes)} on the device, --max-device-memory allows ${megabytes(maxDeviceBytes)}`,
     )
   }
+  if (maxDiskBytes !== undefined && diskBytes > maxDiskBytes) {
+    throw new InfeasibleError(
+      `the run needs ${megabytes(diskBytes)} of scratch on disk, --max-disk allows ${megabytes(maxDiskBytes)}`,
+    )
+  }
 }
 
 function wordsOf(name: string): string {
@@ -25,5 +33,7 @@ function wordsOf(name: string): string {
 }
 
 function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`
+  // Rounded up, and fine enough that what is needed never reads like what is allowed.
+  const megabyte = bytes < 10e6 ? 1e4 : 1e6
+  return `${Number((Math.ceil(bytes / megabyte) * megabyte * 1e-6).toFixed(2))} MB`
 }

@@ -3,8 +3,8 @@ import type { HardwareProfile } from './hardware-profile.ts'
 const gibibyte = 2 ** 30
 
 /**
- * An NVIDIA H100 on PCIe 5 with 16 host cores, driven from Node through ONNX Runtime's C API, measured on 2026-11-24
- * (docs/backends): links, layer times, host attention. What was not measured there is listed in `assumed`.
+ * An NVIDIA H100 on PCIe 5 with 16 host cores, driven from Node through ONNX Runtime's C API, measured on 2026-11-24:
+ * links, layer times, host attention. What was not measured then is listed in `assumed`.
  */
 export const h100Pcie5: HardwareProfile = {
   schemaVersion: 1,

@@ -64,8 +64,9 @@ export function checkNeverSlower(numRuns: number): void {
     ),
     { numRuns },
   )
-  expect(compared).toBeGreaterThan(8)
-  expect(better).toBeGreaterThan(0)
+  expect(compared).toBeGreaterThan(numRuns / 8)
+  // In a few runs there may be none that gains.
+  if (numRuns >= 100) expect(better).toBeGreaterThan(numRuns / 20)
 }
 
 /** What prunes the search is below everything that the search could find. */
@@ -95,7 +96,7 @@ export function checkBounds(numRuns: number): void {
     ),
     { numRuns },
   )
-  expect(found).toBeGreaterThan(10)
+  expect(found).toBeGreaterThan(numRuns / 10)
 }
 
 /** Plans keep within every tier and have whole percents. */

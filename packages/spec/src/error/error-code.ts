@@ -59,7 +59,11 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
     remedy: 'run flexgen doctor, or take another --backend',
   },
   OUT_OF_MEMORY: { exitCode: 6, meaning: 'an allocation failed', remedy: 'lower --max-ram or put more on disk' },
-  OUT_OF_DISK: { exitCode: 6, meaning: 'the disk is full', remedy: 'free space or choose another --offload-dir' },
+  OUT_OF_DISK: {
+    exitCode: 6,
+    meaning: 'the disk is full',
+    remedy: 'free space, or choose another place (--offload-dir, --output, --trace)',
+  },
   NOT_WRITABLE: {
     exitCode: 6,
     meaning: 'a place cannot be written',

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { mkdir, open, readFile, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { FileHandle, FileSystem, OpenMode } from './file-system.ts'
 
 const flags: Readonly<Record<OpenMode, number>> = {
@@ -32,12 +33,30 @@ async function statFile(path: string): ReturnType<FileSystem['stat']> {
   }
 }
 
+/** Not `mkdir` with `recursive`: where no folder can be made, as in /proc, Node 24 tries for ever. */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeFolders(dirname(path))
+      await mkdir(path).catch((again: unknown) => ignoreFolder(again, path))
+    } else await ignoreFolder(error, path)
+  }
+}
+
+/** A folder that is there already, perhaps by another run's doing, is no error. */
+async function ignoreFolder(error: unknown, path: string): Promise<void> {
+  if ((await statFile(path).catch(() => undefined))?.kind !== 'folder') throw error
+}
+
 /** The machine's file system. */
 export const nodeFileSystem: FileSystem = {
   open: openFile,
   readFile: (path) => readFile(path),
   list: (path) => readdir(path),
-  makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+  makeFolder: makeFolders,
   remove: (path) => rm(path, { recursive: true, force: true }),
   realPath: (path) => realpath(path),
   stat: statFile,
