@@ -6,6 +6,7 @@ import { addCompletion } from './commands/completion.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
+import { addPlan } from './commands/plan.ts'
 import { helpFormat } from './help/help-format.ts'
 
 /** The program with all its commands; what a command needs is imported when it runs. */
@@ -25,6 +26,7 @@ export function createProgram(context: CliContext): Command {
   addGenerate(program, context)
   addDemo(program, context)
   addBench(program, context)
+  addPlan(program, context)
   addDoctor(program, context)
   addCompletion(program, context)
   return program

@@ -15,6 +15,13 @@ interface JsonOutput {
   readonly ids: readonly number[]
   readonly text?: string
   readonly finishReason: string
+  readonly logProbs?: readonly number[]
+  readonly promptLogProbs?: readonly number[]
+}
+
+interface PlacedShare {
+  readonly bytes: Readonly<Record<string, number>>
+  readonly requested: Readonly<Record<string, number>>
 }
 
 interface JsonResult {
@@ -25,8 +32,10 @@ interface JsonResult {
       readonly phase: string
       readonly diskBytesRead: Readonly<Record<'weights' | 'cache' | 'hidden', number>>
       readonly diskBytesWritten: Readonly<Record<'weights' | 'cache' | 'hidden', number>>
+      readonly taskSeconds?: Readonly<Record<string, number>>
     }[]
-    readonly placement: Readonly<Record<string, { readonly bytes: Readonly<Record<string, number>> }>>
+    readonly policy: object
+    readonly placement: Readonly<Record<'weights' | 'cache' | 'activations', PlacedShare>>
     readonly notices: readonly string[]
     readonly peakRamBytes: number
     readonly plan: { readonly ram: { readonly total: number } }
@@ -124,7 +133,7 @@ describe('placement', () => {
       const { sweeps, placement } = spread.report
       // Of the two tables of the embedding only the rows of the ids are read.
       const tableBytes = (4096 + 1026) * 256 * 2
-      const leastOfSweep = placement['weights']!.bytes['disk']! - tableBytes
+      const leastOfSweep = placement.weights.bytes['disk']! - tableBytes
       // The first layers of a sweep are read while the sweep before it still runs, so the sum is what counts.
       const weightBytesRead = sweeps.reduce((sum, { diskBytesRead }) => sum + diskBytesRead.weights, 0)
       expect(weightBytesRead).toBeGreaterThanOrEqual(leastOfSweep * sweeps.length)
@@ -196,6 +205,52 @@ describe('generation', () => {
     const ids = async (seed: string): Promise<unknown> => (await generate(...args, '--seed', seed)).outputs[0]!.ids
     expect(await ids('7')).toEqual(await ids('7'))
     expect(await ids('7')).not.toEqual(await ids('8'))
+  })
+})
+
+describe('flags of FlexGen', () => {
+  const demo = ['--backend', 'reference', '--num-prompts', '2', '--prompt-len', '6', '--gen-len', '3', '--ignore-eos']
+
+  it('compress, select, place and attend as they say, and do not depend on where things lie', async () => {
+    const flags = ['--compress-weight', '--compress-cache', '--attn-sparsity', '0.5', '--cpu-cache-compute']
+    const spread = ['--percent', '30', '30', '30', '30', '30', '30', '--placement', 'flexgen', '--no-pin-weight']
+    const whole = await generate(...demo, ...flags)
+    const placed = await generate(...demo, ...flags, ...spread, '--sep-layer', 'false', '--overlap', '0')
+    expect(placed.outputs).toEqual(whole.outputs)
+    const { policy, placement } = placed.report
+    expect(policy).toMatchObject({
+      compressWeight: true,
+      compressCache: true,
+      attentionSparsity: 0.5,
+      hostAttentionPercent: 100,
+      placement: 'flexgen',
+      sepLayer: false,
+      overlap: false,
+    })
+    const bytes = ({ device, ram, disk }: Record<string, number>): number => device! + ram! + disk!
+    const plain = await generate(...demo)
+    // 36 bytes for 64 values of 2 bytes, and vectors as they were; a head of 32 values takes a group.
+    expect(bytes(whole.report.placement.weights.bytes) / bytes(plain.report.placement.weights.bytes)).toBeLessThan(0.3)
+    expect(bytes(whole.report.placement.cache.bytes) / bytes(plain.report.placement.cache.bytes)).toBe(36 / 128)
+    expect(placement.cache.requested).toEqual({ device: 30, ram: 30, disk: 40 })
+  })
+
+  it('give log-probabilities, and a breakdown by task', async () => {
+    const { outputs, report } = await generate(...demo, '--log-probs', 'all', '--debug-mode', 'breakdown')
+    for (const { promptIds, ids, logProbs, promptLogProbs } of outputs) {
+      expect([promptLogProbs!.length, logProbs!.length]).toEqual([promptIds.length - 1, ids.length])
+      for (const value of [...promptLogProbs!, ...logProbs!]) expect(value).toBeLessThan(0)
+    }
+    for (const { taskSeconds } of report.sweeps) expect(taskSeconds!['compute mlp']).toBeGreaterThan(0)
+  })
+
+  it.each([
+    [['--compress-cache', '--backend', 'onnxruntime'], 7, 'cannot attend over KV in q4g64'],
+    [['--attn-sparsity', '1.5'], 2, '--attn-sparsity'],
+    [['--host-backend', 'nothing'], 2, 'nothing'],
+  ])('%j is refused', async (flags, exitCode, message) => {
+    const { code, stderr } = await runCli(['generate', ...demo, ...flags])
+    expect({ code, stderr }).toMatchObject({ code: exitCode, stderr: expect.stringContaining(message) })
   })
 })
 

@@ -20,7 +20,7 @@ const coldBytes = 192 * 2 ** 20
 
 const koffi = await loadKoffi()
 const library = loadLibrary(koffi, (await findLibrary()).path)
-await using backend = await createNativeBackend({ threads, ...(levelText && { level: levelText }) })
+await using backend = await createNativeBackend({ threads, fourBit: true, ...(levelText && { level: levelText }) })
 const level = /for (\S+),/.exec(backend.notices[0]!)![1]!
 
 function limitsNow(): MachineLimits {
@@ -69,7 +69,7 @@ async function benchLinear(compute: DType, dtype: DType, out: number, inner: num
     inputs: [
       value('x', compute, ['batch', 'seq', inner], 'activation'),
       value('w', dtype, [out, inner], 'weight'),
-      value('b', dtype, [out], 'weight'),
+      value('b', 'float32', [out], 'weight'),
     ],
     outputs: [value('y', compute, ['batch', 'seq', out], 'activation')],
     caches: [],
@@ -85,7 +85,7 @@ async function benchLinear(compute: DType, dtype: DType, out: number, inner: num
   }
   const x = put(dtypeBytes(compute, batch * inner), compute)
   const y = put(dtypeBytes(compute, batch * out), compute)
-  const b = put(dtypeBytes(dtype, out), dtype)
+  const b = put(dtypeBytes('float32', out), 'float32')
   const bindings: Binding[] = []
   for (let i = 0; i < Math.ceil(coldBytes / weightBytes); i++) {
     const binding = kernel.createBinding()
@@ -187,6 +187,7 @@ if (what === 'all' || what === 'linear') {
       ['float32', 'float16'],
       ['float32', 'bfloat16'],
       ['bfloat16', 'bfloat16'],
+      ['float32', 'q4g64'],
     ] as const)
       for (const batch of [1, 2, 4, 8, 16, 32]) await benchLinear(compute, dtype, ffn, hidden, batch)
     for (const [compute, dtype] of [
@@ -198,8 +199,8 @@ if (what === 'all' || what === 'linear') {
   }
 }
 if (what === 'all' || what === 'attention') {
-  for (const dtype of ['float32', 'float16', 'bfloat16'] as const)
-    for (const headDim of [64, 80, 128])
+  for (const dtype of ['float32', 'float16', 'bfloat16', 'q4g64'] as const)
+    for (const headDim of [64, 80, 128].filter((dim) => dtype !== 'q4g64' || dim % 64 === 0))
       for (const position of [511, 2047, 4095])
         await benchAttention(dtype, 32, headDim, position > 2000 ? 2 : 8, 1, position)
   for (const dtype of ['float32', 'float16'] as const)

@@ -30,6 +30,12 @@ export function filledSpan(backend: Backend, byteLength: number, dtype: string):
   if (dtype === 'float32') {
     const values = new Float32Array(bytes!.buffer, bytes!.byteOffset, byteLength / 4)
     for (let i = 0; i < values.length; i++) values[i] = ((i * 2654435761) % 1024) / 1024 - 0.5
+  } else if (dtype === 'q4g64') {
+    // Any nibbles, with a scale of 2^-7 and a minimum of -2^-5.
+    const bytes32 = span.buffer.bytes!
+    for (let i = 0; i < bytes32.length; i++) bytes32[i] = i * 13 + (i >> 5)
+    const words = new Uint32Array(bytes32.buffer, bytes32.byteOffset, byteLength / 4)
+    for (let i = 8; i < words.length; i += 9) words[i] = 0xa800_2000
   } else {
     // 0.5 to 1 with either sign.
     const halves = new Uint16Array(bytes!.buffer, bytes!.byteOffset, byteLength / 2)

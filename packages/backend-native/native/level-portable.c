@@ -1,4 +1,6 @@
+#ifndef FX_NO_UNROLL
 #define FX_NO_UNROLL 1
+#endif
 #include "flexgen.h"
 #define LEVEL portable
 #define FX_LEVEL_NAME "portable"

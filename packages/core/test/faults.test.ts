@@ -1,6 +1,10 @@
 import { createFaultyFileSystem, type Fault, type FileCall } from '@flexgen/conformance'
 import { createReferenceBackend } from '@flexgen/backend-reference'
+import { openCheckpoint } from '@flexgen/checkpoint'
 import { type Backend, type FileSystem, nodeFileSystem } from '@flexgen/spec'
+import { cp, mkdtemp, rm, stat, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openBench, openFixture } from './support/bench.ts'
 import { createFailingBackend, takingCalls } from './support/failing-backend.ts'
@@ -94,6 +98,43 @@ for (const hostVisible of [true, false]) {
         expect(areAmong(run.results, clean.results)).toBe(true)
         if (run.again !== undefined) expect({ nth, ...run.again }).toEqual({ nth, end: 'ok', results: clean.results })
       }
+    })
+
+    it('gives the same results where every read and write is short, and some are late', async () => {
+      const clean = await runTwice(createReferenceBackend({ hostVisible }), nodeFileSystem)
+      const faults: Fault[] = [
+        { on: 'read', effect: { kind: 'short', sizeBytes: 1000 } },
+        { on: 'write', effect: { kind: 'short', sizeBytes: 100 } },
+        ...spread(300, 40).flatMap((nth): Fault[] => [
+          { on: 'read', nth, effect: { kind: 'delay', durationMs: 3 } },
+          { on: 'write', nth, effect: { kind: 'delay', durationMs: 3 } },
+        ]),
+      ]
+      const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults })
+      const run = await runTwice(createReferenceBackend({ hostVisible }), fileSystem)
+      expect(fileSystem.injectedCount()).toBeGreaterThan(300)
+      expect(run).toEqual(clean)
+    })
+
+    it('ends with a data error where the checkpoint is cut off under the run', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'flexgen-cut-'))
+      const file = join(folder, 'model.safetensors')
+      await cp(opened.fixture.folder, folder, { recursive: true })
+      await using source = await openCheckpoint(folder)
+      await using bench = await openBench({
+        backend: createReferenceBackend({ hostVisible }),
+        model,
+        weights: source,
+        policy: { percent: [0, 0, 100, 0, 100, 0], gpuBatchSize: 2 },
+      })
+      await using engine = await bench.createEngine()
+      const heldBytes = bench.heldBytes()
+      expect((await outcomeOf(engine, requests, options)).end).toBe('ok')
+      await truncate(file, (await stat(file)).size / 2)
+      const cut = await outcomeOf(engine, requests, options)
+      expect(['CORRUPT_DATA', 'READ_FAILED']).toContain(cut.end)
+      expect(bench.heldBytes()).toBe(heldBytes)
+      await rm(folder, { recursive: true })
     })
 
     it.each(takingCalls)('ends with OUT_OF_MEMORY whichever %s finds none, and runs again', async (call) => {

@@ -42,7 +42,7 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
   await using engine = await createEngine({
     ...engineOptions,
     model: opened,
-    workload: workloadOf(prompts),
+    workload: { ...workloadOf(prompts), ...(flags.logProbs === 'all' && { logits: 'all' }) },
     trace,
     signal,
     onProgress: ({ doneBytes, totalBytes }) =>

@@ -37,7 +37,7 @@ export async function compileLibrary(options: CompileOptions = {}): Promise<stri
   const { sanitize = process.env['FLEXGEN_NATIVE_SANITIZE'] } = options
   const flags = [
     ...baseFlags,
-    ...(sanitize ? [`-fsanitize=${sanitize}`, '-O1', '-g', '-fno-sanitize-recover=undefined'] : []),
+    ...(sanitize ? [`-fsanitize=${sanitize}`, '-O1', '-DFX_NO_UNROLL', '-g', '-fno-sanitize-recover=undefined'] : []),
   ]
   const folder = cacheFolder()
   const target = path.join(folder, `flexgen-${keyOf(compiler, flags)}.${extension()}`)
