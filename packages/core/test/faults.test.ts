@@ -1,4 +1,5 @@
 import { createFaultyFileSystem, type Fault, type FileCall } from '@flexgen/conformance'
+import { createOnnxRuntimeBackend } from '@flexgen/backend-onnxruntime'
 import { createReferenceBackend } from '@flexgen/backend-reference'
 import { openCheckpoint } from '@flexgen/checkpoint'
 import { type Backend, type FileSystem, nodeFileSystem } from '@flexgen/spec'
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openBench, openFixture } from './support/bench.ts'
-import { createFailingBackend, takingCalls } from './support/failing-backend.ts'
+import { createFailingBackend, type TakingCall, takingCalls } from './support/failing-backend.ts'
 import { endOf, outcomeOf, type Outcome } from './support/run-outcome.ts'
 
 // Two blocks, ragged, some of everything on every tier, sequences that end early: tails, pages, slots, rings all work.
@@ -138,20 +139,36 @@ for (const hostVisible of [true, false]) {
     })
 
     it.each(takingCalls)('ends with OUT_OF_MEMORY whichever %s finds none, and runs again', async (call) => {
-      const counting = createFailingBackend(createReferenceBackend({ hostVisible }))
-      const clean = await runTwice(counting.backend, nodeFileSystem)
-      expect(clean).toMatchObject({ end: 'ok', ...nothingLeft })
-      const count = counting.calls[call]
-      for (const nth of spread(count, 25)) {
-        const failing = createFailingBackend(createReferenceBackend({ hostVisible }))
-        const run = await runTwice(failing.backend, nodeFileSystem, () => failing.failAt(call, nth))
-        // The failing call may belong to the second run.
-        const all = [run.end, run.again?.end].filter((end) => end !== undefined && end !== 'ok')
-        expect({ call, nth, all }).toEqual({ call, nth, all: ['OUT_OF_MEMORY'] })
-        expect({ call, nth, ...run }).toMatchObject({ call, nth, ...nothingLeft })
-        expect(areAmong(run.results, clean.results)).toBe(true)
-        if (run.end !== 'ok' && run.again !== undefined) expect(run.again.results).toEqual(clean.results)
-      }
+      const failures = await failEach(call, () => createReferenceBackend({ hostVisible }), 25)
+      // A device with memory of its own has no views.
+      expect(failures > 0).toBe(hostVisible || call !== 'viewCache')
     })
   })
+}
+
+describe('on ONNX Runtime', () => {
+  it.each(takingCalls)('ends with OUT_OF_MEMORY whichever %s finds none, and runs again', async (call) => {
+    expect(await failEach(call, () => createOnnxRuntimeBackend({ threads: 1 }), 8)).toBeGreaterThan(0)
+  })
+})
+
+/** Lets the calls of one kind fail in turn, `limit` of them at most. @returns how many have failed */
+async function failEach(call: TakingCall, create: () => Backend | Promise<Backend>, limit: number): Promise<number> {
+  await using countedBackend = await create()
+  const counting = createFailingBackend(countedBackend)
+  const clean = await runTwice(counting.backend, nodeFileSystem)
+  expect(clean).toMatchObject({ end: 'ok', ...nothingLeft })
+  const calls = spread(counting.calls[call], limit)
+  for (const nth of calls) {
+    await using backend = await create()
+    const failing = createFailingBackend(backend)
+    const run = await runTwice(failing.backend, nodeFileSystem, () => failing.failAt(call, nth))
+    // The failing call may belong to the second run.
+    const all = [run.end, run.again?.end].filter((end) => end !== undefined && end !== 'ok')
+    expect({ call, nth, all }).toEqual({ call, nth, all: ['OUT_OF_MEMORY'] })
+    expect({ call, nth, ...run }).toMatchObject({ call, nth, ...nothingLeft })
+    expect(areAmong(run.results, clean.results)).toBe(true)
+    if (run.end !== 'ok' && run.again !== undefined) expect(run.again.results).toEqual(clean.results)
+  }
+  return calls.length
 }
