@@ -16,7 +16,7 @@ export const shared = {
   },
 } satisfies ViteUserConfig
 
-const exclude = ['**/node_modules/**', '**/*.long.test.ts']
+const exclude = ['**/node_modules/**', '**/*.long.test.ts', '**/*.timed.test.ts']
 
 export default defineConfig({
   ...shared,

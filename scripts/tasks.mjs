@@ -30,6 +30,7 @@ export const tasks = {
   flexgen,
   test,
   'test:long': (args) => runInFront(vitest('--config', 'vitest.long.config.ts', ...args)),
+  'test:timed': (args) => runInFront(vitest('--config', 'vitest.timed.config.ts', ...args)),
   build: (args) => runInFront([tool('turbo'), 'run', 'build', '--output-logs=errors-only', ...args]),
   lint: async () => ((await runTogether({ format: format('--check'), lint: lint() })).length > 0 ? 1 : 0),
   format: (args) => runInFront(format(...args)),
