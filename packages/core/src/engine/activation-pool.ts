@@ -60,7 +60,7 @@ export class ActivationPool {
   /** Queues the way of some rows to the host, or back; nothing where both are one memory. */
   move(queue: Queue, direction: 'in' | 'out', buffer: MirroredBuffer, shape: ActivationShape): QueueEvent | undefined {
     if (buffer.host === buffer.device) return undefined
-    const host = this.part({ host: buffer.host, device: buffer.device }, 'host', shape) as Span<typeof buffer.host>
+    const host = this.part(buffer, 'host', shape) as Span<typeof buffer.host>
     const device = this.part(buffer, 'device', shape)
     return direction === 'out' ? queue.copyOut(host, device) : queue.copyIn(device, host)
   }

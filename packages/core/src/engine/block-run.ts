@@ -211,7 +211,7 @@ export class BlockRun {
     if (batch === 0 && part !== 'end') this.#weights = loader.take(runtime)
     const weights = this.#weights!
     if (part === 'start') this.#runner.start(runtime, state, batch, weights)
-    else if (part === 'end') this.#runner.end(runtime, state, batch, weights)
+    else if (part === 'end') this.#runner.end(runtime, state, weights)
     else this.#runner.whole(runtime, state, batch, weights)
     if (batch === batches - 1 && part !== 'start') loader.release(weights, state.computed!)
   }

@@ -101,7 +101,7 @@ export class StageRunner {
   }
 
   /** Runs what comes after attention. */
-  end(runtime: LayerRuntime, state: BatchState, _batch: number, weights: LoadedLayer): void {
+  end(runtime: LayerRuntime, state: BatchState, weights: LoadedLayer): void {
     const { run, hidden } = this.#options
     const after = runtime.stages[2]!
     const { input, activations, attended } = state.started!
