@@ -6,7 +6,7 @@ import {
   type PolicyOptions,
   type Workload,
 } from '@flexgen/core'
-import { AbortedError, type Backend, type Policy, systemClock, UsageError } from '@flexgen/spec'
+import { AbortedError, type Backend, type Policy, systemClock } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
 import { cacheNotices } from './engine/cache-notice.ts'
 import { checkScratch } from './engine/check-scratch.ts'
@@ -40,7 +40,6 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         : owned.use(await openModel({ ...options, model: options.model }))
     const { backend, notices } = await backendOf(options)
     if (typeof options.backend !== 'object') owned.use(backend)
-    checkBackend(backend, options)
     const host = await hostBackendOf(options, backend)
     if (host !== undefined && host !== backend && typeof options.hostBackend === 'string') owned.use(host)
     const ram = owned.use(
@@ -70,6 +69,7 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         ram,
         disk,
         policy,
+        dtype: options.dtype,
         maxRamBytes,
         maxDeviceBytes,
         maxDiskBytes,
@@ -135,12 +135,4 @@ async function hostBackendOf(
 ): Promise<Backend | undefined> {
   if (typeof hostBackend !== 'string') return hostBackend
   return hostBackend === backend.name ? backend : (await openBackend(hostBackend, { api, threads })).backend
-}
-
-function checkBackend(backend: Backend, { dtype }: CreateEngineOptions): void {
-  if (dtype !== undefined && !backend.capabilities.computeDtypes.includes(dtype)) {
-    throw new UsageError(`backend ${backend.name} cannot compute in ${dtype}`, {
-      hint: `it computes in ${backend.capabilities.computeDtypes.join(', ')}`,
-    })
-  }
 }

@@ -7,6 +7,7 @@ import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { LoadedEngine } from './loaded-engine.ts'
+import { chooseComputeDtype } from './compute-dtype.ts'
 import { compileLayers } from './compile-layers.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
@@ -22,10 +23,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (!backend.capabilities.scatteredCacheRows) {
     throw new UnsupportedDataError(`${backend.name} cannot attend over scattered cache rows`)
   }
-  const computeDtype: DType = 'float32'
   const attentionHost = chooseAttentionHost(options)
-  const cacheDtype: DType = policy.compressCache ? 'q4g64' : computeDtype
-  checkCacheDtype(cacheDtype, backend, attentionHost)
   const allPositions = options.workload?.logits === 'all'
   const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
   const schedule = [...model.layers.slice(0, -1), head]
@@ -37,6 +35,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
     )
   }
+  const computeDtype = chooseComputeDtype(units, options.dtype, attentionHost ? [backend, attentionHost] : [backend])
+  const cacheDtype: DType = policy.compressCache ? 'q4g64' : computeDtype
+  checkCacheDtype(cacheDtype, backend, attentionHost)
   if (policy.compressWeight && !units.some(({ dtype }) => dtype.startsWith('q4'))) {
     throw new UsageError(`--compress-weight: ${source.description} has no compressed weights`, {
       hint: 'open the checkpoint with compressed weights, or convert it',

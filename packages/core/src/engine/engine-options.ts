@@ -1,4 +1,4 @@
-import type { Backend, Clock, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
+import type { Backend, Clock, DType, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { SamplingOptions } from '../sampling/sample-row.ts'
 
@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly ram: Tier
   readonly disk: Tier
   readonly policy: Policy
+  /** Dtype of activations and KV. Default: that of the weights where the backends compute in it, else their first. */
+  readonly dtype?: DType | undefined
   /** Limit of all RAM that the engine allocates, in bytes; on a host backend the device's share counts too. */
   readonly maxRamBytes?: number | undefined
   /** Limit of device memory in bytes: prepared weights, resident KV, workspace. */

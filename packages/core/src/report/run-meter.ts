@@ -77,6 +77,8 @@ export class RunMeter {
       model: options.model.name,
       backend: options.backend.name,
       device: options.backend.device.description,
+      computeDtype: this.#parts.computeDtype,
+      cacheDtype: this.#parts.cacheDtype,
       notices: [...options.backend.notices, ...this.#parts.notices],
       policy: options.policy,
       placement: {

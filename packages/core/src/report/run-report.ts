@@ -1,4 +1,4 @@
-import type { MemoryStats, Policy } from '@flexgen/spec'
+import type { DType, MemoryStats, Policy } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { TierBytes } from '../placement/summary.ts'
 import type { BytesByKind } from './disk-traffic.ts'
@@ -28,6 +28,9 @@ export interface RunReport {
   readonly model: string
   readonly backend: string
   readonly device: string
+  /** Dtypes of activations and of KV. */
+  readonly computeDtype: DType
+  readonly cacheDtype: DType
   /** What users should know of the run: fall-backs, settings that did not apply. */
   readonly notices: readonly string[]
   readonly policy: Policy

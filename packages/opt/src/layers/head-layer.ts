@@ -45,7 +45,8 @@ export function headStages(config: OptConfig, weights: readonly WeightSpec[], po
   push('logits', (input) => linearNode('vocabulary', false, input, 'logits'))
   const logits: GraphValue = {
     name: 'logits',
-    dtype: 'compute',
+    // Whatever the run computes in: half formats would make ties of close logits.
+    dtype: 'float32',
     shape: ['batch', isLast ? 1 : 'seq', vocabularySize],
     role: 'activation',
   }

@@ -12,7 +12,10 @@ export type ValueRole = 'hidden' | 'activation' | 'weight' | 'system'
 /** A named tensor at the border of a layer graph. */
 export interface GraphValue {
   readonly name: string
-  /** `compute` and `weight` stand for the dtypes that the run chooses; `resolveGraph` in core fills them in. */
+  /**
+   * `compute` and `weight` stand for the dtypes that the run chooses; `resolveGraph` in core fills them in. An output
+   * may ask for `float32` by name: then its node gives that, whatever the graph computes in.
+   */
   readonly dtype: DType | 'compute' | 'weight'
   readonly shape: readonly Dimension[]
   readonly role: ValueRole
