@@ -21,7 +21,10 @@ export function loadKoffi(): Promise<Koffi> {
 async function importKoffi(): Promise<Koffi> {
   try {
     const koffi = await import('koffi')
-    koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes })
+    // Another package of this process may have set it already; it cannot be set once a library is loaded.
+    const { sync_stack_size: sync = 0, async_stack_size: async = 0 } = koffi.config()
+    if (sync < stackBytes || async < stackBytes)
+      koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes })
     return koffi
   } catch (cause) {
     throw new BackendUnavailableError('koffi, which calls the host kernels, cannot be loaded', {
