@@ -1,5 +1,4 @@
 import {
-  type CacheBuffer,
   type CachePage,
   cachePageBytes,
   type CacheRow,
@@ -11,9 +10,10 @@ import {
   type TierQueue,
 } from '@flexgen/spec'
 import type { RowHome } from '../placement/place-rows.ts'
-import type { LiveRow } from '../schedule/sweep.ts'
+import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
 import { type AttentionPlace, CacheLane, type CacheLaneOptions, type LaneLoad } from './cache-lane.ts'
 import { HeldBuffers } from './held-buffers.ts'
+import { freeRow, type HeldRow, holdRows } from './held-rows.ts'
 import { SlotPool } from './slot-pool.ts'
 import { alignedBytes } from './staging-ring.ts'
 
@@ -34,6 +34,7 @@ export interface CacheStoreOptions {
   readonly pagePositions: number
   /** By cache layer and sequence. */
   readonly homes: readonly (readonly CacheHome[])[]
+  readonly gpuBatchSize: number
   readonly readQueue: TierQueue
   readonly writeQueue: TierQueue
 }
@@ -43,7 +44,7 @@ interface CacheUnit {
   readonly home: RowHome
   readonly attends: AttentionPlace
   /** The row itself, where a backend reads it in place. */
-  readonly inPlace: Partial<Record<AttentionPlace, CacheBuffer>>
+  readonly inPlace: Partial<Record<AttentionPlace, HeldRow>>
   /** RAM home: the whole row. Disk home: its pages. */
   region?: Region
   /** Disk home: the page that is not full yet. */
@@ -112,15 +113,18 @@ export class CacheStore {
   }
 
   async #allocate(): Promise<void> {
-    const { device, host, homes, spec, pagePositions } = this.#options
+    const { device, host, homes, spec, pagePositions, gpuBatchSize } = this.#options
     for (const layerHomes of homes) {
       const units: CacheUnit[] = []
       this.#units.push(units)
-      for (const home of layerHomes) {
-        // Listed first, so that what it holds is freed where a later step of its allocation fails.
-        const unit: CacheUnit = { ...home, inPlace: {} }
-        units.push(unit)
-        await this.#allocateUnit(unit)
+      for (const batch of cutBatches(layerHomes, gpuBatchSize)) {
+        for (const unit of this.#allocateDeviceRows(batch)) units.push(unit)
+        for (const home of batch.filter((other) => other.home !== 'device')) {
+          // Listed first, so that what it holds is freed where a later step of its allocation fails.
+          const unit: CacheUnit = { ...home, inPlace: {} }
+          units.push(unit)
+          await this.#allocateUnit(unit)
+        }
       }
     }
     this.#lanes = {
@@ -138,14 +142,28 @@ export class CacheStore {
     )
   }
 
+  /**
+   * The rows of a batch that live on the device; they stand first in it. Kernels of a device with memory of its own
+   * want them side by side. Elsewhere a row of its own gives its memory back as soon as its sequence ends.
+   */
+  *#allocateDeviceRows(batch: readonly CacheHome[]): Generator<CacheUnit> {
+    const { backend } = this.#options.device
+    const homes = batch.filter(({ home }) => home === 'device')
+    for (const group of cutBatches(homes, backend.device.hostVisible ? 1 : batch.length)) {
+      const rows = holdRows(backend.allocateCache(this.#options.spec, group.length))
+      yield* group.map((home, i): CacheUnit => ({ ...home, inPlace: { device: rows[i]! } }))
+    }
+  }
+
   async #allocateUnit(unit: CacheUnit): Promise<void> {
     const { device, host, ram, disk, spec, pagePositions } = this.#options
-    if (unit.home === 'device') unit.inPlace.device = device.backend.allocateCache(spec, 1)
-    else if (unit.home === 'ram') {
+    if (unit.home === 'ram') {
       unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
       const page = { span: spanOf(ram.view!(unit.region)), positions: spec.maxPositions }
       const attending = unit.attends === 'host' ? host!.backend : device.backend
-      if (attending.viewCache !== undefined) unit.inPlace[unit.attends] = attending.viewCache([page], spec)
+      if (attending.viewCache !== undefined) {
+        unit.inPlace[unit.attends] = holdRows(attending.viewCache([page], spec))[0]!
+      }
     } else {
       const pageBytes = cachePageBytes(spec, pagePositions)
       const fullPages = Math.floor(spec.maxPositions / pagePositions)
@@ -170,7 +188,7 @@ export class CacheStore {
       const inPlace = unit.inPlace[place]
       if (inPlace !== undefined) {
         lane.waitFor(unit.stored)
-        return { row: { cache: inPlace, row: 0 }, place, isStreamed: false }
+        return { row: inPlace, place, isStreamed: false }
       }
       const row = lane.nextRow()
       lane.copied(this.#loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
@@ -281,8 +299,8 @@ export class CacheStore {
   #free(unit: CacheUnit): void {
     const { device, host, ram, disk } = this.#options
     const after = [unit.stored, unit.written].filter((event) => event !== undefined)
-    if (unit.inPlace.device !== undefined) device.backend.free(unit.inPlace.device, ...after)
-    if (unit.inPlace.host !== undefined) host!.backend.free(unit.inPlace.host, ...after)
+    if (unit.inPlace.device !== undefined) freeRow(device.backend, unit.inPlace.device, after)
+    if (unit.inPlace.host !== undefined) freeRow(host!.backend, unit.inPlace.host, after)
     if (unit.tail !== undefined) ram.free(unit.tail, ...after)
     if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
   }
