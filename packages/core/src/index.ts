@@ -25,5 +25,15 @@ export type {
   Workload,
 } from './engine/engine-options.ts'
 export type { RamPlan, RunPlan } from './plan/run-plan.ts'
+export {
+  createRunPlanner,
+  type LaidOutRun,
+  type RunBudgets,
+  type RunPlanner,
+  type RunPlannerOptions,
+} from './plan/run-planner.ts'
+export { defaultLookAhead, defaultPagePositions } from './plan/plan-run.ts'
+export type { BlockPlan } from './engine/block-plan.ts'
+export { leastRingBytes, lookAheadRingBytes, stagingAlignment } from './engine/staging-ring.ts'
 export type { BytesByKind } from './report/disk-traffic.ts'
 export type { PlacementShare, RunReport, SweepTraffic } from './report/run-report.ts'

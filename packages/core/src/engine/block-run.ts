@@ -1,4 +1,4 @@
-import type { QueueEvent } from '@flexgen/spec'
+import { type QueueEvent, systemClock } from '@flexgen/spec'
 import { cutBatches, type LiveRow, type Step, sweep } from '../schedule/sweep.ts'
 import { BatchState } from './batch-state.ts'
 import type { BlockPlan } from './block-plan.ts'
@@ -86,6 +86,7 @@ export class BlockRun {
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
+      gpuBatchSize: policy.gpuBatchSize,
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
@@ -135,13 +136,13 @@ export class BlockRun {
   ): Promise<void> {
     const { parts, run, lookAhead, signal, onStep } = this.#options
     const { runtimes } = parts
-    const { policy } = parts.options
+    const { policy, clock = systemClock } = parts.options
     const isSequential = !policy.overlap || onStep !== undefined
-    let startedAtMs = performance.now()
+    let startedAtMs = clock.now()
     /** Ends a step of a sequential run. */
     const settle = async (task: string): Promise<void> => {
       await run.idle()
-      const nowMs = performance.now()
+      const nowMs = clock.now()
       onStep?.(task, nowMs - startedAtMs)
       startedAtMs = nowMs
     }

@@ -1,4 +1,4 @@
-import { AbortedError, type Backend, type DType, UnsupportedDataError, UsageError } from '@flexgen/spec'
+import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataError, UsageError } from '@flexgen/spec'
 import { mergeLayers } from '../graph/merge-layers.ts'
 import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeWeights } from '../placement/place-weights.ts'
@@ -19,7 +19,7 @@ import { loadResident } from './resident-weights.ts'
  * and checkpoint do not fit, and whatever loading fails with; then nothing is left allocated
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { backend, model, policy, weights: source } = options
+  const { backend, model, policy, weights: source, clock = systemClock } = options
   if (!backend.capabilities.scatteredCacheRows) {
     throw new UnsupportedDataError(`${backend.name} cannot attend over scattered cache rows`)
   }
@@ -67,7 +67,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await options.onPlan?.(plan)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
-    const startedAtMs = performance.now()
+    const startedAtMs = clock.now()
     const resting = await loadResident(
       {
         backend,
@@ -84,7 +84,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       runtimes,
     )
-    const loadSeconds = (performance.now() - startedAtMs) / 1000
+    const loadSeconds = (clock.now() - startedAtMs) / 1000
     return new LoadedEngine({ ...shape, plan, resting, cleanup, allPositions, loadSeconds })
   } catch (error) {
     await cleanup.runAfterFailure()

@@ -3,10 +3,12 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { PlannedModel } from '../plan/plan-run.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { Cleanup } from './cleanup.ts'
+import type { EngineOptions } from './engine-options.ts'
 import type { RestingUnit } from './resident-weights.ts'
 
 /** A model whose resident weights are loaded: what `createEngine` hands to the engine. */
 export interface LoadedParts extends PlannedModel {
+  readonly options: EngineOptions
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
   readonly plan: RunPlan

@@ -18,9 +18,15 @@ import { weightBytesByTier } from '../placement/summary.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { RamPlan, RunPlan } from './run-plan.ts'
 
+/** What a run is planned with; nothing of it is opened or loaded. */
+export type PlanningOptions = Pick<
+  EngineOptions,
+  'model' | 'weights' | 'backend' | 'policy' | 'pagePositions' | 'maxRamBytes' | 'maxDeviceBytes'
+>
+
 /** A model laid out on a machine. */
 export interface PlannedModel {
-  readonly options: EngineOptions
+  readonly options: PlanningOptions
   readonly runtimes: readonly LayerRuntime[]
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
@@ -155,7 +161,7 @@ function deviceBlockBytes(placement: readonly UnitPlacement[]): number {
 
 function workspaceBytes(
   runtimes: readonly LayerRuntime[],
-  { policy }: EngineOptions,
+  { policy }: PlanningOptions,
   { shape: { maxPromptTokens, maxPositions, sequences } }: BlockPlan,
 ): PlannedBytes {
   const batch = Math.min(policy.gpuBatchSize, sequences)

@@ -1,4 +1,4 @@
-import { cachePageBytes } from '@flexgen/spec'
+import { cachePageBytes, type Clock, systemClock } from '@flexgen/spec'
 import type { BlockPlan } from '../engine/block-plan.ts'
 import type { GenerationRequest } from '../engine/engine-options.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
@@ -12,6 +12,7 @@ import type { PlacementShare, RunReport, SweepTraffic } from './run-report.ts'
 export class RunMeter {
   /** What the disk queues of the run add to. */
   readonly traffic: DiskTraffic = createDiskTraffic()
+  readonly #clock: Clock
   readonly #parts: LoadedParts
   readonly #plan: RunPlan
   readonly #requests: readonly GenerationRequest[]
@@ -26,6 +27,7 @@ export class RunMeter {
   #prefillTokens = 0
 
   constructor(parts: LoadedParts, plan: RunPlan, requests: readonly GenerationRequest[]) {
+    this.#clock = parts.options.clock ?? systemClock
     this.#parts = parts
     this.#plan = plan
     this.#requests = requests
@@ -43,7 +45,7 @@ export class RunMeter {
 
   beginSweep(): void {
     this.#before = structuredClone(this.traffic)
-    this.#startedAtMs = performance.now()
+    this.#startedAtMs = this.#clock.now()
   }
 
   /** Adds the time of one step of a breakdown. */
@@ -55,7 +57,7 @@ export class RunMeter {
     this.#sweeps.push({
       phase,
       liveSequences,
-      durationSeconds: (performance.now() - this.#startedAtMs) / 1000,
+      durationSeconds: (this.#clock.now() - this.#startedAtMs) / 1000,
       diskBytesRead: addedBytes(this.#before.read, this.traffic.read),
       diskBytesWritten: addedBytes(this.#before.written, this.traffic.written),
       ...(this.#taskSeconds.size > 0 && { taskSeconds: Object.fromEntries(this.#taskSeconds) }),
