@@ -43,7 +43,7 @@ afterAll(() => rmSync(project, { recursive: true }))
 describe.each(libraries)('README of $name', ({ name, folder }) => {
   it('has a snippet that runs', () => {
     const snippet = /^```ts\n([\s\S]+?)^```$/m.exec(readFileSync(path.join(folder, 'README.md'), 'utf8'))
-    expect(snippet, 'the first block of TypeScript').not.toBeNull()
+    expect(snippet).not.toBeNull()
     const file = path.join(project, `${path.basename(name)}.ts`)
     writeFileSync(file, snippet![1]!)
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=@flexgen/source', file], {
@@ -51,6 +51,6 @@ describe.each(libraries)('README of $name', ({ name, folder }) => {
       encoding: 'utf8',
       env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
     })
-    expect(status, stderr).toBe(0)
+    expect({ status, stderr }).toMatchObject({ status: 0 })
   }, 120_000)
 })
