@@ -4,7 +4,7 @@ import { defaultLookAhead, defaultPagePositions, planRun, planWorkload } from '.
 import type { RunPlan } from '../plan/run-plan.ts'
 import { RunMeter } from '../report/run-meter.ts'
 import type { RunReport } from '../report/run-report.ts'
-import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
+import { BlockPlaces } from './block-places.ts'
 import { BlockRun } from './block-run.ts'
 import { checkRequests } from './check-requests.ts'
 import type { Engine } from './engine.ts'
@@ -68,8 +68,10 @@ export class LoadedEngine implements Engine {
     const stop = (): void => run.stop(new AbortedError('the run was stopped', { cause: options.signal?.reason }))
     options.signal?.addEventListener('abort', stop, { once: true })
     try {
-      for (const block of cutBatches(sorted, policy.gpuBatchSize * policy.numGpuBatches)) {
-        yield* this.#block(block, run, progress, options)
+      const waiting = [...sorted]
+      while (waiting.length > 0) {
+        const block = waiting.splice(0, policy.gpuBatchSize * policy.numGpuBatches)
+        yield* this.#block(block, waiting, run, progress, options)
       }
     } finally {
       options.signal?.removeEventListener('abort', stop)
@@ -79,6 +81,7 @@ export class LoadedEngine implements Engine {
 
   async *#block(
     block: readonly Sequence[],
+    waiting: Sequence[],
     run: RunResources,
     progress: ProgressCount,
     options: GenerateOptions,
@@ -104,35 +107,28 @@ export class LoadedEngine implements Engine {
     let isWell = false
     try {
       meter.beginBlock(plan)
-      let rows = block.map(({ promptIds }, id): LiveRow => ({ id, newTokens: promptIds.length, cachedPositions: 0 }))
-      for (let step = 0; rows.length > 0; step++) {
+      const places = new BlockPlaces(block, waiting, plan.shape)
+      while (places.rows.length > 0) {
         options.signal?.throwIfAborted()
-        const continues = rows.some(({ id }) => block[id]!.ids.length + 1 < block[id]!.maxNewTokens)
+        const { rows, isPrefill } = places
         const events: GenerationEvent[] = []
         meter.beginSweep()
         await blockRun.sweep(
           rows,
-          ({ id, cachedPositions }, i) => (cachedPositions === 0 ? block[id]!.promptIds[i]! : block[id]!.ids.at(-1)!),
+          (row, i) => (isPrefill ? places.of(row).promptIds[i]! : places.of(row).ids.at(-1)!),
           (row, logits) => {
-            const event = takeRow(block[row.id]!, row, logits, engine.model, options)
+            const event = takeRow(places.of(row), row, logits, engine.model, options)
             if (event !== undefined) events.push(event)
           },
-          continues,
+          places.continues,
         )
-        meter.endSweep(step === 0 ? 'prefill' : 'decode', rows.length, events.length)
-        for (const { id } of rows.filter((row) => hasEnded(block[row.id]!))) {
-          blockRun.release(id)
-          events.push({ type: 'result', result: resultOf(block[id]!, options) })
-        }
+        meter.endSweep(isPrefill ? 'prefill' : 'decode', rows.length, events.length)
+        const ended = rows.map((row) => places.of(row)).filter(({ finishReason }) => finishReason !== undefined)
+        places.advance()
+        for (const id of places.takeUnneeded()) blockRun.release(id)
+        events.push(...ended.map((sequence) => ({ type: 'result' as const, result: resultOf(sequence, options) })))
         yield* events
         yield { type: 'sweep', progress: progress.after(events) }
-        rows = rows
-          .filter((row) => !hasEnded(block[row.id]!))
-          .map(({ id, newTokens, cachedPositions }) => ({
-            id,
-            newTokens: 1,
-            cachedPositions: cachedPositions + newTokens,
-          }))
       }
       await blockRun.flush()
       isWell = true
@@ -158,10 +154,6 @@ export class LoadedEngine implements Engine {
       await this.#parts.cleanup.run()
     }
   }
-}
-
-function hasEnded(sequence: Sequence): boolean {
-  return sequence.finishReason !== undefined
 }
 
 function most(block: readonly Sequence[], sizeOf: (sequence: Sequence) => number): number {

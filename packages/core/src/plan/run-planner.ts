@@ -1,0 +1,166 @@
+import type { Backend, DType, Model, Policy, WeightSource } from '@flexgen/spec'
+import type { BlockPlan } from '../engine/block-plan.ts'
+import { Cleanup } from '../engine/cleanup.ts'
+import { compileLayers } from '../engine/compile-layers.ts'
+import { chooseComputeDtype } from '../engine/compute-dtype.ts'
+import type { EngineOptions, Workload } from '../engine/engine-options.ts'
+import type { LayerRuntime, PlacedUnit } from '../engine/layer-runtime.ts'
+import { streamedPieces } from '../engine/weight-loader.ts'
+import { mergeLayers } from '../graph/merge-layers.ts'
+import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
+import { placeWeights, type UnitPlacement } from '../placement/place-weights.ts'
+import { listWeightUnits, type WeightUnit } from '../placement/weight-unit.ts'
+import { type PlannedModel, planRun, planWorkload } from './plan-run.ts'
+import type { RunPlan } from './run-plan.ts'
+
+/** What runs are planned for: everything but what a policy places and how it cuts batches. */
+export interface RunPlannerOptions {
+  readonly model: Model
+  /** As the run will read them: compressed where the policies say so. Only names, shapes and places are looked at. */
+  readonly weights: WeightSource
+  readonly backend: Backend
+  /** Where KV off the device is attended; undefined where the device alone attends. */
+  readonly attentionHost?: Backend | undefined
+  /** As in the engine's options. */
+  readonly dtype?: DType | undefined
+  readonly compressCache: boolean
+  readonly sepLayer: boolean
+  readonly attentionSparsity: number
+  readonly logits?: 'last' | 'all' | undefined
+  readonly pagePositions?: number | undefined
+}
+
+/** Budgets that shape a plan: the ring of streamed weights takes what they leave. */
+export type RunBudgets = Pick<EngineOptions, 'maxRamBytes' | 'maxDeviceBytes'>
+
+/** A run laid out, as `createEngine` would, without anything loaded. */
+export interface LaidOutRun {
+  readonly plan: RunPlan
+  readonly block: BlockPlan
+  /** Sizes of what streams through staging in every sweep, by layer. */
+  readonly streamed: readonly (readonly number[])[]
+}
+
+/** Plans runs of one model on one backend under many policies; see `createRunPlanner`. */
+export interface RunPlanner extends AsyncDisposable {
+  readonly units: readonly WeightUnit[]
+  readonly computeDtype: DType
+  readonly cacheDtype: DType
+  /** The engine's own plan of a policy that goes with the options: to the byte what `createEngine` checks and holds. */
+  layOut(policy: Policy, workload: Workload, budgets?: RunBudgets): LaidOutRun
+  /** Scratch of the kernels at a batch size, as `planRun` counts it. */
+  workspaceBytes(batch: number, workload: Pick<Workload, 'maxPromptTokens' | 'maxNewTokens'>): number
+  /** What a prepared kernel holds for every unit. */
+  readonly preparedUnitBytes: readonly number[]
+}
+
+/**
+ * Compiles a model's graphs and then plans any number of runs: pure, nothing is allocated or read.
+ * @throws {FlexgenError} `CORRUPT_DATA` or `UNSUPPORTED_DATA` where model, weights and backend do not go together
+ */
+export async function createRunPlanner(options: RunPlannerOptions): Promise<RunPlanner> {
+  const { model, weights, backend, attentionHost } = options
+  const last = model.layers.at(-1)!
+  const head = options.logits === 'all' ? { ...last, stages: model.headAllPositions } : last
+  const schedule = [...model.layers.slice(0, -1), head]
+  const layers = mergeLayers(schedule, options.sepLayer)
+  const units = listWeightUnits(layers, weights)
+  const apart = listWeightUnits(schedule, weights)
+  const computeDtype = chooseComputeDtype(units, options.dtype, attentionHost ? [backend, attentionHost] : [backend])
+  const cacheDtype: DType = options.compressCache ? 'q4g64' : computeDtype
+  const cleanup = new Cleanup()
+  try {
+    const everything = placeWeights(units, { device: 100, ram: 0, disk: 0 })
+    const compiled = await compileLayers({
+      backend,
+      attentionHost,
+      layers,
+      units,
+      placement: everything,
+      computeDtype,
+      attentionSparsity: options.attentionSparsity,
+      cleanup,
+    })
+    const placements = new Map<string, readonly UnitPlacement[]>()
+    const placementOf = (policy: Policy): readonly UnitPlacement[] => {
+      const key = `${policy.placement} ${policy.weights.device} ${policy.weights.ram}`
+      const made =
+        placements.get(key) ??
+        (policy.placement === 'exact'
+          ? placeWeights(units, policy.weights)
+          : placeWeightsLikeFlexgen(apart, policy.weights))
+      placements.set(key, made)
+      return made
+    }
+    return {
+      units,
+      computeDtype,
+      cacheDtype,
+      preparedUnitBytes: preparedUnitBytes(compiled, units),
+      layOut(policy, workload, budgets = {}) {
+        const placement = placementOf(policy)
+        const runtimes = placeAnew(compiled, units, placement)
+        const planned: PlannedModel = {
+          options: {
+            model,
+            weights,
+            backend,
+            policy,
+            ...(options.pagePositions !== undefined && { pagePositions: options.pagePositions }),
+            ...budgets,
+          },
+          runtimes,
+          units,
+          placement,
+          computeDtype,
+          cacheDtype,
+          attentionHost,
+        }
+        const given = { ...workload, logits: options.logits ?? 'last' }
+        return {
+          plan: planRun(planned, given),
+          block: planWorkload(planned, given),
+          streamed: streamedPieces(runtimes, backend.device.hostVisible),
+        }
+      },
+      workspaceBytes(batch, { maxPromptTokens, maxNewTokens }) {
+        const maxPositions = maxPromptTokens + maxNewTokens
+        const sizes = [maxPromptTokens, 1].flatMap((seq) =>
+          compiled.flatMap(({ stages }) => stages.map(({ base }) => base.workspaceBytes({ batch, seq, maxPositions }))),
+        )
+        return Math.max(0, ...sizes)
+      },
+      [Symbol.asyncDispose]: () => cleanup.run(),
+    }
+  } catch (error) {
+    await cleanup.runAfterFailure()
+    throw error
+  }
+}
+
+function preparedUnitBytes(compiled: readonly LayerRuntime[], units: readonly WeightUnit[]): number[] {
+  const bytes = new Map(
+    compiled.flatMap(({ stages }) =>
+      stages.flatMap(({ base, units: own }) =>
+        own.map(({ unit }): [WeightUnit, number] => [unit, base.preparedBytes([unit.spec.name])]),
+      ),
+    ),
+  )
+  return units.map((unit) => bytes.get(unit) ?? 0)
+}
+
+/** The same kernels with weights in other places. */
+function placeAnew(
+  compiled: readonly LayerRuntime[],
+  units: readonly WeightUnit[],
+  placement: readonly UnitPlacement[],
+): LayerRuntime[] {
+  const placeOf = new Map(units.map((unit, i) => [unit, placement[i]!]))
+  const anew = (placed: readonly PlacedUnit[]): PlacedUnit[] =>
+    placed.map(({ unit }) => ({ unit, place: placeOf.get(unit)! }))
+  return compiled.map((runtime) => ({
+    ...runtime,
+    units: anew(runtime.units),
+    stages: runtime.stages.map((stage) => ({ ...stage, units: anew(stage.units) })),
+  }))
+}
