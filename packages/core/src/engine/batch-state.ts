@@ -16,6 +16,10 @@ export interface BatchOptions {
   readonly seq: number
   /** Positions of a row whose logits are kept: 1, or all of them. */
   readonly logitPositions: 'last' | 'all'
+  /** Holds the logits of the whole block. */
+  readonly logits: MirroredBuffer
+  /** First row of the batch in it. */
+  readonly firstRow: number
   /** Where rows of the token table come from, if it lies on disk. */
   readonly gather: RowGatherOptions | undefined
 }
@@ -32,7 +36,8 @@ export interface StartedBatch {
 export class BatchState {
   readonly inputs: BatchInputs
   readonly #options: BatchOptions
-  readonly #logits: MirroredBuffer
+  /** Where its logits begin. */
+  readonly #logitsAt: number
   readonly #tableRows: MirroredBuffer | undefined
   #gathered: GatheredRows | undefined
   rows: readonly LiveRow[] = []
@@ -49,10 +54,10 @@ export class BatchState {
 
   /** Allocates the buffers; after a failure they are in `buffers` all the same. */
   constructor(buffers: HeldBuffers, options: BatchOptions) {
-    const { rows, seq, gather, model } = options
+    const { rows, seq, gather } = options
     this.#options = options
     this.inputs = allocateInputs(buffers, rows, seq)
-    this.#logits = buffers.allocateMirrored(logitBytes(options, rows, seq, model.vocabularySize))
+    this.#logitsAt = this.#logitBytes(options.firstRow, seq)
     if (gather !== undefined) this.#tableRows = buffers.allocateMirrored(gatherBytes(gather.table.unit, rows * seq))
   }
 
@@ -83,39 +88,35 @@ export class BatchState {
 
   /** Where the head writes its logits, and their shape `[batch, positions, vocabulary]`. */
   logits(): { readonly span: Span; readonly shape: readonly number[] } {
-    const { vocabularySize } = this.#options.model
-    const byteLength = logitBytes(this.#options, this.rows.length, this.seq, vocabularySize)
+    const { model, logits, logitPositions } = this.#options
     return {
-      span: spanOf(this.#logits.device, 0, byteLength),
-      shape: [this.rows.length, this.#positions(), vocabularySize],
+      span: spanOf(logits.device, this.#logitsAt, this.#logitBytes(this.rows.length, this.seq)),
+      shape: [this.rows.length, logitPositions === 'all' ? this.seq : 1, model.vocabularySize],
     }
   }
 
   /** Queues the way of the logits to the host, if there is one. */
   fetchLogits(queue: Queue): void {
-    const { host, device } = this.#logits
+    const { host, device } = this.#options.logits
     if (host === device) return
     const { span } = this.logits()
-    this.computed = queue.copyOut(spanOf(host, 0, span.byteLength), span)
+    this.computed = queue.copyOut(spanOf(host, span.byteOffset, span.byteLength), span)
   }
 
   /** Calls `visit` with the logits of every row, `[new positions, vocabulary]`, once they are there. */
   async finish(visit: (row: LiveRow, logits: Float32Array) => void): Promise<void> {
     await this.computed!.whenDone()
-    const { vocabularySize } = this.#options.model
-    const { bytes } = this.#logits.host
+    const { model, logits, logitPositions } = this.#options
+    const { bytes } = logits.host
     this.rows.forEach((row, b) => {
-      const positions = this.#options.logitPositions === 'all' ? row.newTokens : 1
-      const byteOffset = bytes.byteOffset + logitBytes(this.#options, b, this.seq, vocabularySize)
-      visit(row, new Float32Array(bytes.buffer, byteOffset, positions * vocabularySize))
+      const positions = logitPositions === 'all' ? row.newTokens : 1
+      const byteOffset = bytes.byteOffset + this.#logitsAt + this.#logitBytes(b, this.seq)
+      visit(row, new Float32Array(bytes.buffer, byteOffset, positions * model.vocabularySize))
     })
   }
 
-  #positions(): number {
-    return this.#options.logitPositions === 'all' ? this.seq : 1
+  #logitBytes(rows: number, seq: number): number {
+    const { model, logitPositions } = this.#options
+    return rows * (logitPositions === 'all' ? seq : 1) * dtypeBytes('float32', model.vocabularySize)
   }
-}
-
-function logitBytes({ logitPositions }: BatchOptions, rows: number, seq: number, vocabularySize: number): number {
-  return rows * (logitPositions === 'all' ? seq : 1) * dtypeBytes('float32', vocabularySize)
 }

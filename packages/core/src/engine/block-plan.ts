@@ -37,6 +37,10 @@ export interface BlockPlan {
   readonly hiddenHomes: readonly (readonly RowHome[])[]
   /** At the longest sequence length of the block. */
   readonly hiddenRowBytes: number
+  /** Of the whole block, on either side. */
+  readonly logitBytes: number
+  /** Rows that decode in one run: a multiple of the GPU batch where several can be merged. */
+  readonly decodeBatchRows: number
   readonly bytes: {
     /** KV at its homes; of rows on disk the page that fills rests in RAM. */
     readonly cache: PlannedBytes
@@ -49,6 +53,9 @@ export interface BlockPlan {
     readonly logits: PlannedBytes
   }
 }
+
+/** What is known before bytes are counted. */
+type Placed = Omit<BlockPlan, 'bytes' | 'decodeBatchRows' | 'logitBytes'>
 
 /** What a block is planned with. */
 export interface BlockPlanOptions {
@@ -64,6 +71,8 @@ export interface BlockPlanOptions {
   readonly activationWidths: readonly number[]
   /** The token table of which only rows are read, if there is one. */
   readonly gatheredTable: WeightUnit | undefined
+  /** Whether kernels need no more scratch to decode so many rows at once than the batches need anyway. */
+  readonly canDecode: (rows: number) => boolean
 }
 
 /** Plans a block of a model under a policy. */
@@ -86,10 +95,14 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
   const hiddenHomes = cutBatches(hiddenRows, policy.gpuBatchSize).map((homes) => homes.toSorted(byTier))
   const hiddenRowBytes = shape.maxPromptTokens * dtypeBytes(computeDtype, model.hiddenSize)
   const placed = { shape, cacheSpec, cacheHomes, cacheSlotRows, hiddenHomes, hiddenRowBytes }
+  const decodeBatchRows = mergedRows(placed, policy, options)
+  const logits = logitBytes(model, shape, options)
   const hidden = hiddenBytes(placed, options)
-  const inputs = inputBytes(placed, options)
+  const inputs = inputBytes({ ...placed, decodeBatchRows }, policy, options)
   return {
     ...placed,
+    logitBytes: logits,
+    decodeBatchRows,
     bytes: {
       ...cacheBytes(placed, options.pagePositions),
       hidden: {
@@ -98,9 +111,29 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
         disk: hidden.disk,
       },
       activations: activationBytes(placed, options),
-      logits: logitBytes(model, shape, options),
+      logits: { host: logits, device: options.hostVisible ? 0 : logits, disk: 0 },
     },
   }
+}
+
+/**
+ * Rows that decode at once. Every batch reads all weights again from where kernels find them, so batches of which nothing
+ * moves between tiers are merged, as far as that takes no more memory than they need for their prompts.
+ */
+function mergedRows(
+  { shape, hiddenHomes, cacheSlotRows }: Placed,
+  { gpuBatchSize }: Policy,
+  { hostAttends, hostVisible, logits, canDecode }: BlockPlanOptions,
+): number {
+  const stays =
+    cacheSlotRows.device === 0 && !hostAttends && !hiddenHomes.some((homes) => movesAway(homes, hostVisible))
+  if (!stays || logits === 'all') return gpuBatchSize
+  // A hidden state of so many rows fits in the slot of a batch of prompts.
+  const most = Math.min(hiddenHomes.length, shape.maxPromptTokens)
+  for (let batches = most; batches > 1; batches--) {
+    if (canDecode(Math.min(batches * gpuBatchSize, shape.sequences))) return batches * gpuBatchSize
+  }
+  return gpuBatchSize
 }
 
 /** Homes by error diffusion, and of those off the device the host's share; rows that are attended alike stand together. */
@@ -143,7 +176,7 @@ function slotRows(
 }
 
 function cacheBytes(
-  { shape, cacheSpec, cacheHomes, cacheSlotRows }: Omit<BlockPlan, 'bytes'>,
+  { shape, cacheSpec, cacheHomes, cacheSlotRows }: Placed,
   pagePositions: number,
 ): Pick<BlockPlan['bytes'], 'cache' | 'cacheStaging'> {
   const count = (home: RowHome): number =>
@@ -167,7 +200,7 @@ function cacheBytes(
 }
 
 function hiddenBytes(
-  { hiddenHomes, hiddenRowBytes }: Omit<BlockPlan, 'bytes'>,
+  { hiddenHomes, hiddenRowBytes }: Placed,
   { hostVisible, hostAttends }: BlockPlanOptions,
 ): PlannedBytes {
   const moving = hiddenHomes.filter((homes) => movesAway(homes, hostVisible)).flat()
@@ -182,7 +215,7 @@ function hiddenBytes(
 }
 
 function activationBytes(
-  { shape, hiddenHomes }: Omit<BlockPlan, 'bytes'>,
+  { shape, hiddenHomes }: Placed,
   { activationWidths, computeDtype, hostVisible }: BlockPlanOptions,
 ): PlannedBytes {
   const largestBatch = hiddenHomes.reduce((most, homes) => Math.max(most, homes.length), 0)
@@ -192,21 +225,26 @@ function activationBytes(
   return { host, device: hostVisible ? 0 : host, disk: 0 }
 }
 
-/** Ids and positions of every token, a length a row, and the rows of the token table that they need. */
-function inputBytes({ shape, hiddenHomes }: Omit<BlockPlan, 'bytes'>, { gatheredTable }: BlockPlanOptions): number {
-  const tokens = shape.sequences * shape.maxPromptTokens
-  const rows = hiddenHomes.reduce(
-    (sum, { length }) =>
-      sum + (gatheredTable === undefined ? 0 : gatherBytes(gatheredTable, length * shape.maxPromptTokens)),
-    0,
-  )
-  return (2 * tokens + shape.sequences) * dtypeBytes('int32', 1) + rows
+/**
+ * Ids and positions of every token, a length a row, and the rows of the token table that they need; once more for merged
+ * batches, which have a token a row.
+ */
+function inputBytes(
+  { shape, hiddenHomes, decodeBatchRows }: Placed & Pick<BlockPlan, 'decodeBatchRows'>,
+  { gpuBatchSize }: Policy,
+  { gatheredTable }: BlockPlanOptions,
+): number {
+  const ofBatch = (rows: number, seq: number): number =>
+    (2 * rows * seq + rows) * dtypeBytes('int32', 1) +
+    (gatheredTable === undefined ? 0 : gatherBytes(gatheredTable, rows * seq))
+  const prompts = hiddenHomes.reduce((sum, { length }) => sum + ofBatch(length, shape.maxPromptTokens), 0)
+  if (decodeBatchRows === gpuBatchSize) return prompts
+  return cutBatches(hiddenHomes.flat(), decodeBatchRows).reduce((sum, { length }) => sum + ofBatch(length, 1), prompts)
 }
 
-function logitBytes(model: Model, shape: BlockShape, { logits, hostVisible }: BlockPlanOptions): PlannedBytes {
+function logitBytes(model: Model, shape: BlockShape, { logits }: BlockPlanOptions): number {
   const rows = shape.sequences * (logits === 'all' ? shape.maxPromptTokens : 1)
-  const host = rows * dtypeBytes('float32', model.vocabularySize)
-  return { host, device: hostVisible ? 0 : host, disk: 0 }
+  return rows * dtypeBytes('float32', model.vocabularySize)
 }
 
 const tierOrder: readonly RowHome[] = ['device', 'ram', 'disk']

@@ -36,7 +36,9 @@ const queuedLayers = 4
 export class BlockRun {
   readonly #options: BlockOptions
   readonly #cleanup = new Cleanup()
-  readonly #batches: BatchState[] = []
+  #batches: readonly BatchState[] = []
+  /** The batches of a sweep with one token a row; the same, or fewer that hold more rows. */
+  #decodeBatches: readonly BatchState[] = []
   /** Place of a layer's KV in the cache store, by the layer's index. */
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
@@ -66,7 +68,7 @@ export class BlockRun {
   async #allocate(): Promise<void> {
     const { plan, pagePositions, parts } = this.#options
     const { queues } = this.#options.run
-    const { backend, ram, disk, policy, model } = parts.options
+    const { backend, ram, disk } = parts.options
     const { attentionHost } = parts
     this.#cache = await CacheStore.create({
       device: {
@@ -86,7 +88,7 @@ export class BlockRun {
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
-      gpuBatchSize: policy.gpuBatchSize,
+      rowsSideBySide: plan.decodeBatchRows,
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
@@ -105,14 +107,24 @@ export class BlockRun {
     this.#cleanup.add(() => this.#hidden.dispose())
     const buffers = new HeldBuffers(backend)
     this.#cleanup.add(() => buffers.free())
-    const gather = this.#gather()
-    const rowIndices = Array.from({ length: plan.shape.sequences }, (_, i) => i)
-    for (const { length } of cutBatches(rowIndices, policy.gpuBatchSize)) {
-      const seq = plan.shape.maxPromptTokens
-      const logitPositions = parts.allPositions ? 'all' : 'last'
-      this.#batches.push(new BatchState(buffers, { model, rows: length, seq, logitPositions, gather }))
-    }
+    this.#allocateBatches(buffers)
     this.#runner = new StageRunner({ parts, plan, run: this.#options.run, hidden: this.#hidden, buffers })
+  }
+
+  #allocateBatches(buffers: HeldBuffers): void {
+    const { plan, parts } = this.#options
+    const { policy, model } = parts.options
+    const { sequences, maxPromptTokens } = plan.shape
+    const gather = this.#gather()
+    const logits = buffers.allocateMirrored(plan.logitBytes)
+    const logitPositions = parts.allPositions ? 'all' : 'last'
+    const create = (size: number, seq: number): BatchState[] =>
+      cutBatches([...Array(sequences).keys()], size).map(
+        ({ length }, k) =>
+          new BatchState(buffers, { model, rows: length, seq, logitPositions, logits, firstRow: k * size, gather }),
+      )
+    this.#batches = create(policy.gpuBatchSize, maxPromptTokens)
+    this.#decodeBatches = plan.decodeBatchRows === policy.gpuBatchSize ? this.#batches : create(plan.decodeBatchRows, 1)
   }
 
   #gather(): RowGatherOptions | undefined {
@@ -134,7 +146,7 @@ export class BlockRun {
     visit: (row: LiveRow, logits: Float32Array) => void,
     continues: boolean,
   ): Promise<void> {
-    const { parts, run, lookAhead, signal, onStep } = this.#options
+    const { parts, plan, run, lookAhead, signal, onStep } = this.#options
     const { runtimes } = parts
     const { policy, clock = systemClock } = parts.options
     const isSequential = !policy.overlap || onStep !== undefined
@@ -146,9 +158,10 @@ export class BlockRun {
       onStep?.(task, nowMs - startedAtMs)
       startedAtMs = nowMs
     }
-    const cut = cutBatches(rows, policy.gpuBatchSize)
-    const batches = cut.map((batchRows, k) => {
-      const state = this.#batches[k]!
+    const isDecode = rows.every(({ newTokens }) => newTokens === 1)
+    const states = isDecode ? this.#decodeBatches : this.#batches
+    const batches = cutBatches(rows, isDecode ? plan.decodeBatchRows : policy.gpuBatchSize).map((batchRows, k) => {
+      const state = states[k]!
       state.begin(batchRows, tokenOf, run.queues.compute)
       return state
     })

@@ -34,7 +34,8 @@ export interface CacheStoreOptions {
   readonly pagePositions: number
   /** By cache layer and sequence. */
   readonly homes: readonly (readonly CacheHome[])[]
-  readonly gpuBatchSize: number
+  /** Rows that one run may bind, and that a device with memory of its own wants side by side. */
+  readonly rowsSideBySide: number
   readonly readQueue: TierQueue
   readonly writeQueue: TierQueue
 }
@@ -113,18 +114,17 @@ export class CacheStore {
   }
 
   async #allocate(): Promise<void> {
-    const { device, host, homes, spec, pagePositions, gpuBatchSize } = this.#options
+    const { device, host, homes, spec, pagePositions } = this.#options
     for (const layerHomes of homes) {
-      const units: CacheUnit[] = []
+      const units: (CacheUnit | undefined)[] = layerHomes.map(() => undefined)
       this.#units.push(units)
-      for (const batch of cutBatches(layerHomes, gpuBatchSize)) {
-        for (const unit of this.#allocateDeviceRows(batch)) units.push(unit)
-        for (const home of batch.filter((other) => other.home !== 'device')) {
-          // Listed first, so that what it holds is freed where a later step of its allocation fails.
-          const unit: CacheUnit = { ...home, inPlace: {} }
-          units.push(unit)
-          await this.#allocateUnit(unit)
-        }
+      this.#allocateDeviceRows(layerHomes, units)
+      for (const [i, home] of layerHomes.entries()) {
+        if (home.home === 'device') continue
+        // Listed first, so that what it holds is freed where a later step of its allocation fails.
+        const unit: CacheUnit = { ...home, inPlace: {} }
+        units[i] = unit
+        await this.#allocateUnit(unit)
       }
     }
     this.#lanes = {
@@ -143,15 +143,18 @@ export class CacheStore {
   }
 
   /**
-   * The rows of a batch that live on the device; they stand first in it. Kernels of a device with memory of its own
-   * want them side by side. Elsewhere a row of its own gives its memory back as soon as its sequence ends.
+   * The rows that live on the device. Kernels of a device with memory of its own want those of a run side by side.
+   * Elsewhere a row of its own gives its memory back as soon as its sequence ends.
    */
-  *#allocateDeviceRows(batch: readonly CacheHome[]): Generator<CacheUnit> {
-    const { backend } = this.#options.device
-    const homes = batch.filter(({ home }) => home === 'device')
-    for (const group of cutBatches(homes, backend.device.hostVisible ? 1 : batch.length)) {
-      const rows = holdRows(backend.allocateCache(this.#options.spec, group.length))
-      yield* group.map((home, i): CacheUnit => ({ ...home, inPlace: { device: rows[i]! } }))
+  #allocateDeviceRows(homes: readonly CacheHome[], units: (CacheUnit | undefined)[]): void {
+    const { device, rowsSideBySide, spec } = this.#options
+    const { backend } = device
+    const places = [...homes.keys()]
+    for (const run of cutBatches(places, backend.device.hostVisible ? 1 : rowsSideBySide)) {
+      const resident = run.filter((i) => homes[i]!.home === 'device')
+      if (resident.length === 0) continue
+      const rows = holdRows(backend.allocateCache(spec, resident.length))
+      resident.forEach((i, row) => void (units[i] = { ...homes[i]!, inPlace: { device: rows[row]! } }))
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Backend, DType, Kernel } from '@flexgen/spec'
+import type { Backend, DType, Kernel, RunShape } from '@flexgen/spec'
 import { activationWidths } from '../engine/activation-pool.ts'
 import { type BlockPlan, planBlock, type PlannedBytes } from '../engine/block-plan.ts'
 import type { EngineOptions, Workload } from '../engine/engine-options.ts'
@@ -47,14 +47,18 @@ export function planWorkload(
   { options, runtimes, computeDtype, cacheDtype, attentionHost }: PlannedModel,
   workload: Workload,
 ): BlockPlan {
-  const block = options.policy.gpuBatchSize * options.policy.numGpuBatches
+  const { gpuBatchSize, numGpuBatches } = options.policy
+  const block = gpuBatchSize * numGpuBatches
+  const maxPositions = workload.maxPromptTokens + workload.maxNewTokens
+  const scratch = (batch: number, seq: number): number =>
+    kernelWorkspace(runtimes, [{ batch, seq, maxPositions }]).device
   return planBlock(
     options.model,
     options.policy,
     {
       sequences: Math.min(block, workload.sequences),
       maxPromptTokens: workload.maxPromptTokens,
-      maxPositions: workload.maxPromptTokens + workload.maxNewTokens,
+      maxPositions,
     },
     {
       cacheLayers: runtimes.filter((runtime) => runtime.hasCache).length,
@@ -66,6 +70,7 @@ export function planWorkload(
       hostAttends: attentionHost !== undefined,
       activationWidths: [...activationWidths(runtimes).values()],
       gatheredTable: findGatheredTable(runtimes),
+      canDecode: (rows) => scratch(rows, 1) <= scratch(gpuBatchSize, workload.maxPromptTokens),
     },
   )
 }
@@ -165,7 +170,14 @@ function workspaceBytes(
   { shape: { maxPromptTokens, maxPositions, sequences } }: BlockPlan,
 ): PlannedBytes {
   const batch = Math.min(policy.gpuBatchSize, sequences)
-  const shapes = [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions }))
+  return kernelWorkspace(
+    runtimes,
+    [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions })),
+  )
+}
+
+/** The most scratch that any kernel needs for any of the shapes; merged batches need no more than prompts. */
+function kernelWorkspace(runtimes: readonly LayerRuntime[], shapes: readonly RunShape[]): PlannedBytes {
   const largest = (kernels: readonly (Kernel | undefined)[]): number =>
     kernels
       .flatMap((kernel) => shapes.map((shape) => kernel?.workspaceBytes(shape) ?? 0))
