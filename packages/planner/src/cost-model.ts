@@ -1,5 +1,5 @@
 import type { PlanningProblem } from './problem/planning-problem.ts'
-import type { TierName } from './problem/tier-amounts.ts'
+import type { TierAmounts, TierName } from './problem/tier-amounts.ts'
 import type { BytesByTier, PlannedPolicy } from './result/planned-policy.ts'
 import type { Prediction } from './result/prediction.ts'
 
@@ -13,6 +13,8 @@ export type CostModelName = (typeof costModelNames)[number]
 export interface Candidate {
   readonly policy: PlannedPolicy
   readonly bytes: BytesByTier
+  /** Most bytes held while tokens are made; `bytes` also count what loading takes for a moment. */
+  readonly runBytes?: TierAmounts
   /** Of the exact percents. */
   readonly predicted: Prediction
 }

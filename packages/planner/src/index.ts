@@ -7,6 +7,7 @@ export {
   type Lack,
 } from './cost-model.ts'
 export type {
+  BesideReads,
   ComputeRates,
   DecodeAttentionRate,
   DiskLink,
@@ -17,6 +18,7 @@ export type {
   MatmulRate,
   PrefillAttentionRate,
   Rate,
+  ReadWay,
   SharedLinks,
   WeightForm,
 } from './hardware/hardware-profile.ts'
@@ -40,5 +42,14 @@ export type { BytesByTier, Percent, PlannedPolicy, TierUse } from './result/plan
 export type { PhasePrediction, Prediction } from './result/prediction.ts'
 export { describePlan } from './text/describe-plan.ts'
 export type { FlexgenConstants } from './flexgen/flexgen-constants.ts'
+export { type FileKind, parseFile } from './schema/parse-file.ts'
 export { parsePolicyFile } from './policy-file/parse-policy-file.ts'
 export { type PolicyFile, policyFileOf } from './policy-file/policy-file.ts'
+export { hardwareForBackend, knowsBackend } from './hardware/for-backend.ts'
+export { assumedHost, type AssumedHostOptions } from './hardware/assumed-host.ts'
+export { predictPolicy, type PredictRequest } from './predict/predict-policy.ts'
+export { addRun, emptyHistory, type HistoryFile, type PhaseTimes, type RunRecord } from './history/run-record.ts'
+export { parseHistory } from './history/parse-history.ts'
+export { type Correction, type CorrectionKey, correctionOf, correctPrediction } from './history/correction.ts'
+export type { LayoutsOptions } from './layout/layouts.ts'
+export { formatSeconds } from './text/format-amounts.ts'

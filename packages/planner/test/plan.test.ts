@@ -12,6 +12,7 @@ import {
   type PlanRequest,
 } from '../src/index.ts'
 import { checkRequest } from '../src/plan/check-request.ts'
+import { layoutsOf } from '../src/plan/plan.ts'
 import { optModel } from './support/opt-model.ts'
 
 const gib = 2 ** 30
@@ -34,12 +35,14 @@ async function feasible(request: PlanRequest): Promise<FeasiblePlan> {
 const costModels = { flexgen: await createCostModel('flexgen'), engine: await createCostModel('engine') }
 
 /** The answer of the cost model alone, without what a plan says besides. */
-function answerOf(request: PlanRequest): CostModelAnswer {
-  return costModels[request.costModel].plan(checkRequest(request))
+async function answerOf(request: PlanRequest): Promise<CostModelAnswer> {
+  const problem = checkRequest(request)
+  await using layouts = request.costModel === 'engine' ? await layoutsOf(request, problem) : undefined
+  return costModels[request.costModel].plan({ ...problem, layouts })
 }
 
-function bestOf(request: PlanRequest): Candidate {
-  const answer = answerOf(request)
+async function bestOf(request: PlanRequest): Promise<Candidate> {
+  const answer = await answerOf(request)
   if (!answer.feasible) expect.fail('it does not fit')
   return answer.best
 }
@@ -53,7 +56,7 @@ async function infeasible(request: PlanRequest): Promise<InfeasiblePlan> {
 describe('the T4 example', async () => {
   const result = await feasible(t4('opt-30b'))
 
-  it('is what FlexGen itself finds', () => {
+  it('is what FlexGen itself finds', async () => {
     expect(result.policy).toMatchObject({ gpuBatchSize: 32, numGpuBatches: 5, percent: [12, 78, 0, 100, 0, 100] })
     expect(result.policy.percentExact.map((share) => Number(share.toFixed(3)))).toEqual([12.428, 77.81, 0, 100, 0, 100])
     expect(result.predicted.totalTokensPerSecond).toBeCloseTo(7.0947, 4)
@@ -61,7 +64,7 @@ describe('the T4 example', async () => {
     expect(result.predicted.decodeSeconds).toBeCloseTo(487.5843, 3)
   })
 
-  it('lists the other corners, with the least on disk first, all as fast', () => {
+  it('lists the other corners, with the least on disk first, all as fast', async () => {
     expect(result.alternatives.map(({ percent }) => percent)).toEqual([
       [12, 88, 0, 100, 0, 100],
       [12, 88, 0, 95, 0, 100],
@@ -72,7 +75,7 @@ describe('the T4 example', async () => {
     }
   })
 
-  it('fills each tier to what may be planned for at most, and adds up', () => {
+  it('fills each tier to what may be planned for at most, and adds up', async () => {
     for (const use of Object.values(result.bytes)) {
       expect(use.total).toBe(use.weights + use.cache + use.activations + use.staging)
       expect(use.total).toBeLessThanOrEqual(use.allowed + 2)
@@ -83,7 +86,7 @@ describe('the T4 example', async () => {
     expect(result.bytes.ram.cache).toBe(119_789_322_240)
   })
 
-  it('says what binds and what would help', () => {
+  it('says what binds and what would help', async () => {
     expect(result.predicted.prefill.bindingResource).toBe('deviceCompute')
     expect(result.predicted.decodeStep.bindingResource).toBe('hostAttention')
     expect(result.predicted.decodeStep.seconds).toBeCloseTo(487.5843 / 31, 4)
@@ -93,16 +96,16 @@ describe('the T4 example', async () => {
     expect(result.whatIf.map(({ change }) => change)).toContain('64.0 GiB more RAM')
   })
 
-  it('has a runner-up of another batch size that is slower', () => {
+  it('has a runner-up of another batch size that is slower', async () => {
     expect(result.runnerUp!.policy.gpuBatchSize).not.toBe(32)
     expect(result.runnerUp!.predicted.totalTokensPerSecond).toBeLessThan(result.predicted.totalTokensPerSecond)
   })
 
-  it('can be written as JSON and read', () => {
+  it('can be written as JSON and read', async () => {
     expect(JSON.parse(JSON.stringify(result))).toEqual(result)
   })
 
-  it('reads well', () => {
+  it('reads well', async () => {
     const text = describePlan(result)
     expect(text).toContain(
       '           --gpu-batch-size 32 --num-gpu-batches 5 --percent 12 78 0 100 0 100 --cpu-cache-compute',
@@ -121,8 +124,8 @@ describe('plan', () => {
     // The capacities of the profile are the defaults of the original's command line.
     [t4('opt-30b', { capacity: {} }), [32, 5], 7.075],
     [t4('opt-6.7b', { newTokens: 1288 }), [1, 1], 49.955],
-  ])('finds the split and throughput %#', (request, split, tokensPerSecond) => {
-    const { policy, predicted } = bestOf(request)
+  ])('finds the split and throughput %#', async (request, split, tokensPerSecond) => {
+    const { policy, predicted } = await bestOf(request)
     expect([policy.gpuBatchSize, policy.numGpuBatches]).toEqual(split)
     expect(predicted.totalTokensPerSecond / tokensPerSecond).toBeCloseTo(1, 4)
     expect(policy.compressWeight).toBe(request.compressWeight ?? false)
@@ -146,7 +149,7 @@ describe('plan', () => {
     const percents = await feasible(t4('opt-30b', { fixed: { percent: [0, 100, 0, 100, 0, 100] } }))
     expect(percents.policy.percent).toEqual([0, 100, 0, 100, 0, 100])
     expect(percents.policy.gpuBatchSize * percents.policy.numGpuBatches).toBeGreaterThan(64)
-    const split = bestOf(t4('opt-30b', { fixed: { gpuBatchSize: 32, numGpuBatches: 5 } }))
+    const split = await bestOf(t4('opt-30b', { fixed: { gpuBatchSize: 32, numGpuBatches: 5 } }))
     expect(split.policy.percent).toEqual([12, 78, 0, 100, 0, 100])
     expect(percents.whatIf.map(({ change }) => change)).toContain('the policy that the planner would choose')
   })
@@ -161,14 +164,14 @@ describe('plan', () => {
     expect(exact.job).toEqual({ blocks: 2, totalSeconds: 2 * exact.predicted.totalSeconds })
   })
 
-  it('makes no block larger than the job', () => {
-    const { policy } = bestOf(t4('opt-30b', { numPrompts: 20 }))
+  it('makes no block larger than the job', async () => {
+    const { policy } = await bestOf(t4('opt-30b', { numPrompts: 20 }))
     expect(policy.gpuBatchSize * policy.numGpuBatches).toBeLessThanOrEqual(20)
   })
 
-  it('plans for what the margin says', () => {
+  it('plans for what the margin says', async () => {
     const margin = { device: 1, ram: 0.9, disk: 0.5 }
-    const { bytes } = bestOf(t4('opt-30b', { margin }))
+    const { bytes } = await bestOf(t4('opt-30b', { margin }))
     expect(bytes.device.allowed).toBe(16 * gib)
     expect(bytes.ram.allowed).toBe(Math.floor(180 * gib))
     expect(bytes.disk.allowed).toBe(750 * gib)
@@ -192,25 +195,25 @@ describe('the engine model', () => {
     expect(result.runnerUp!.policy.gpuBatchSize).not.toBe(policy.gpuBatchSize)
   })
 
-  it('keeps weights on the device where it has room, and asks for no disk', () => {
-    const { policy, bytes } = bestOf(engine('opt-1.3b', { numPrompts: 8 }))
+  it('keeps weights on the device where it has room, and asks for no disk', async () => {
+    const { policy, bytes } = await bestOf(engine('opt-1.3b', { numPrompts: 8 }))
     expect(policy.percent.slice(0, 2)).toEqual([100, 0])
     expect(bytes.disk.total).toBe(0)
     expect(policy.gpuBatchSize * policy.numGpuBatches).toBe(8)
   })
 
-  it('compresses only where it may', () => {
-    const wide = bestOf(engine('opt-30b', { numPrompts: 64 }))
+  it('compresses only where it may', async () => {
+    const wide = await bestOf(engine('opt-30b', { numPrompts: 64 }))
     expect([wide.policy.compressWeight, wide.policy.compressCache]).toEqual([false, false])
-    const free = bestOf(engine('opt-30b', { numPrompts: 64, allowCompression: true }))
+    const free = await bestOf(engine('opt-30b', { numPrompts: 64, allowCompression: true }))
     expect(free.policy.compressWeight || free.policy.compressCache).toBe(true)
     expect(free.predicted.totalTokensPerSecond).toBeGreaterThan(wide.predicted.totalTokensPerSecond)
   })
 
-  it('predicts a policy that is given', () => {
+  it('predicts a policy that is given', async () => {
     const percent = [0, 100, 0, 100, 100, 0] as const
     const fixed = { percent, gpuBatchSize: 8, numGpuBatches: 2 }
-    const { policy, predicted } = bestOf(engine('opt-6.7b', { fixed }))
+    const { policy, predicted } = await bestOf(engine('opt-6.7b', { fixed }))
     expect(policy).toMatchObject({ gpuBatchSize: 8, numGpuBatches: 2, percent })
     // Every matrix crosses the link once a step, and nothing of that can be hidden behind more than itself.
     const matrices = 2 * (32 * 12 * 4096 ** 2 + 2 * 50272 * 4096 + 2050 * 4096)
@@ -227,8 +230,8 @@ describe('the engine model', () => {
     expect(bytes / gib).toBeLessThan(50)
     const grown = (factor: number): PlanRequest =>
       engine('opt-30b', { capacity: { ...capacity, [tier]: capacity[tier] + bytes * factor } })
-    expect(bestOf(grown(1)).bytes.disk.weights).toBeLessThanOrEqual(10 * gib)
-    expect(answerOf(grown(0.95)).feasible).toBe(false)
+    expect((await bestOf(grown(1))).bytes.disk.weights).toBeLessThanOrEqual(10 * gib)
+    expect((await answerOf(grown(0.95))).feasible).toBe(false)
     const changes = result.changes.map(({ change }) => change)
     expect(changes).toContainEqual(expect.stringMatching(/^[\d.]+ GiB more disk$/))
   })
@@ -240,9 +243,9 @@ describe('what does not fit', () => {
     const result = await infeasible(t4('opt-30b', { capacity }))
     expect(result.lacks.map(({ tier }) => tier)).toEqual(['device', 'disk'])
     const grown = Object.fromEntries(result.lacks.map(({ tier, bytes }) => [tier, (capacity[tier] + bytes) * 1.000001]))
-    expect(answerOf(t4('opt-30b', { capacity: { ...capacity, ...grown } })).feasible).toBe(true)
+    expect((await answerOf(t4('opt-30b', { capacity: { ...capacity, ...grown } }))).feasible).toBe(true)
     const short = Object.fromEntries(result.lacks.map(({ tier, bytes }) => [tier, capacity[tier] + bytes * 0.999]))
-    expect(answerOf(t4('opt-30b', { capacity: { ...capacity, ...short } })).feasible).toBe(false)
+    expect((await answerOf(t4('opt-30b', { capacity: { ...capacity, ...short } }))).feasible).toBe(false)
     expect(result.changes.map(({ change }) => change)).toEqual([
       '4-bit weights (--compress-weight)',
       '2.09 GiB more device memory and 37.6 GiB more disk',

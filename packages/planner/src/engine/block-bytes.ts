@@ -1,3 +1,5 @@
+import { stagingAlignment } from '@flexgen/core'
+import { dtypeBytes } from '@flexgen/spec'
 import type { BatchSplit } from '../flexgen/flexgen-problem.ts'
 import { type EngineProblem, pagePositions } from './engine-problem.ts'
 
@@ -17,6 +19,8 @@ export interface BlockBytes {
   readonly hiddenBytes: number
   readonly movingHiddenBytes: number
   readonly inputBytes: number
+  /** Rows of a token table of which some lies on disk. */
+  readonly gatherBytes: number
   readonly logitBytes: number
   readonly workspaceBytes: number
 }
@@ -25,37 +29,33 @@ export interface BlockBytes {
 const slots = 2
 const pageBuffers = 8
 
-/** Alignment of what direct reads fill. */
-const alignment = 4096
-
-/**
- * Scratch of a prefill in hidden vectors a token. From ONNX Runtime's arena on CUDA: 3.1 GB for 32 x 512 tokens of
- * OPT-6.7B, 5.4 GB for OPT-30B, both 23 vectors of 16 bits a token.
- */
-const workspaceVectors = 23
+/** Sequences of a block, and of its largest batch: no more than the job has. */
+export function blockSequences({ problem }: EngineProblem, split: BatchSplit): { block: number; batch: number } {
+  const block = Math.min(split.gpuBatchSize * split.numGpuBatches, problem.numPrompts ?? Number.POSITIVE_INFINITY)
+  return { block, batch: Math.min(split.gpuBatchSize, block) }
+}
 
 /** What a block of a split takes. */
-export function blockBytes(engine: EngineProblem, { gpuBatchSize, numGpuBatches }: BatchSplit): BlockBytes {
-  const { problem, decoderLayers, positionBytes, hiddenSize, isHost, heads } = engine
+export function blockBytes(engine: EngineProblem, split: BatchSplit): BlockBytes {
+  const { problem, decoderLayers, positionBytes, hiddenSize, computeDtype, planner, weights } = engine
   const { promptTokens, newTokens, model } = problem
-  const width = engine.widePositionBytes / (2 * hiddenSize)
-  const sequences = gpuBatchSize * numGpuBatches
+  const { block: sequences, batch } = blockSequences(engine, split)
+  const batches = Math.ceil(sequences / split.gpuBatchSize)
   const rowBytes = positionBytes * (promptTokens + newTokens)
   const pageBytes = positionBytes * pagePositions
-  const batchHidden = gpuBatchSize * promptTokens * hiddenSize * width
-  // A host's plain graphs hold the scores of a prompt; a device's fused attention does not.
-  const scores = isHost ? gpuBatchSize * heads * promptTokens * (promptTokens + newTokens) * width : 0
+  const batchHidden = batch * promptTokens * dtypeBytes(computeDtype, hiddenSize)
   return {
     rows: sequences * decoderLayers,
     rowBytes,
     diskRowBytes: Math.floor((promptTokens + newTokens) / pagePositions) * pageBytes,
     tailBytes: pageBytes,
-    pageBufferBytes: pageBuffers * Math.ceil(pageBytes / alignment) * alignment,
-    slotBytes: slots * gpuBatchSize * rowBytes,
-    hiddenBytes: (numGpuBatches + 1) * batchHidden,
-    movingHiddenBytes: numGpuBatches * batchHidden,
+    pageBufferBytes: pageBuffers * Math.ceil(pageBytes / stagingAlignment) * stagingAlignment,
+    slotBytes: slots * batch * rowBytes,
+    hiddenBytes: (batches + 1) * batchHidden,
+    movingHiddenBytes: batches * batchHidden,
     inputBytes: (2 * sequences * promptTokens + sequences) * 4,
+    gatherBytes: sequences * promptTokens * weights.tableRowBytes + batches * stagingAlignment,
     logitBytes: sequences * model.vocabularySize * 4,
-    workspaceBytes: workspaceVectors * batchHidden + scores,
+    workspaceBytes: planner.workspaceBytes(batch, { maxPromptTokens: promptTokens, maxNewTokens: newTokens }),
   }
 }

@@ -1,108 +1,88 @@
-import type { Candidate, CostModel, CostModelAnswer } from '../cost-model.ts'
-import { evaluateForm } from '../lp/linear-form.ts'
+import type { CostModel, CostModelAnswer } from '../cost-model.ts'
 import type { LinearSolver } from '../lp/linear-program.ts'
 import type { PlanningProblem } from '../problem/planning-problem.ts'
 import { mapTiers, type TierAmounts } from '../problem/tier-amounts.ts'
-import { createPrediction, type PhasePrediction } from '../result/prediction.ts'
 import { findLacks } from './find-lacks.ts'
-import { layoutBytes } from './engine-memory.ts'
 import { engineProblem, type EngineProblem } from './engine-problem.ts'
-import type { EngineShares } from './engine-shares.ts'
-import type { FoundLayout } from './search-layouts.ts'
-import { realiseLayout } from './realise-layout.ts'
-import { fitsSomehow, searchEngineSplits } from './search-splits.ts'
-import { sweepPaths } from './split-model.ts'
-import { type EngineResource, engineResources, type SweepTerms } from './sweep-terms.ts'
+import { type RealisedCandidate, realise } from './realise-candidate.ts'
+import { type FoundSplits, fitsSomehow, searchEngineSplits, type SearchWish } from './search-splits.ts'
 
 /** Room for what the estimates of workspaces and the process itself leave out. */
 const defaultMargin: TierAmounts = { device: 0.95, ram: 0.95, disk: 1 }
 
+/** Tries with less memory, where error diffusion has dealt a tier more than the search counts with. */
+const tightenings: readonly number[] = [1, 0.99, 0.97, 0.93, 0.85]
+
 /**
  * A model of this engine: weights, KV and hidden states as it places them, all links and kernels busy beside each
- * other through the whole sweep, and the times of a hardware profile.
+ * other through the whole sweep, and the times of a hardware profile. Bytes are the engine's own plan.
  */
 export function createEngineCostModel(solver: LinearSolver): CostModel {
   return {
     name: 'engine',
     plan(problem): CostModelAnswer {
-      const found = searchEngineSplits(solver, listEngines(problem), { runnerUp: true })
+      const found = search(solver, problem, { runnerUp: true, prefersSmall: true })
       const enough = (capacity: TierAmounts): boolean => listEngines({ ...problem, capacity }).some(fitsSomehow)
       if (found === undefined) return { feasible: false, ...findLacks(problem.capacity, enough) }
+      const { best, runnerUp } = found
       return {
         feasible: true,
-        best: createCandidate(found.best),
-        ...(found.runnerUp === undefined ? {} : { runnerUp: createCandidate(found.runnerUp) }),
+        best: best.candidate,
+        ...(runnerUp === undefined ? {} : { runnerUp: runnerUp.candidate }),
         alternatives: [],
       }
     },
     bestTokensPerSecond(problem, above) {
       const below = above === undefined ? {} : { below: problem.newTokens / above }
       // Of a job the whole time counts, not the throughput of one block.
-      const found = searchEngineSplits(solver, listEngines(problem), problem.numPrompts === undefined ? below : {})
-      return found === undefined ? undefined : createCandidate(found.best).predicted.totalTokensPerSecond
+      return search(solver, problem, problem.numPrompts === undefined ? below : {})?.best.candidate.predicted
+        .totalTokensPerSecond
     },
     blockSeconds(problem, policy, sequences) {
       const { percentExact, compressWeight, compressCache } = policy
       const gpuBatchSize = Math.min(policy.gpuBatchSize, sequences)
       const fixed = { percent: percentExact, gpuBatchSize, numGpuBatches: Math.ceil(sequences / gpuBatchSize) }
       const engine = engineProblem(
-        { ...problem, numPrompts: undefined, fixed },
+        { ...problem, numPrompts: sequences, fixed },
         allowedBytes(problem),
         compressWeight,
         compressCache,
       )
-      const found = searchEngineSplits(solver, [engine])
+      const found = engine === undefined ? undefined : searchEngineSplits(solver, [engine])
       return found?.best.blockSeconds ?? Number.NaN
     },
   }
 }
 
+interface FoundCandidates {
+  readonly best: RealisedCandidate
+  readonly runnerUp?: RealisedCandidate
+}
+
+/** The best policies whose exact plan fits, too. */
+function search(solver: LinearSolver, problem: PlanningProblem, wish: SearchWish): FoundCandidates | undefined {
+  for (const share of tightenings) {
+    const engines = listEngines(problem, share)
+    const found: FoundSplits | undefined = searchEngineSplits(solver, engines, wish)
+    if (found === undefined) return undefined
+    const best = realise(found.best, allowedBytes(problem))
+    const runnerUp = found.runnerUp === undefined ? undefined : realise(found.runnerUp, allowedBytes(problem))
+    if (best.fits) return { best, ...(runnerUp?.fits === true && { runnerUp }) }
+  }
+  return undefined
+}
+
 /** The problem with what may be compressed compressed and not. */
-function listEngines(problem: PlanningProblem): EngineProblem[] {
+function listEngines(problem: PlanningProblem, share = 1): EngineProblem[] {
   const either = (isSet: boolean): boolean[] => (problem.allowCompression && !isSet ? [false, true] : [isSet])
+  const allowed = mapTiers(allowedBytes(problem), (bytes) => bytes * share)
   return either(problem.compressWeight).flatMap((weight) =>
-    either(problem.compressCache).map((cache) => engineProblem(problem, allowedBytes(problem), weight, cache)),
+    either(problem.compressCache).flatMap((cache) => engineProblem(problem, allowed, weight, cache) ?? []),
   )
 }
 
-function allowedBytes({ capacity, margin = defaultMargin }: PlanningProblem): TierAmounts {
-  return mapTiers(capacity, (bytes, tier) => bytes * margin[tier])
-}
-
-/** A layout in the words of a plan. */
-function createCandidate(found: FoundLayout): Candidate {
-  const { model, shares, percent, hostAttentionPercent, isAhead } = found
-  const { engine, split, prefill, decode, block } = model
-  const { promptTokens, newTokens } = engine.problem
-  return {
-    policy: {
-      ...split,
-      percent,
-      percentExact: percent,
-      cpuCacheCompute: hostAttentionPercent > 0,
-      hostAttentionPercent,
-      compressWeight: engine.compressWeight,
-      compressCache: engine.compressCache,
-    },
-    bytes: layoutBytes(engine, block, realiseLayout(found)),
-    predicted: createPrediction(
-      { sequences: split.gpuBatchSize * split.numGpuBatches, promptTokens, newTokens },
-      predictPhase(prefill, shares, isAhead),
-      predictPhase(decode, shares, isAhead),
-    ),
-  }
-}
-
-function predictPhase(terms: SweepTerms, shares: EngineShares, isAhead: boolean): PhasePrediction {
-  const entries = engineResources.map((name): [EngineResource, number] => [
-    name,
-    evaluateForm(terms.resources[name], shares),
-  ])
-  const [bindingResource] = entries.reduce((a, b) => (b[1] > a[1] ? b : a))
-  const longest = Math.max(...sweepPaths(terms, isAhead).map((form) => evaluateForm(form, shares)))
-  return {
-    seconds: longest + terms.fixed,
-    secondsByResource: Object.fromEntries(entries),
-    bindingResource,
-  }
+/** What may be planned for; weights that lie in files of a checkpoint take no room of the disk. */
+function allowedBytes({ capacity, margin = defaultMargin, layouts, model }: PlanningProblem): TierAmounts {
+  const inFiles = layouts === undefined || layouts.weightsAreScratch ? 0 : 4 * model.facts.parameters + 2 ** 30
+  return mapTiers(capacity, (bytes, tier) => bytes * margin[tier] + (tier === 'disk' ? inFiles : 0))
 }

@@ -1,30 +1,46 @@
-import type { EngineProblem } from './engine-problem.ts'
-import type { BlockBytes } from './block-bytes.ts'
+import { rowBlockMaxBytes } from '@flexgen/core'
 import type { BytesByTier, TierUse } from '../result/planned-policy.ts'
+import type { BlockBytes } from './block-bytes.ts'
+import type { EngineProblem } from './engine-problem.ts'
 
 /** Where everything of a candidate is, in bytes and rows. */
 export interface Layout {
   /** Matrices by tier. */
   readonly weights: { readonly device: number; readonly ram: number; readonly disk: number }
+  /** What prepared kernels hold of the device's, and what loading them needs for a moment on a host. */
+  readonly preparedBytes: number
+  readonly loadBytes: number
   /** KV rows by tier. */
   readonly rows: { readonly device: number; readonly ram: number; readonly disk: number }
   readonly hiddenOnDevice: boolean
+  /** Whether attention is a stage of its own, which values pass to and from. */
+  readonly isSplit: boolean
   /** The ring that streamed weights pass through. */
   readonly ringBytes: number
 }
 
-/** Buffers between disk and device memory, two row blocks: `bounceCount` and `rowBlockMaxBytes` of the engine. */
-const bounceBytes = 2 * 64 * 2 ** 20
+/** Buffers between disk and device memory: `bounceCount` of the engine. */
+const bounceBytes = 2 * rowBlockMaxBytes
 
-/** What a layout takes on every tier. On a host everything but the disk's is RAM, and the device a part of it. */
+/** q, k, v and the attended values, in both slots of activations between stages. */
+const splitVectors = 8
+
+/**
+ * What a layout takes on every tier, as an estimate to search with: no less than the engine's own plan but for what
+ * error diffusion deals otherwise. On a host everything but the disk's is RAM, and the device a part of it.
+ */
 export function layoutBytes(engine: EngineProblem, block: BlockBytes, layout: Layout): BytesByTier {
-  const { weights, rows, hiddenOnDevice, ringBytes } = layout
-  const prepared = weights.device * engine.preparedFactor
+  const { weights, rows, hiddenOnDevice, isSplit, ringBytes, preparedBytes: prepared, loadBytes } = layout
   const vectors = engine.weights.vectorBytes
   const isStreaming = engine.isHost ? rows.disk > 0 : rows.ram + rows.disk > 0
   const slots = isStreaming ? block.slotBytes : 0
-  const tails = rows.disk * block.tailBytes + (rows.disk > 0 ? block.pageBufferBytes : 0)
-  const hidden = hiddenOnDevice || engine.isHost ? block.hiddenBytes : 4 * (block.hiddenBytes - block.movingHiddenBytes)
+  const tails = rows.disk * block.tailBytes
+  const pageBuffers = rows.disk > 0 ? block.pageBufferBytes : 0
+  const batchHidden = block.hiddenBytes - block.movingHiddenBytes
+  const still = hiddenOnDevice || engine.isHost
+  const hidden = still ? block.hiddenBytes : (isSplit ? 5 : 4) * batchHidden
+  const activations = isSplit ? splitVectors * batchHidden : 0
+  const inputs = block.inputBytes + (weights.disk > 0 ? block.gatherBytes : 0)
   const disk = use({ weights: weights.disk, cache: rows.disk * block.diskRowBytes, activations: 0, staging: 0 })
   if (engine.isHost) {
     const device = {
@@ -36,22 +52,22 @@ export function layoutBytes(engine: EngineProblem, block: BlockBytes, layout: La
     const ram = {
       weights: prepared + weights.ram + vectors,
       cache: (rows.device + rows.ram) * block.rowBytes + tails,
-      activations: hidden + block.inputBytes + block.logitBytes,
-      staging: block.workspaceBytes + slots + ringBytes,
+      activations: hidden + inputs + block.logitBytes,
+      staging: block.workspaceBytes + slots + pageBuffers + Math.max(ringBytes, loadBytes),
     }
     return finish(engine, use(device), use(ram), disk)
   }
   const device = {
     weights: prepared + vectors,
     cache: rows.device * block.rowBytes,
-    activations: hidden + block.inputBytes + block.logitBytes,
+    activations: hidden + activations + inputs + block.logitBytes,
     staging: block.workspaceBytes + slots + ringBytes,
   }
   const ram = {
     weights: weights.ram,
     cache: rows.ram * block.rowBytes + tails,
-    activations: (hiddenOnDevice ? 0 : block.movingHiddenBytes) + block.inputBytes + block.logitBytes,
-    staging: weights.disk > 0 ? bounceBytes : 0,
+    activations: (hiddenOnDevice ? 0 : block.movingHiddenBytes) + activations + inputs + block.logitBytes,
+    staging: (weights.disk > 0 ? bounceBytes : 0) + pageBuffers + loadBytes,
   }
   return finish(engine, use(device), use(ram), disk)
 }

@@ -1,4 +1,5 @@
-import { dtypeBytes, type DType, q4Group } from '@flexgen/spec'
+import { defaultPagePositions, type RunPlanner } from '@flexgen/core'
+import { dtypeBytes, type DType } from '@flexgen/spec'
 import type { HardwareProfile } from '../hardware/hardware-profile.ts'
 import type { PlanningProblem } from '../problem/planning-problem.ts'
 import type { TierAmounts } from '../problem/tier-amounts.ts'
@@ -6,7 +7,7 @@ import { computeTimes, type ComputeTimes } from './compute-times.ts'
 import { type ModelWeights, modelWeights } from './model-weights.ts'
 
 /** Positions of a KV page on disk: the engine's default. */
-export const pagePositions = 64
+export const pagePositions: number = defaultPagePositions
 
 /** What the engine's model knows of a problem before it looks at batch splits and shares. */
 export interface EngineProblem {
@@ -15,12 +16,12 @@ export interface EngineProblem {
   /** Kernels read RAM where it lies: device and RAM are one memory. */
   readonly isHost: boolean
   readonly allowedBytes: TierAmounts
+  /** The engine's own planning, where the device alone attends. */
+  readonly planner: RunPlanner
   readonly weights: ModelWeights
   readonly compressWeight: boolean
   readonly compressCache: boolean
   readonly computeDtype: DType
-  /** Bytes of a held weight by those of its form in the checkpoint. */
-  readonly preparedFactor: number
   readonly decoderLayers: number
   readonly hiddenSize: number
   readonly heads: number
@@ -32,37 +33,40 @@ export interface EngineProblem {
   readonly host: ComputeTimes | undefined
 }
 
-/** The problem in the engine's terms, with or without compression. */
+/** The problem in the engine's terms, with or without compression; undefined where no kernels are there for that. */
 export function engineProblem(
   problem: PlanningProblem,
   allowedBytes: TierAmounts,
   compressWeight: boolean,
   compressCache: boolean,
-): EngineProblem {
+): EngineProblem | undefined {
   const { model, hardware } = problem
   const { compute, machine } = hardware
+  const planner = problem.layouts?.of({ compressWeight, compressCache, hostAttention: false })
+  if (planner === undefined) return undefined
   const isHost = machine.device === 'host'
-  const computeDtype = compute.device.matmul[0]!.dtype
-  const width = dtypeBytes(computeDtype, 1)
-  const kvWidth = model.kvHeads * model.headDim
-  const q4PerValue = q4Group.bytes / q4Group.values
+  const { computeDtype, cacheDtype } = planner
+  const kvPairs = 2 * model.kvHeads
+  const stageSeconds = hardware.costs.stageSeconds
   return {
     problem,
     hardware,
     isHost,
     allowedBytes,
-    weights: modelWeights(model, 'float16', compressWeight),
+    planner,
+    weights: modelWeights(model, planner),
     compressWeight,
     compressCache,
     computeDtype,
-    // A host's kernels hold weights in the dtype that they compute in.
-    preparedFactor: isHost && !compressWeight ? width / dtypeBytes('float16', 1) : 1,
     decoderLayers: model.facts.decoderLayers,
     hiddenSize: model.hiddenSize,
     heads: model.facts.heads,
-    positionBytes: 2 * kvWidth * (compressCache ? q4PerValue : width),
-    widePositionBytes: 2 * kvWidth * width,
-    device: computeTimes(compute.device, computeDtype, compressCache),
-    host: isHost || compute.host === undefined ? undefined : computeTimes(compute.host, computeDtype, compressCache),
+    positionBytes: kvPairs * dtypeBytes(cacheDtype, model.headDim),
+    widePositionBytes: kvPairs * dtypeBytes(computeDtype, model.headDim),
+    device: computeTimes(compute.device, computeDtype, compressCache, stageSeconds),
+    host:
+      isHost || compute.host === undefined
+        ? undefined
+        : computeTimes(compute.host, computeDtype, compressCache, stageSeconds),
   }
 }

@@ -1,15 +1,22 @@
-import { placeWeights, type WeightUnit } from '@flexgen/core'
-import { dtypeBytes, type DType, elementCount, type Model, q4Group, type WeightSpec } from '@flexgen/spec'
-
-/** Layers whose weights stream ahead of the one that computes: `defaultLookAhead` of the engine. */
-export const lookAhead = 2
+import {
+  defaultLookAhead,
+  leastRingBytes,
+  lookAheadRingBytes,
+  placeWeights,
+  type RunPlanner,
+  type WeightUnit,
+} from '@flexgen/core'
+import { type DType, elementCount, type Model } from '@flexgen/spec'
 
 /** What the weights of a model come to when a share of them is on the device, in steps of a percent. */
 export interface DeviceShare {
   /** Percent that is asked for. */
   readonly percent: number
-  /** Bytes of matrices that are then really on the device. */
+  /** Bytes of matrices that are then really on the device, and what prepared kernels hold of them. */
   readonly deviceBytes: number
+  readonly preparedBytes: number
+  /** Bytes that loading them needs for a moment on a host: a layer as it lies, and the largest once more as prepared. */
+  readonly loadBytes: number
   /** Bytes of the ring that the others stream through: with look-ahead, and for one layer at a time. */
   readonly ringBytes: number
   readonly leastRingBytes: number
@@ -26,38 +33,45 @@ export interface ModelWeights {
   /** Values of the matrices of the last layer. */
   readonly headParameters: number
   readonly headBytes: number
-  /** Token table, of which only rows are read where it lies on disk. */
+  /** Token table, of which only rows are read where it lies on disk; and a row of it. */
   readonly tableBytes: number
+  readonly tableRowBytes: number
   readonly scheduleLayers: number
+  /** Dtype of most matrices. */
+  readonly dtype: DType
+  /** Bytes that prepared kernels hold for a byte of matrices, at least. */
+  readonly leastPreparedFactor: number
   /** From 0 to 100 percent. */
   readonly shares: readonly DeviceShare[]
 }
 
-const known = new WeakMap<Model, Map<string, ModelWeights>>()
+const known = new WeakMap<RunPlanner, ModelWeights>()
 
 /** What a percent of the weights on the device comes to; a policy that is given may have any number. */
-export function shareOf({ shares, units, scheduleLayers }: ModelWeights, percent: number): DeviceShare {
-  return shares[percent] ?? deviceShare(units, scheduleLayers, percent)
+export function shareOf({ shares }: ModelWeights, planner: RunPlanner, percent: number): DeviceShare {
+  return shares[percent] ?? deviceShare(planner, percent)
 }
 
-/** The weights of a model in a dtype; with `compress` all matrices whose size allows it are in 4 bits. */
-export function modelWeights(model: Model, dtype: DType, compress: boolean): ModelWeights {
-  const ofModel = known.get(model) ?? new Map<string, ModelWeights>()
-  known.set(model, ofModel)
-  const key = `${dtype} ${compress}`
-  const weights = ofModel.get(key) ?? measureWeights(model, dtype, compress)
-  ofModel.set(key, weights)
-  return weights
+/** The weights of a model in the form that a planner has them. */
+export function modelWeights(model: Model, planner: RunPlanner): ModelWeights {
+  const made = known.get(planner) ?? measureWeights(model, planner)
+  known.set(planner, made)
+  return made
 }
 
-function measureWeights(model: Model, dtype: DType, compress: boolean): ModelWeights {
-  const units = model.layers.flatMap((layer, index) =>
-    layer.weights.map((spec) => createUnit(index, spec, dtype, compress)),
-  )
+function measureWeights(model: Model, planner: RunPlanner): ModelWeights {
+  const { units, preparedUnitBytes } = planner
   const matrices = units.filter((unit) => unit.kind === 'matrix')
-  const kindOf = ({ layer }: WeightUnit): string => model.layers[layer]!.kind
-  const body = matrices.filter((unit) => kindOf(unit) === 'attention' || kindOf(unit) === 'mlp')
-  const head = matrices.filter((unit) => kindOf(unit) === 'head')
+  const last = Math.max(...units.map(({ layer }) => layer))
+  const tables = matrices.filter((unit) => unit.spec.access === 'rows')
+  const embedded = new Set(model.layers[0]!.weights.map(({ name }) => name))
+  const isEmbed = ({ layer, spec }: WeightUnit): boolean => layer === 0 && embedded.has(spec.name)
+  const head = matrices.filter(({ layer }) => layer === last)
+  const body = matrices.filter((unit) => unit.layer !== last && !isEmbed(unit))
+  const largest = body.toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0] ?? matrices[0]!
+  const factors = units.flatMap((unit, i) =>
+    unit.kind === 'matrix' ? [preparedUnitBytes[i]! / Math.max(1, unit.sizeBytes)] : [],
+  )
   return {
     units,
     matrixBytes: bytesOf(matrices),
@@ -65,41 +79,43 @@ function measureWeights(model: Model, dtype: DType, compress: boolean): ModelWei
     bodyParameters: parametersOf(body),
     headParameters: parametersOf(head),
     headBytes: bytesOf(head),
-    tableBytes: bytesOf(matrices.filter((unit) => unit.spec.access === 'rows')),
-    scheduleLayers: model.layers.length,
-    shares: Array.from({ length: 101 }, (_, percent) => deviceShare(units, model.layers.length, percent)),
+    tableBytes: bytesOf(tables),
+    tableRowBytes: tables.reduce((sum, { sizeBytes, spec }) => sum + sizeBytes / spec.shape[0]!, 0),
+    scheduleLayers: last + 1,
+    dtype: largest.dtype,
+    leastPreparedFactor: Math.min(...factors),
+    shares: Array.from({ length: 101 }, (_, percent) => deviceShare(planner, percent)),
   }
 }
 
-function createUnit(layer: number, spec: WeightSpec, dtype: DType, compress: boolean): WeightUnit {
-  const count = elementCount(spec.shape)
-  const kind = spec.shape.length === 1 ? 'vector' : 'matrix'
-  const isCompressed = compress && kind === 'matrix' && count % q4Group.values === 0
-  const used = isCompressed ? 'q4g64' : dtype
-  return { layer, spec, dtype: used, sizeBytes: dtypeBytes(used, count), kind }
-}
-
-function deviceShare(units: readonly WeightUnit[], layers: number, percent: number): DeviceShare {
+function deviceShare({ units, preparedUnitBytes }: RunPlanner, percent: number): DeviceShare {
   const placement = placeWeights(units, { device: percent, ram: 100 - percent, disk: 0 })
+  const layers = units.reduce((most, { layer }) => Math.max(most, layer + 1), 0)
   const streamed = Array.from({ length: layers }, (): number[] => [])
+  const held = Array.from({ length: layers }, () => ({ sizeBytes: 0, preparedBytes: 0, isPrepared: false }))
   let deviceBytes = 0
   units.forEach(({ kind, layer, sizeBytes }, i) => {
+    if (placement[i]!.tier !== 'device') {
+      streamed[layer]!.push(sizeBytes)
+      return
+    }
+    const own = held[layer]!
+    own.sizeBytes += sizeBytes
+    own.preparedBytes += preparedUnitBytes[i]!
     if (kind === 'vector') return
-    if (placement[i]!.tier === 'device') deviceBytes += sizeBytes
-    else streamed[layer]!.push(sizeBytes)
+    own.isPrepared = true
+    deviceBytes += sizeBytes
   })
-  return { percent, deviceBytes, ...ringOf(streamed) }
-}
-
-/** The engine's staging ring: the layers that are ahead, and an end that a piece may leave unused. */
-function ringOf(layers: readonly (readonly number[])[]): { ringBytes: number; leastRingBytes: number } {
-  const total = (pieces: readonly number[]): number => pieces.reduce((sum, bytes) => sum + bytes, 0)
-  const largest = Math.max(0, ...layers.flat())
-  const window = (at: number): number =>
-    Array.from({ length: lookAhead + 1 }, (_, i) => total(layers[(at + i) % layers.length]!)).reduce((a, b) => a + b, 0)
+  const prepared = held.filter(({ isPrepared }) => isPrepared)
+  const most = (values: readonly number[]): number => Math.max(0, ...values)
   return {
-    ringBytes: Math.max(...layers.map((_, at) => window(at))) + largest,
-    leastRingBytes: Math.max(...layers.map(total)) + largest,
+    percent,
+    deviceBytes,
+    preparedBytes: prepared.reduce((sum, own) => sum + own.preparedBytes, 0),
+    loadBytes:
+      most(prepared.map(({ sizeBytes }) => sizeBytes)) + most(prepared.map(({ preparedBytes }) => preparedBytes)),
+    ringBytes: lookAheadRingBytes(streamed, defaultLookAhead),
+    leastRingBytes: leastRingBytes(streamed),
   }
 }
 

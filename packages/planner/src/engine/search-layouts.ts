@@ -3,6 +3,7 @@ import type { BytesByTier, Percent } from '../result/planned-policy.ts'
 import { type DeviceShare, shareOf } from './model-weights.ts'
 import { fits, type Layout, layoutBytes } from './engine-memory.ts'
 import type { EngineShares } from './engine-shares.ts'
+import { readWay } from './page-cache.ts'
 import type { SplitModel } from './split-model.ts'
 
 /** A policy of a split that fits, in whole percents. */
@@ -33,10 +34,10 @@ export function searchLayouts(model: SplitModel, fixed: Percent | undefined): Fo
     if (found !== undefined && (best === undefined || isBetter(found, best))) best = found
   }
   const { shares } = model.engine.weights
-  for (const isAhead of [true, false]) {
+  for (const isAhead of model.engine.problem.overlap ? [true, false] : [false]) {
     if (fixed !== undefined) {
       const [wd, wr, cd, cr] = fixed
-      consider(place(model, { share: shareOf(model.engine.weights, wd), cd, cr, isAhead }, wr))
+      consider(place(model, { share: shareOf(model.engine.weights, model.engine.planner, wd), cd, cr, isAhead }, wr))
       continue
     }
     for (const cd of steps(model.engine.isHost ? 0 : 100)) {
@@ -55,10 +56,10 @@ const coarseStep = 10
 
 /** Whether any layout fits, with weights that are waited for, since that takes least. */
 export function hasLayout(model: SplitModel, fixed: Percent | undefined): boolean {
-  const { weights, isHost } = model.engine
+  const { weights, planner, isHost } = model.engine
   if (fixed !== undefined) {
     const [wd, wr, cd, cr] = fixed
-    return place(model, { share: shareOf(weights, wd), cd, cr, isAhead: false }, wr) !== undefined
+    return place(model, { share: shareOf(weights, planner, wd), cd, cr, isAhead: false }, wr) !== undefined
   }
   return steps(isHost ? 0 : 100, coarseStep).some((cd) => {
     const fitting = byDeviceBytes(weights.shares).filter((share) => fitsDevice(model, share, cd, false))
@@ -81,8 +82,9 @@ export function isBetter(a: FoundLayout, b: FoundLayout): boolean {
   return disk === 0 ? movedBytes(a) < movedBytes(b) : disk < 0
 }
 
+/** KV counts in whole rows: what is too short for a page has no business on disk either. */
 function diskBytes({ layout, model }: FoundLayout): number {
-  return layout.weights.disk + layout.rows.disk * model.block.diskRowBytes
+  return layout.weights.disk + layout.rows.disk * model.block.rowBytes
 }
 
 function movedBytes({ layout, model }: FoundLayout): number {
@@ -119,8 +121,11 @@ function layoutOf(model: SplitModel, { share, cd, cr, isAhead }: Placing, wr: nu
   const ring = isAhead ? share.ringBytes : share.leastRingBytes
   return {
     weights,
+    preparedBytes: share.preparedBytes,
+    loadBytes: share.loadBytes,
     rows: rowsOf(block.rows, cd, cr),
     hiddenOnDevice: mode.hiddenOnDevice,
+    isSplit: mode.hostAttention,
     ringBytes: passes ? ring : 0,
   }
 }
@@ -129,6 +134,44 @@ function fitsDevice(model: SplitModel, share: DeviceShare, cd: number, isAhead: 
   const layout = layoutOf(model, { share, cd, cr: 100 - cd, isAhead }, 0)
   const { device } = layoutBytes(model.engine, model.block, layout)
   return device.total <= device.allowed
+}
+
+/** A policy that is given whole, whether or not it fits. */
+export function layoutOfPercent(
+  model: SplitModel,
+  given: {
+    readonly percent: Percent
+    readonly hostAttentionPercent: number
+    readonly isAhead: boolean
+  },
+): FoundLayout {
+  const { percent, hostAttentionPercent, isAhead } = given
+  const [wd, wr, cd, cr] = percent
+  const share = shareOf(model.engine.weights, model.engine.planner, wd)
+  const layout = layoutOf(model, { share, cd, cr, isAhead }, wr)
+  const shares = sharesOf(model, layout, cd, cr)
+  const attended = { ...shares, x: (hostAttentionPercent / 100) * (shares.cr + shares.cn) }
+  return {
+    model,
+    isAhead,
+    percent,
+    hostAttentionPercent,
+    shares: attended,
+    layout,
+    blockSeconds: model.blockSeconds(attended, isAhead),
+  }
+}
+
+function sharesOf(model: SplitModel, { weights }: Layout, cd: number, cr: number): Omit<EngineShares, 'x'> {
+  const { matrixBytes } = model.engine.weights
+  return {
+    wd: weights.device / matrixBytes,
+    wr: weights.ram / matrixBytes,
+    wn: weights.disk / matrixBytes,
+    cd: cd / 100,
+    cr: cr / 100,
+    cn: (100 - cd - cr) / 100,
+  }
 }
 
 /** A layout with as much of the streamed weights in RAM as fits, or a given share. */
@@ -148,17 +191,14 @@ function place(model: SplitModel, placing: Placing, ramPercent: number | undefin
     return ram.total <= ram.allowed
   }
   const wr = ramPercent ?? (ramFits(off) ? off : largestWhere(off - 1, ramFits))
-  if (wr === undefined || wr > off || !fits(bytesAt(wr))) return undefined
-  const layout = layoutOf(model, placing, wr)
-  const { matrixBytes } = engine.weights
-  const shares = {
-    wd: layout.weights.device / matrixBytes,
-    wr: layout.weights.ram / matrixBytes,
-    wn: layout.weights.disk / matrixBytes,
-    cd: cd / 100,
-    cr: cr / 100,
-    cn: (100 - cd - cr) / 100,
+  if (wr === undefined || wr > off) return undefined
+  const bytes = bytesAt(wr)
+  if (!fits(bytes)) return undefined
+  if (model.mode.readWay === 'cached' && readWay(engine, bytes.disk.total, bytes.ram.total) !== 'cached') {
+    return undefined
   }
+  const layout = layoutOf(model, placing, wr)
+  const shares = sharesOf(model, layout, cd, cr)
   const hostAttentionPercent = bestHostShare(model, shares, isAhead)
   const attended = { ...shares, x: (hostAttentionPercent / 100) * (shares.cr + shares.cn) }
   const hg = layout.hiddenOnDevice ? 100 : 0

@@ -2,6 +2,7 @@ import type { BatchSplit } from '../flexgen/flexgen-problem.ts'
 import { evaluateForm } from '../lp/linear-form.ts'
 import type { LinearSolver } from '../lp/linear-program.ts'
 import type { EngineProblem } from './engine-problem.ts'
+import { possibleReadWays } from './page-cache.ts'
 import { type FoundLayout, hasLayout, isBetter, searchLayouts } from './search-layouts.ts'
 import { relaxedProgram, splitModel, type SplitModel } from './split-model.ts'
 
@@ -21,7 +22,12 @@ export interface SearchWish {
   readonly below?: number
   /** Whether the best of another gpu batch size is wanted too. */
   readonly runnerUp?: boolean
+  /** Whether a smaller block is taken that is nearly as fast, where no job says how many sequences there are. */
+  readonly prefersSmall?: boolean
 }
+
+/** What a smaller block may cost: it is done sooner, and holds less. */
+const smallBlockCost = 1.03
 
 /** The best layouts: of all splits, and of all with another gpu batch size. */
 export interface FoundSplits {
@@ -36,11 +42,13 @@ export interface FoundSplits {
 export function searchEngineSplits(
   solver: LinearSolver,
   engines: readonly EngineProblem[],
-  { below = Number.POSITIVE_INFINITY, runnerUp = false }: SearchWish = {},
+  { below = Number.POSITIVE_INFINITY, runnerUp = false, prefersSmall = false }: SearchWish = {},
 ): FoundSplits | undefined {
   const ranked = engines.flatMap((engine) => rankSplits(solver, engine, below)).toSorted((a, b) => a.bound - b.bound)
-  const best = searchRanked(ranked, below)
-  if (best === undefined) return undefined
+  const fastest = searchRanked(ranked, below)
+  if (fastest === undefined) return undefined
+  const isBlockFree = fastest.model.engine.problem.numPrompts === undefined
+  const best = prefersSmall && isBlockFree ? smallerBlock(ranked, fastest) : fastest
   const isOther = ({ models }: Ranked): boolean => models[0]!.split.gpuBatchSize !== best.model.split.gpuBatchSize
   const second = runnerUp ? searchRanked(ranked.filter(isOther), below) : undefined
   return { best, ...(second === undefined ? {} : { runnerUp: second }) }
@@ -50,7 +58,8 @@ export function searchEngineSplits(
 export function fitsSomehow(engine: EngineProblem): boolean {
   const { gpuBatchSize = 1, numGpuBatches = 1, percent } = engine.problem.fixed
   return hiddenModes(engine).some((hiddenOnDevice) => {
-    const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, { hostAttention: false, hiddenOnDevice })
+    const mode = { hostAttention: false, hiddenOnDevice, readWay: possibleReadWays(engine).at(-1)! }
+    const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, mode)
     return model !== undefined && hasLayout(model, percent)
   })
 }
@@ -67,6 +76,20 @@ function searchRanked(ranked: readonly Ranked[], below: number): FoundLayout | u
     }
   }
   return best
+}
+
+/** The smallest block that is nearly as fast as the fastest. */
+function smallerBlock(ranked: readonly Ranked[], fastest: FoundLayout): FoundLayout {
+  const enough = secondsPerSequence(fastest) * smallBlockCost
+  const sizeOf = ({ split }: SplitModel): number => split.gpuBatchSize * split.numGpuBatches
+  const smaller = ranked
+    .filter(({ models, bound }) => bound <= enough && sizeOf(models[0]!) < sizeOf(fastest.model))
+    .toSorted((a, b) => sizeOf(a.models[0]!) - sizeOf(b.models[0]!) || a.bound - b.bound)
+  for (const candidate of smaller) {
+    const found = searchRanked([candidate], enough)
+    if (found !== undefined) return found
+  }
+  return fastest
 }
 
 function isBetterSplit(a: FoundLayout, b: FoundLayout): boolean {
@@ -91,8 +114,10 @@ function blocksPerSequence({ split, engine }: SplitModel): number {
 function rankSplits(solver: LinearSolver, engine: EngineProblem, below: number): Ranked[] {
   return listSplits(engine).flatMap((split) =>
     attentionModes(engine).flatMap((hostAttention) => {
-      const models = hiddenModes(engine).flatMap(
-        (hiddenOnDevice) => splitModel(engine, split, { hostAttention, hiddenOnDevice }) ?? [],
+      const models = hiddenModes(engine).flatMap((hiddenOnDevice) =>
+        possibleReadWays(engine).flatMap(
+          (readWay) => splitModel(engine, split, { hostAttention, hiddenOnDevice, readWay }) ?? [],
+        ),
       )
       if (models.length === 0) return []
       const perSequence = blocksPerSequence(models[0]!)
@@ -115,9 +140,12 @@ function listSplits({ problem: { fixed, numPrompts } }: EngineProblem): BatchSpl
   // A job in one block, and none of which most would be empty.
   const whole = counts.map((numGpuBatches) => ({ gpuBatchSize: Math.ceil(numPrompts / numGpuBatches), numGpuBatches }))
   const largest = Math.max(...sizes)
-  return [...all, ...whole.filter(({ gpuBatchSize }) => gpuBatchSize <= largest)].filter(
-    ({ gpuBatchSize, numGpuBatches }) => gpuBatchSize * (numGpuBatches - 1) < numPrompts,
+  // A batch of more sequences than there are is one of as many as there are.
+  const useful = [...all, ...whole.filter(({ gpuBatchSize }) => gpuBatchSize <= largest)].filter(
+    ({ gpuBatchSize, numGpuBatches }, at) =>
+      gpuBatchSize * (numGpuBatches - 1) < numPrompts && (gpuBatchSize <= numPrompts || at >= all.length),
   )
+  return useful.length > 0 ? useful : all
 }
 
 function attentionModes(engine: EngineProblem): boolean[] {

@@ -44,19 +44,24 @@ export function splitModel(engine: EngineProblem, split: BatchSplit, mode: Sweep
 }
 
 /** What a layout takes at least. */
-function constantBytes(engine: EngineProblem, block: BlockBytes, { hiddenOnDevice }: SweepMode) {
+function constantBytes(engine: EngineProblem, block: BlockBytes, { hiddenOnDevice, hostAttention }: SweepMode) {
   const nothing = { device: 0, ram: 0, disk: 0 }
-  return layoutBytes(engine, block, { weights: nothing, rows: nothing, hiddenOnDevice, ringBytes: 0 })
+  const empty = { weights: nothing, rows: nothing, preparedBytes: 0, loadBytes: 0, ringBytes: 0 }
+  return layoutBytes(engine, block, { ...empty, hiddenOnDevice, isSplit: hostAttention })
 }
 
 /**
  * What a sweep takes the longest of: every resource, and the wait for the head. Weights for which there is no room
  * ahead are waited for.
  */
-export function sweepPaths({ resources, headWait }: SweepTerms, isAhead: boolean): LinearForm<EngineShareName>[] {
+export function sweepPaths(
+  { resources, headWait, contended, isSerial }: SweepTerms,
+  isAhead: boolean,
+): LinearForm<EngineShareName>[] {
+  if (isSerial) return [sumForms(engineResources.map((name) => resources[name]))]
   const { deviceCompute, ramToDevice, diskRead } = resources
   const waiting = isAhead ? [] : [sumForms([deviceCompute, ramToDevice, diskRead])]
-  return [...engineResources.map((name) => resources[name]), headWait, ...waiting]
+  return [...engineResources.map((name) => resources[name]), headWait, ...contended, ...waiting]
 }
 
 /** The same as a function that is called many thousand times. */
@@ -85,8 +90,9 @@ export interface RelaxedProgram {
 }
 
 /**
- * The relaxation of a split that runs in modes which differ in where hidden states are: shares of any fineness, neither
- * ring nor slots take memory, and hidden states take what the smallest mode takes and move as little as in the fastest.
+ * The relaxation of a split that runs in modes which differ in where hidden states are and in how the disk is read: shares
+ * of any fineness, neither ring nor slots take memory, and hidden states take what the smallest mode takes and move as
+ * little as in the fastest, which stands first.
  */
 export function relaxedProgram(models: readonly SplitModel[]): RelaxedProgram {
   const { engine, prefill, decode, mode } = models[0]!
@@ -127,7 +133,7 @@ function memoryRows(models: readonly SplitModel[]): LinearRow[] {
   const { engine, block } = models[0]!
   const least = models.map(({ mode }) => constantBytes(engine, block, mode))
   const { matrixBytes } = engine.weights
-  const prepared = matrixBytes * engine.preparedFactor
+  const prepared = matrixBytes * engine.weights.leastPreparedFactor
   const kv = block.rows * block.rowBytes
   const tails = block.rows * block.tailBytes
   const ofTier = {

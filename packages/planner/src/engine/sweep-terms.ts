@@ -1,8 +1,11 @@
-import { type LinearForm, linearForm, sumForms } from '../lp/linear-form.ts'
+import { defaultLookAhead } from '@flexgen/core'
+import { type LinearForm, linearForm, scaleForm, sumForms } from '../lp/linear-form.ts'
 import type { BatchSplit } from '../flexgen/flexgen-problem.ts'
+import type { ReadWay } from '../hardware/hardware-profile.ts'
+import { blockSequences } from './block-bytes.ts'
 import { type EngineProblem, pagePositions } from './engine-problem.ts'
 import type { EngineShareName } from './engine-shares.ts'
-import { lookAhead } from './model-weights.ts'
+import { readSpeed } from './page-cache.ts'
 
 /** What a sweep keeps busy. */
 export const engineResources = [
@@ -28,8 +31,12 @@ export interface SweepTerms {
    * loaded no earlier than the ring has room, beside the layers just before it.
    */
   readonly headWait: Form
+  /** On a host: what computing and copying out of the page cache, or reading past it, take of each other's time. */
+  readonly contended: readonly Form[]
   /** Seconds that come on top of the longest resource. */
   readonly fixed: number
+  /** Whether everything runs one after the other. */
+  readonly isSerial: boolean
 }
 
 /** How a candidate streams and attends; each way has forms of its own. */
@@ -38,19 +45,21 @@ export interface SweepMode {
   readonly hostAttention: boolean
   /** Whether hidden states stay on the device between layers. */
   readonly hiddenOnDevice: boolean
+  /** How the disk is read. */
+  readonly readWay: ReadWay
 }
 
 /** The prefill: all prompt tokens of all sequences. */
 export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode): SweepTerms {
   const { promptTokens } = engine.problem
-  const { gpuBatchSize, numGpuBatches } = split
-  const flops = 4 * promptTokens ** 2 * engine.hiddenSize * gpuBatchSize * engine.decoderLayers
+  const { block } = blockSequences(engine, split)
+  const flops = 4 * promptTokens ** 2 * engine.hiddenSize * block * engine.decoderLayers
   return sweepTerms(engine, split, mode, {
     rowsPerSequence: promptTokens,
     cachedPositions: 0,
     newPositions: promptTokens,
     writtenPositions: Math.floor(promptTokens / pagePositions) * pagePositions,
-    attention: linearForm({}, numGpuBatches * engine.device.prefillAttention(promptTokens, flops)),
+    attention: linearForm({}, engine.device.prefillAttention(promptTokens, flops)),
     hostAttention: linearForm({}),
   })
 }
@@ -59,10 +68,15 @@ export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: Swe
 export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode): SweepTerms {
   const { promptTokens, newTokens } = engine.problem
   const positions = promptTokens + newTokens / 2
-  const wideBytes =
-    split.gpuBatchSize * split.numGpuBatches * engine.decoderLayers * engine.widePositionBytes * positions
-  const onDevice = engine.device.decodeAttention(split.gpuBatchSize, wideBytes)
-  const onHost = (engine.host?.decodeAttention(split.gpuBatchSize, wideBytes) ?? 0) * besideCopies(engine, 'ramRead')
+  const { block, batch } = blockSequences(engine, split)
+  const rows = block * engine.decoderLayers
+  const wideBytes = rows * engine.widePositionBytes * positions
+  const onDevice = engine.device.decodeAttention(batch, wideBytes) + rows * engine.device.attentionRowSeconds
+  const onHost =
+    engine.host === undefined
+      ? 0
+      : engine.host.decodeAttention(batch, wideBytes) * besideCopies(engine, 'ramRead') +
+        rows * engine.host.attentionRowSeconds
   return sweepTerms(engine, split, mode, {
     rowsPerSequence: 1,
     cachedPositions: positions,
@@ -86,7 +100,7 @@ interface PhaseWork {
 function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, work: PhaseWork): SweepTerms {
   const { weights, hardware, isHost, positionBytes, decoderLayers, hiddenSize } = engine
   const { links, costs } = hardware
-  const sequences = split.gpuBatchSize * split.numGpuBatches
+  const { block: sequences } = blockSequences(engine, split)
   const rows = sequences * decoderLayers
   const toDevice = bytesPerSecond(engine, 'hostToDevice', mode)
   const toRam = bytesPerSecond(engine, 'deviceToHost', mode)
@@ -99,15 +113,28 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     : weights.scheduleLayers * sequences * work.rowsPerSequence * hiddenSize * width
   const streamed = weights.matrixBytes / toDevice
   const fromDisk = weights.matrixBytes - weights.tableBytes
-  // Files are read through the page cache unless the user asks for direct reads.
-  const diskRead = links.diskRead.buffered.bytesPerSecond
+  const diskRead = readSpeed(engine, mode.readWay)
   const fullPages = Math.max(0, work.cachedPositions - pagePositions / 2)
   const loads = linearForm<EngineShareName>({
     wr: isHost ? 0 : weights.headBytes / toDevice,
     wn: Math.max(weights.headBytes / diskRead, isHost ? 0 : weights.headBytes / toDevice),
   })
-  const deviceCompute = sumForms([denseForm(engine, split, work.rowsPerSequence), work.attention])
-  const issue = weights.scheduleLayers * split.numGpuBatches * costs.stageSeconds
+  const batches = Math.ceil(sequences / split.gpuBatchSize)
+  const values = sequences * work.rowsPerSequence * hiddenSize * decoderLayers
+  const deviceCompute = sumForms([
+    denseForm(engine, split, work.rowsPerSequence),
+    work.attention,
+    linearForm({}, values * engine.device.elementwiseSeconds),
+  ])
+  const issue = weights.scheduleLayers * batches * engine.device.stageSeconds
+  const onDisk: [name: EngineShareName, bytes: number][] = [
+    ['wn', fromDisk],
+    ['cn', rows * fullPages * positionBytes],
+  ]
+  const reading = (bytesPerSecond: number): Form =>
+    linearForm(Object.fromEntries(onDisk.map(([name, bytes]) => [name, bytes / bytesPerSecond])))
+  // On a host a call costs its time where the kernels run; a device takes the next one meanwhile.
+  const computing = isHost ? sumForms([deviceCompute, linearForm({}, issue)]) : deviceCompute
   const none = linearForm<EngineShareName>({})
   return {
     resources: {
@@ -118,27 +145,58 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
             hidden / toDevice,
           ),
       deviceToRam: isHost ? none : linearForm({ cr: stored, cn: stored }, hidden / toRam),
-      diskRead: linearForm({ wn: fromDisk / diskRead, cn: (rows * fullPages * positionBytes) / diskRead }),
+      diskRead: reading(diskRead),
       diskWrite: linearForm({
         cn: (rows * work.writtenPositions * positionBytes) / links.diskWrite.buffered.bytesPerSecond,
       }),
-      // On a host a call costs its time where the kernels run; a device takes the next one meanwhile.
-      deviceCompute: isHost ? sumForms([deviceCompute, linearForm({}, issue)]) : deviceCompute,
+      deviceCompute: computing,
       hostAttention: work.hostAttention,
       issue: linearForm({}, isHost ? 0 : issue),
     },
-    headWait: sumForms([scaled(deviceCompute, 1 - lookAhead / weights.scheduleLayers), loads]),
+    headWait: sumForms([scaleForm(computing, Math.max(0, 1 - defaultLookAhead / weights.scheduleLayers)), loads]),
+    contended: isHost ? contendedForms(engine, mode.readWay, computing, reading) : [],
     fixed: costs.sweepSeconds,
+    isSerial: !engine.problem.overlap,
   }
 }
 
+/**
+ * Two activities that leave each other shares of their speeds, both at full use of the machine: neither mix of one with
+ * the two together, and of the other with them, goes faster. What comes off a slow disk through the page cache is
+ * copied there as fast as what lies in it.
+ */
+function contendedForms(
+  engine: EngineProblem,
+  way: ReadWay,
+  computing: Form,
+  reading: (bytesPerSecond: number) => Form,
+): Form[] {
+  const { besideReads, links } = engine.hardware
+  const beside = besideReads?.[way === 'direct' ? 'direct' : 'cached']
+  if (beside === undefined) return []
+  const copySpeed = way === 'direct' ? links.diskRead.direct.bytesPerSecond : readSpeed(engine, 'cached')
+  const copying = reading(copySpeed)
+  const read = Math.min(1, beside.read)
+  const compute = Math.min(1, beside.compute)
+  return [
+    sumForms([computing, scaleForm(copying, Math.min(1, (1 - compute) / read))]),
+    sumForms([copying, scaleForm(computing, Math.min(1, (1 - read) / compute))]),
+  ]
+}
+
 /** Products: weights that the kernels hold, and weights that they are given. The head sees the last position only. */
-function denseForm(engine: EngineProblem, { gpuBatchSize, numGpuBatches }: BatchSplit, rowsPerSequence: number): Form {
+function denseForm(engine: EngineProblem, split: BatchSplit, rowsPerSequence: number): Form {
   const { device, weights, compressWeight } = engine
+  const { block, batch } = blockSequences(engine, split)
+  const last = block % batch
+  const batches = [...(Math.floor(block / batch) > 0 ? [[Math.floor(block / batch), batch]] : []), [1, last]]
   const seconds = (form: 'prepared' | 'bound'): number => {
     const used = compressWeight ? 'q4' : form
-    const body = device.matmul(used, gpuBatchSize * rowsPerSequence, weights.bodyParameters)
-    return numGpuBatches * (body + device.matmul(used, gpuBatchSize, weights.headParameters))
+    return batches.reduce((sum, [count = 0, rows = 0]) => {
+      if (rows === 0) return sum
+      const body = device.matmul(used, rows * rowsPerSequence, weights.bodyParameters, weights.dtype)
+      return sum + count * (body + device.matmul(used, rows, weights.headParameters, weights.dtype))
+    }, 0)
   }
   const bound = Math.max(seconds('bound'), seconds('prepared'))
   return linearForm({ wd: seconds('prepared'), wr: bound, wn: bound })
@@ -158,11 +216,4 @@ function besideCopies({ hardware }: EngineProblem, link: 'hostToDevice' | 'ramRe
   const alone =
     link === 'ramRead' ? hardware.links.ramRead : (hardware.links.hostToDevice?.pinned ?? hardware.links.ramRead)
   return Math.max(1, alone.bytesPerSecond / beside)
-}
-
-function scaled(form: Form, factor: number): Form {
-  return {
-    constant: form.constant * factor,
-    coefficients: Object.fromEntries(Object.entries(form.coefficients).map(([name, value]) => [name, value * factor])),
-  }
 }

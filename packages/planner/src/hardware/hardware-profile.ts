@@ -14,10 +14,14 @@ export interface HostLink {
   readonly pageable: Rate
 }
 
-/** Speeds of a disk, past the page cache of the operating system and through it. */
+/**
+ * Speeds of a disk, past the page cache of the operating system and through it; and of bytes that the page cache
+ * holds, where that was measured: else nothing is taken to lie there.
+ */
 export interface DiskLink {
   readonly direct: Rate
   readonly buffered: Rate
+  readonly cached?: Rate
 }
 
 /** The links that data moves over, and the RAM itself as the host's kernels read it. */
@@ -29,6 +33,15 @@ export interface SharedLinks {
   readonly bytesPerSecond: readonly [number, number]
 }
 
+/** Shares of their speeds alone that reads of a disk and computing on the host keep while both go on. */
+export interface BesideReads {
+  readonly read: number
+  readonly compute: number
+}
+
+/** The ways in which a disk is read. */
+export type ReadWay = 'direct' | 'buffered' | 'cached'
+
 /** How a matrix reaches its kernel: held in the kernel's fastest form, bound as it lies, or widened from 4 bits. */
 export type WeightForm = 'prepared' | 'bound' | 'q4'
 
@@ -36,6 +49,8 @@ export type WeightForm = 'prepared' | 'bound' | 'q4'
 export interface MatmulRate {
   readonly dtype: DType
   readonly weights: WeightForm
+  /** Dtype in which a bound matrix lies, where it matters: half weights may be widened on the way. */
+  readonly weightDtype?: DType
   readonly rows: number
   readonly flopsPerSecond: number
   readonly spread?: number
@@ -67,6 +82,12 @@ export interface ComputeRates {
   /** Widening of 4-bit groups and making them, in bytes of the wide form. */
   readonly dequantizeBytesPerSecond: number
   readonly quantizeBytesPerSecond: number
+  /** Issuing one stage of a layer here, where it was measured by itself; else `costs.stageSeconds`. */
+  readonly stageSeconds?: number
+  /** What attention of one new token of one sequence in one layer takes besides reading KV. */
+  readonly attentionRowSeconds?: number
+  /** Norms, sums and activations around the products, for one value of the hidden state of a token in one layer. */
+  readonly elementwiseSeconds?: number
 }
 
 /** Times that do not depend on bytes. */
@@ -113,10 +134,14 @@ export interface HardwareProfile {
     readonly ramRead: Rate
   }
   readonly shared?: readonly SharedLinks[]
+  /** What reading and computing leave each other on a host; where absent they are not in each other's way. */
+  readonly besideReads?: Readonly<Partial<Record<ReadWay, BesideReads>>>
   readonly compute: {
     readonly device: ComputeRates
     /** Kernels that work on RAM; those of the device itself where it is the host. */
     readonly host?: ComputeRates
+    /** Other backends of the same device that were measured too. */
+    readonly others?: readonly ComputeRates[]
   }
   readonly costs: FixedCosts
   /** Constants for the cost model `flexgen`; derived from the other fields where absent. */

@@ -10,7 +10,8 @@ const spread = atLeast0.optional()
 
 const rate = z.strictObject({ bytesPerSecond: above0, spread })
 const hostLink = z.strictObject({ pinned: rate, pageable: rate })
-const diskLink = z.strictObject({ direct: rate, buffered: rate })
+const diskLink = z.strictObject({ direct: rate, buffered: rate, cached: rate.optional() })
+const beside = z.strictObject({ read: above0.max(1), compute: above0.max(1) })
 const link = z.enum(['hostToDevice', 'deviceToHost', 'diskRead', 'diskWrite', 'ramRead'])
 
 const compute = z.strictObject({
@@ -20,6 +21,7 @@ const compute = z.strictObject({
       z.strictObject({
         dtype,
         weights: z.enum(['prepared', 'bound', 'q4']),
+        weightDtype: dtype.optional(),
         rows: count,
         flopsPerSecond: above0,
         spread,
@@ -30,6 +32,9 @@ const compute = z.strictObject({
   prefillAttention: z.array(z.strictObject({ dtype, promptTokens: count, flopsPerSecond: above0, spread })).min(1),
   dequantizeBytesPerSecond: above0,
   quantizeBytesPerSecond: above0,
+  stageSeconds: atLeast0.optional(),
+  attentionRowSeconds: atLeast0.optional(),
+  elementwiseSeconds: atLeast0.optional(),
 })
 
 const flexgen = z.strictObject({
@@ -72,7 +77,10 @@ const profile = z
     shared: z
       .array(z.strictObject({ links: z.tuple([link, link]), bytesPerSecond: z.tuple([above0, above0]) }))
       .optional(),
-    compute: z.strictObject({ device: compute, host: compute.optional() }),
+    besideReads: z
+      .strictObject({ direct: beside.optional(), buffered: beside.optional(), cached: beside.optional() })
+      .optional(),
+    compute: z.strictObject({ device: compute, host: compute.optional(), others: z.array(compute).optional() }),
     costs: z.strictObject({ stageSeconds: atLeast0, transferSeconds: atLeast0, sweepSeconds: atLeast0 }),
     flexgen: flexgen.optional(),
   })

@@ -58,8 +58,13 @@ function scaleHostLink({ pinned, pageable }: HostLink, factor: number): HostLink
   return { pinned: scaleRate(pinned, factor), pageable: scaleRate(pageable, factor) }
 }
 
-function scaleDiskLink({ direct, buffered }: DiskLink, factor: number): DiskLink {
-  return { direct: scaleRate(direct, factor), buffered: scaleRate(buffered, factor) }
+/** What the page cache holds comes no faster from a faster disk. */
+function scaleDiskLink({ direct, buffered, cached }: DiskLink, factor: number): DiskLink {
+  return {
+    direct: scaleRate(direct, factor),
+    buffered: scaleRate(buffered, factor),
+    ...(cached && { cached }),
+  }
 }
 
 function scaleCompute(rates: ComputeRates, products: number, attention: number): ComputeRates {

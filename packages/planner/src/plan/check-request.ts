@@ -41,6 +41,10 @@ export function checkRequest(request: PlanRequest): PlanningProblem {
     compressWeight: request.compressWeight ?? false,
     compressCache: request.compressCache ?? false,
     allowCompression: request.allowCompression ?? false,
+    overlap: request.overlap ?? true,
+    directIo: request.directIo ?? false,
+    freeRamBytes: request.freeRamBytes ?? hardware.capacity.ramBytes,
+    layouts: undefined,
   }
 }
 

@@ -1,6 +1,7 @@
 import { createEngineCostModel } from '../engine/engine-cost-model.ts'
 import { type CostModel, type CostModelAnswer, type CostModelName } from '../cost-model.ts'
 import { createFlexgenCostModel } from '../flexgen/flexgen-cost-model.ts'
+import { createLayouts, type Layouts, type RunForm } from '../layout/layouts.ts'
 import { createLinearSolver } from '../lp/create-linear-solver.ts'
 import type { PlanningProblem } from '../problem/planning-problem.ts'
 import { formatBytes } from '../text/format-amounts.ts'
@@ -22,13 +23,32 @@ export async function createCostModel(name: CostModelName): Promise<CostModel> {
  * @throws {FlexgenError} `USAGE` or `PROMPT_TOO_LONG` for a request that means nothing; what does not fit is a result
  */
 export async function plan(request: PlanRequest): Promise<PlanResult> {
-  const problem = checkRequest(request)
+  const checked = checkRequest(request)
   const costModel = await createCostModel(request.costModel)
+  await using layouts = request.costModel === 'engine' ? await layoutsOf(request, checked) : undefined
+  const problem = { ...checked, layouts }
   const answer = costModel.plan(problem)
   const subject = describeSubject(problem, request.costModel)
   return answer.feasible
-    ? describeFeasible(costModel, problem, subject, answer)
+    ? describeFeasible(costModel, problem, subject, answer, request.isWithoutAdvice ?? false)
     : describeInfeasible(costModel, problem, subject, answer)
+}
+
+/** The forms that a plan and its what-ifs look at. */
+export function layoutsOf(request: PlanRequest, problem: PlanningProblem): Promise<Layouts> {
+  const isGpu = problem.hardware.machine.device === 'gpu'
+  const either = [false, true]
+  const forms = either.flatMap((compressWeight) =>
+    either.flatMap((compressCache) =>
+      (isGpu ? either : [false]).map((hostAttention) => ({ compressWeight, compressCache, hostAttention })),
+    ),
+  )
+  const needsOthers = request.isWithoutAdvice !== true || problem.allowCompression
+  const isAsked = (form: RunForm): boolean =>
+    (needsOthers || (form.compressWeight === problem.compressWeight && form.compressCache === problem.compressCache)) &&
+    (form.compressWeight || !problem.compressWeight) &&
+    (form.compressCache || !problem.compressCache)
+  return createLayouts({ ...request.layout, model: problem.model, hardware: problem.hardware }, forms.filter(isAsked))
 }
 
 function describeSubject(problem: PlanningProblem, costModel: CostModelName): PlanSubject {
@@ -47,6 +67,7 @@ function describeFeasible(
   problem: PlanningProblem,
   subject: PlanSubject,
   answer: Extract<CostModelAnswer, { feasible: true }>,
+  isWithoutAdvice: boolean,
 ): FeasiblePlan {
   const { best, runnerUp, alternatives } = answer
   return {
@@ -61,7 +82,7 @@ function describeFeasible(
       bytes,
       predicted,
     })),
-    whatIf: listWhatIfs(costModel, problem, best),
+    whatIf: isWithoutAdvice ? [] : listWhatIfs(costModel, problem, best),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Model } from '@flexgen/spec'
 import type { HardwareProfile } from '../hardware/hardware-profile.ts'
+import type { Layouts } from '../layout/layouts.ts'
 import type { Percent } from '../result/planned-policy.ts'
 import type { TierAmounts } from './tier-amounts.ts'
 
@@ -28,4 +29,12 @@ export interface PlanningProblem {
   readonly compressCache: boolean
   /** Whether weights and KV may be compressed where that is faster. */
   readonly allowCompression: boolean
+  /** Whether loads and stores run beside computation. */
+  readonly overlap: boolean
+  /** Whether files are read past the page cache. */
+  readonly directIo: boolean
+  /** RAM of the machine that the run and the page cache share. */
+  readonly freeRamBytes: number
+  /** The engine's own planning; the cost model `engine` needs it. */
+  readonly layouts: Layouts | undefined
 }

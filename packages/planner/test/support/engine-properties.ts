@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { createEngineCostModel } from '../../src/engine/engine-cost-model.ts'
 import { engineProblem } from '../../src/engine/engine-problem.ts'
+import { possibleReadWays } from '../../src/engine/page-cache.ts'
 import { searchLayouts } from '../../src/engine/search-layouts.ts'
 import { relaxedProgram, splitModel } from '../../src/engine/split-model.ts'
 import { searchEngineSplits, secondsPerSequence } from '../../src/engine/search-splits.ts'
 import { scaleHardware } from '../../src/hardware/scale-hardware.ts'
+import { createLayouts, type Layouts } from '../../src/layout/layouts.ts'
 import { createLinearSolver } from '../../src/lp/create-linear-solver.ts'
 import { evaluateForm } from '../../src/lp/linear-form.ts'
 import type { PlanningProblem } from '../../src/problem/planning-problem.ts'
@@ -23,25 +25,43 @@ const models = [
   decoderModel('wide', { layers: 5, hidden: 8192, heads: 64, ffn: 32768, vocabulary: 50272, maxPositions: 2048 }),
 ]
 
-const problems: fc.Arbitrary<PlanningProblem> = fc.record({
-  model: fc.constantFrom(...models),
-  hardware: fc
-    .tuple(fc.constantFrom(...machines), fc.constantFrom(0.2, 1, 8), fc.constantFrom(0.2, 1, 8))
-    .map(([machine, disk, hostLink]) => scaleHardware(machine, { disk, hostLink })),
-  capacity: fc.record({
-    device: fc.integer({ min: 1, max: 120 }).map((n) => (n * gib) / 8),
-    ram: fc.integer({ min: 1, max: 240 }).map((n) => (n * gib) / 8),
-    disk: fc.integer({ min: 0, max: 400 }).map((n) => (n * gib) / 8),
-  }),
-  margin: fc.constant(undefined),
-  promptTokens: fc.constantFrom(1, 40, 512, 1500),
-  newTokens: fc.constantFrom(1, 32, 500),
-  numPrompts: fc.constantFrom(undefined, 1, 37),
-  fixed: fc.constant({}),
-  compressWeight: fc.boolean(),
-  compressCache: fc.boolean(),
-  allowCompression: fc.constant(false),
-})
+const either = [false, true]
+const forms = either.flatMap((compressWeight) =>
+  either.flatMap((compressCache) => either.map((hostAttention) => ({ compressWeight, compressCache, hostAttention }))),
+)
+/** What lays out a model on a machine; neither capacities nor speeds matter for it. */
+const layouts = new Map<string, Layouts>()
+for (const model of models) {
+  for (const hardware of machines) {
+    layouts.set(`${model.name} ${hardware.name}`, await createLayouts({ model, hardware }, forms))
+  }
+}
+
+const problems: fc.Arbitrary<PlanningProblem> = fc
+  .record({
+    model: fc.constantFrom(...models),
+    hardware: fc
+      .tuple(fc.constantFrom(...machines), fc.constantFrom(0.2, 1, 8), fc.constantFrom(0.2, 1, 8))
+      .map(([machine, disk, hostLink]) => scaleHardware(machine, { disk, hostLink })),
+    capacity: fc.record({
+      device: fc.integer({ min: 1, max: 120 }).map((n) => (n * gib) / 8),
+      ram: fc.integer({ min: 1, max: 240 }).map((n) => (n * gib) / 8),
+      disk: fc.integer({ min: 0, max: 400 }).map((n) => (n * gib) / 8),
+    }),
+    margin: fc.constant(undefined),
+    promptTokens: fc.constantFrom(1, 40, 512, 1500),
+    newTokens: fc.constantFrom(1, 32, 500),
+    numPrompts: fc.constantFrom(undefined, 1, 37),
+    fixed: fc.constant({}),
+    compressWeight: fc.boolean(),
+    compressCache: fc.boolean(),
+    allowCompression: fc.constant(false),
+    overlap: fc.boolean(),
+    directIo: fc.boolean(),
+    freeRamBytes: fc.integer({ min: 1, max: 400 }).map((n) => (n * gib) / 8),
+    layouts: fc.constant(undefined),
+  })
+  .map((problem) => ({ ...problem, layouts: layouts.get(`${problem.model.name} ${problem.hardware.name}`) }))
 
 /** More memory or a faster part never makes the best policy slower. */
 export function checkNeverSlower(numRuns: number): void {
@@ -50,7 +70,7 @@ export function checkNeverSlower(numRuns: number): void {
   fc.assert(
     fc.property(
       problems,
-      fc.constantFrom('device', 'ram', 'disk', 'hostLink', 'diskSpeed', 'hostAttention', 'compute'),
+      fc.constantFrom('device', 'ram', 'disk', 'freeRam', 'hostLink', 'diskSpeed', 'hostAttention', 'compute'),
       fc.constantFrom(1.01, 1.3, 2, 10),
       (problem, what, factor) => {
         const more = improve(problem, what, factor)
@@ -80,8 +100,11 @@ export function checkBounds(numRuns: number): void {
       fc.boolean(),
       (problem, gpuBatchSize, numGpuBatches, hostAttention) => {
         const engine = engineProblem(problem, problem.capacity, problem.compressWeight, problem.compressCache)
+        if (engine === undefined) expect.fail('a form was not laid out')
         if (hostAttention && engine.host === undefined) return
-        const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, { hostAttention, hiddenOnDevice: true })
+        const readWay = possibleReadWays(engine)[0]!
+        const mode = { hostAttention, hiddenOnDevice: true, readWay }
+        const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, mode)
         if (model === undefined) return
         const layout = searchLayouts(model, undefined)
         const { program, seconds, leastSeconds } = relaxedProgram([model])
@@ -124,7 +147,8 @@ export function checkWithinTiers(numRuns: number): void {
 /** Seconds a sequence of the best policy, of a job its whole time; undefined where nothing fits. */
 function secondsOf(problem: PlanningProblem): number | undefined {
   const { capacity, compressWeight, compressCache } = problem
-  const found = searchEngineSplits(solver, [engineProblem(problem, capacity, compressWeight, compressCache)])
+  const engine = engineProblem(problem, capacity, compressWeight, compressCache)
+  const found = engine === undefined ? undefined : searchEngineSplits(solver, [engine])
   return found === undefined ? undefined : secondsPerSequence(found.best)
 }
 
@@ -137,6 +161,8 @@ function improve(problem: PlanningProblem, what: string, factor: number): Planni
         ...problem,
         capacity: mapTiers(problem.capacity, (bytes, tier) => (tier === what ? bytes * factor : bytes)),
       }
+    case 'freeRam':
+      return { ...problem, freeRamBytes: problem.freeRamBytes * factor }
     case 'diskSpeed':
       return { ...problem, hardware: scaleHardware(problem.hardware, { disk: factor }) }
     case 'compute':

@@ -9,10 +9,15 @@ export const smallHost: HardwareProfile = {
   machine: { device: 'host', cpuCores: 2 },
   capacity: { deviceBytes: 20e9, ramBytes: 20e9, diskBytes: 100e9 },
   links: {
-    diskRead: { direct: { bytesPerSecond: 1.5e9 }, buffered: { bytesPerSecond: 1.2e9 } },
+    diskRead: {
+      direct: { bytesPerSecond: 1.5e9 },
+      buffered: { bytesPerSecond: 1.2e9 },
+      cached: { bytesPerSecond: 8e9 },
+    },
     diskWrite: { direct: { bytesPerSecond: 1e9 }, buffered: { bytesPerSecond: 1e9 } },
     ramRead: { bytesPerSecond: 29e9 },
   },
+  besideReads: { direct: { read: 0.95, compute: 0.9 }, cached: { read: 0.6, compute: 0.5 } },
   compute: {
     device: {
       backend: 'onnxruntime',
@@ -28,6 +33,8 @@ export const smallHost: HardwareProfile = {
       prefillAttention: [{ dtype: 'float32', promptTokens: 512, flopsPerSecond: 60e9 }],
       dequantizeBytesPerSecond: 2e9,
       quantizeBytesPerSecond: 1e9,
+      attentionRowSeconds: 40e-6,
+      elementwiseSeconds: 1e-9,
     },
   },
   costs: { stageSeconds: 60e-6, transferSeconds: 20e-6, sweepSeconds: 5e-4 },

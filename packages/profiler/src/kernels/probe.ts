@@ -1,0 +1,150 @@
+import {
+  type Backend,
+  type Binding,
+  type CacheBuffer,
+  type DeviceBuffer,
+  type DType,
+  dtypeBytes,
+  type HostBuffer,
+  type Kernel,
+  type LayerGraph,
+  type Queue,
+  type QueueEvent,
+  type Span,
+  spanOf,
+  tensorBytes,
+} from '@flexgen/spec'
+
+/** Sizes of the runs of a probe. */
+export interface ProbeShape {
+  readonly batch: number
+  readonly seq: number
+}
+
+/** Runs queued at most before one is waited for, as the engine does. */
+const queuedRuns = 4
+
+/** A graph on a backend with buffers of its own, ready to be run again and again. */
+export class Probe {
+  readonly backend: Backend
+  readonly queue: Queue
+  readonly #buffers: (DeviceBuffer | HostBuffer | CacheBuffer)[] = []
+  readonly #kernels: Kernel[] = []
+  readonly #bound: { readonly kernel: Kernel; readonly binding: Binding }[] = []
+  #next = 0
+
+  constructor(backend: Backend) {
+    this.backend = backend
+    this.queue = backend.createQueue('profile')
+  }
+
+  /** Compiles a graph; the probe gives it back. */
+  async compile(graph: LayerGraph): Promise<Kernel> {
+    const kernel = await this.backend.compile(graph)
+    this.#kernels.push(kernel)
+    return kernel
+  }
+
+  /** Holds the given weights in a prepared kernel. */
+  async prepare(kernel: Kernel, names: readonly string[]): Promise<{ kernel: Kernel; heldBytes: number }> {
+    const spans = new Map(
+      kernel.graph.inputs
+        .filter(({ name }) => names.includes(name))
+        .map(({ name, dtype, shape }) => {
+          const buffer = this.backend.allocateHost(tensorBytes(dtype as DType, shape as readonly number[]))
+          fill(buffer.bytes, dtype as DType)
+          return [name, spanOf(buffer)] as const
+        }),
+    )
+    try {
+      const prepared = await kernel.prepare(spans)
+      this.#kernels.push(prepared)
+      return { kernel: prepared, heldBytes: prepared.heldBytes }
+    } finally {
+      for (const { buffer } of spans.values()) this.backend.free(buffer)
+    }
+  }
+
+  /** Memory that kernels can bind, filled with small numbers. */
+  async allocate(dtype: DType, byteLength: number): Promise<Span> {
+    const { backend } = this
+    const host = backend.allocateHost(byteLength)
+    fill(host.bytes, dtype)
+    if (backend.device.hostVisible) {
+      this.#buffers.push(host)
+      return spanOf(host)
+    }
+    const device = backend.allocate(byteLength)
+    this.#buffers.push(device)
+    await this.queue.copyIn(spanOf(device), spanOf(host)).whenDone()
+    backend.free(host)
+    return spanOf(device)
+  }
+
+  /** KV rows of one layer; the probe gives them back. */
+  allocateCache(...options: Parameters<Backend['allocateCache']>): CacheBuffer {
+    const cache = this.backend.allocateCache(...options)
+    this.#buffers.push(cache)
+    return cache
+  }
+
+  /**
+   * Binds a kernel for runs of a shape; `run` takes bound kernels in turn.
+   * @param given spans that are bound as they are, such as those of system inputs
+   */
+  async bind(
+    kernel: Kernel,
+    { batch, seq }: ProbeShape,
+    given: ReadonlyMap<string, Span> = new Map(),
+    held: readonly string[] = [],
+  ): Promise<Binding> {
+    const binding = kernel.createBinding()
+    for (const { name, dtype, shape } of [...kernel.graph.inputs, ...kernel.graph.outputs]) {
+      if (held.includes(name)) continue
+      const sizes = shape.map((size) => (size === 'batch' ? batch : size === 'seq' ? seq : size))
+      const byteLength = tensorBytes(dtype as DType, sizes)
+      binding.set(name, given.get(name) ?? (await this.allocate(dtype as DType, byteLength)), sizes)
+    }
+    this.#bound.push({ kernel, binding })
+    return binding
+  }
+
+  /** Runs bound kernels in turn. */
+  async run(count: number): Promise<void> {
+    const events: QueueEvent[] = []
+    for (let i = 0; i < count; i++) {
+      const { kernel, binding } = this.#bound[this.#next++ % this.#bound.length]!
+      if (events.length >= queuedRuns) await events.shift()!.whenDone()
+      events.push(this.queue.run(kernel, binding))
+    }
+    for (const event of events) await event.whenDone()
+  }
+
+  /** Ends the bindings, so that others can be made. */
+  unbind(): void {
+    for (const { binding } of this.#bound.splice(0)) binding.release()
+    this.#next = 0
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.idle()
+    this.unbind()
+    for (const kernel of this.#kernels.toReversed()) await kernel[Symbol.asyncDispose]()
+    for (const buffer of this.#buffers) this.backend.free(buffer)
+  }
+}
+
+/** Numbers that no kernel is slower or faster for: small, finite, not all alike. */
+function fill(bytes: Uint8Array, dtype: DType): void {
+  const width = dtype === 'q4g64' || dtype === 'q4g64c' ? 1 : dtypeBytes(dtype, 1)
+  if (dtype === 'int32') return
+  if (width === 1) {
+    // A half of 0x1c is a small number wherever it lies: scale, minimum or two nibbles.
+    bytes.fill(0x1c)
+    return
+  }
+  // 2^-9 to 2^-7, as float16, bfloat16 or float32.
+  const high = dtype === 'float16' ? 0x1c : 0x3c
+  for (let i = 0; i < Math.min(bytes.length, 4096); i++) bytes[i] = i % width === width - 1 ? high : i % 7
+  for (let done = 4096; done < bytes.length; done *= 2) bytes.copyWithin(done, 0, Math.min(done, bytes.length - done))
+}

@@ -1,0 +1,96 @@
+import type { ComputeRates, HardwareProfile } from '@flexgen/planner'
+import { type Backend, UsageError } from '@flexgen/spec'
+import { fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
+import { measureCompute } from './kernels/measure-compute.ts'
+import { measureBeside } from './links/measure-beside.ts'
+import { measureDeviceLinks } from './links/measure-device-links.ts'
+import { type CreateDisk, measureDisk } from './links/measure-disk.ts'
+
+/** What a machine is measured with; everything is an instance, nothing is looked up by name. */
+export interface ProfileMachineOptions {
+  readonly name: string
+  /** Backends of one device, the one that is used by default first. */
+  readonly backends: readonly Backend[]
+  /** What computes on RAM beside a device with memory of its own. */
+  readonly host?: Backend | undefined
+  readonly createDisk: CreateDisk
+  readonly machine: { readonly cpuName: string; readonly cpuCores: number }
+  readonly capacity: { readonly ramBytes: number; readonly diskBytes: number }
+  /** Versions of what is measured with, such as `node`. */
+  readonly versions: Readonly<Record<string, string>>
+  readonly measuredAt: Date
+  readonly effort?: MeasureEffort | undefined
+  /** Told what is measured next. */
+  readonly onStep?: ((what: string, done: number, total: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a sweep costs besides its kernels: greedy sampling of some rows of a large vocabulary, and bookkeeping. */
+const assumedSweepSeconds = 1e-3
+
+/**
+ * Measures a machine: the disk past the page cache and through it, memory, products, attention and calls of every
+ * backend, copies where a device has memory of its own, and reading beside computing.
+ * @throws {FlexgenError} what the disk or a backend fails with; the signal's reason
+ */
+export async function profileMachine(options: ProfileMachineOptions): Promise<HardwareProfile> {
+  const { backends, host, createDisk, effort = fullEffort, signal, onStep } = options
+  const [main] = backends
+  if (main === undefined) throw new UsageError('there is no backend to measure')
+  const total = backends.length + (host === undefined ? 0 : 1) + 3
+  let done = 0
+  const step = (what: string): void => {
+    signal?.throwIfAborted()
+    onStep?.(what, done++, total)
+  }
+  step('disk')
+  const disk = await measureDisk(createDisk, main, effort)
+  const rates: ComputeRates[] = []
+  let ramBytesPerSecond = 0
+  for (const backend of backends) {
+    step(`kernels of ${backend.name}`)
+    const measured = await measureCompute(backend, effort)
+    rates.push(measured.rates)
+    if (backend.device.hostVisible) ramBytesPerSecond = Math.max(ramBytesPerSecond, measured.weightBytesPerSecond)
+  }
+  if (host !== undefined) step(`kernels of ${host.name}`)
+  const onHost = host === undefined ? undefined : await measureCompute(host, effort)
+  step('links')
+  const { hostVisible, memoryBytes, description } = main.device
+  const deviceLinks = hostVisible ? undefined : await measureDeviceLinks(main, effort.timing)
+  step('reading beside computing')
+  const [device, ...others] = rates
+  const besideReads = hostVisible ? await measureBeside(createDisk, main, device!.matmul[0]!.dtype, effort) : undefined
+  return {
+    schemaVersion: 1,
+    name: options.name,
+    description: `${description}, measured by flexgen profile`,
+    measuredAt: options.measuredAt.toISOString(),
+    versions: options.versions,
+    assumed: [...disk.assumed, 'costs.sweepSeconds', ...(deviceLinks === undefined ? ['costs.transferSeconds'] : [])],
+    machine: {
+      device: hostVisible ? 'host' : 'gpu',
+      deviceName: description,
+      ...options.machine,
+    },
+    capacity: { deviceBytes: hostVisible ? options.capacity.ramBytes : memoryBytes, ...options.capacity },
+    links: {
+      ...deviceLinks?.links,
+      diskRead: disk.read,
+      diskWrite: disk.write,
+      ramRead: { bytesPerSecond: Math.max(ramBytesPerSecond, onHost?.weightBytesPerSecond ?? 0) },
+    },
+    ...(deviceLinks && { shared: deviceLinks.shared }),
+    ...(besideReads && { besideReads }),
+    compute: {
+      device: device!,
+      ...(onHost && { host: onHost.rates }),
+      ...(others.length > 0 && { others }),
+    },
+    costs: {
+      stageSeconds: device!.stageSeconds ?? 0,
+      transferSeconds: deviceLinks?.transferSeconds ?? 20e-6,
+      sweepSeconds: assumedSweepSeconds,
+    },
+  }
+}
