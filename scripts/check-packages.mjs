@@ -18,15 +18,30 @@ async function step(name, command, args, options = {}) {
   return status === 0
 }
 
+/** Whether a package is for this machine: those with a built library are packed where it can be built. */
+const fitsHere = ({ os, cpu }) => (os?.includes(process.platform) ?? true) && (cpu?.includes(process.arch) ?? true)
+
 const publicPackages = () =>
   ['packages', 'apps'].flatMap((parent) =>
     readdirSync(path.join(root, parent))
       .map((name) => path.join(root, parent, name))
       .map((at) => ({ at, ...JSON.parse(readFileSync(path.join(at, 'package.json'), 'utf8')) }))
-      .filter((manifest) => !manifest.private),
+      .filter((manifest) => !manifest.private && fitsHere(manifest)),
   )
 
 const tarball = ({ name, version }) => path.join(folder, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+
+/** The host kernels must come from the prebuilt package, and run, where there is no C compiler. */
+function checkPrebuilt(project) {
+  const script = `
+    const { createNativeBackend, examineHostKernels } = await import('@flexgen/backend-native')
+    const { origin, path } = await examineHostKernels()
+    await using backend = await createNativeBackend({ threads: 2 })
+    if (origin !== 'prebuilt') throw new Error(origin + ' ' + path)`
+  const env = { ...environment, CC: path.join(project, 'no-compiler'), FLEXGEN_NATIVE_CACHE: path.join(folder, 'none') }
+  const args = ['--input-type=module', '-e', script]
+  return step('host kernels without a compiler', nodePath(), args, { cwd: project, env })
+}
 
 /** Installs all tarballs into an empty project and imports every package, on the pinned and on the oldest Node. */
 async function checkInstalled(packages) {
@@ -36,10 +51,13 @@ async function checkInstalled(packages) {
   writeFileSync(path.join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }))
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts']
   if (!(await step('npm install of all tarballs', 'npm', ['install', ...quiet], { cwd: project }))) return false
-  const imported = packages.filter((manifest) => manifest.exports['.']).map((manifest) => manifest.name)
+  const imported = packages.filter((manifest) => manifest.exports?.['.']).map((manifest) => manifest.name)
   const script = `for (const name of ${JSON.stringify(imported)}) await import(name)`
   const args = ['--input-type=module', '-e', script]
-  const newest = await step('import of every package', nodePath(), args, { cwd: project })
+  const results = [await step('import of every package', nodePath(), args, { cwd: project })]
+  if (packages.some(({ name }) => name.startsWith('@flexgen/backend-native-')))
+    results.push(await checkPrebuilt(project))
+  const newest = results.every(Boolean)
   if (process.platform !== 'linux' || process.arch !== 'x64') return newest
   await installBinary('node-oldest', oldestNode)
   const node = path.join(cache, 'node-oldest', 'bin/node')
@@ -55,7 +73,13 @@ export async function checkPackages() {
   const pnpm = path.join(cache, 'bin', 'pnpm')
   const isPacked =
     (await step('build', nodePath(), [tool('turbo'), 'run', 'build', '--force'])) &&
-    (await step('pack', pnpm, ['-r', 'pack', '--pack-destination', folder]))
+    (await step('pack', pnpm, [
+      '-r',
+      ...packages.flatMap(({ name }) => ['--filter', name]),
+      'pack',
+      '--pack-destination',
+      folder,
+    ]))
   if (!isPacked) return 1
   const results = []
   for (const manifest of packages) {

@@ -31,6 +31,9 @@ export const tasks = {
   test,
   'test:long': (args) => runInFront(vitest('--config', 'vitest.long.config.ts', ...args)),
   'test:timed': (args) => runInFront(vitest('--config', 'vitest.timed.config.ts', ...args)),
+  // A plain node script: it runs where there is no vitest, too.
+  'test:cuda': (args) =>
+    runInFront(['--conditions=@flexgen/source', path.join(root, 'packages/core/test/cuda/main.ts'), ...args]),
   build: (args) => runInFront([tool('turbo'), 'run', 'build', '--output-logs=errors-only', ...args]),
   lint: async () => ((await runTogether({ format: format('--check'), lint: lint() })).length > 0 ? 1 : 0),
   format: (args) => runInFront(format(...args)),

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { ensureNode, ensurePnpm, isWhole } from './binaries.mjs'
+import { areKernelsSettled, compileKernels, compilersInPath } from './host-kernels.mjs'
 import { withLock } from './lock.mjs'
 import { inputsHash, installPackages, isInstalled } from './packages.mjs'
 import { cache, useNode } from './paths.mjs'
@@ -28,13 +29,17 @@ async function install() {
   const startedMs = Date.now()
   removeLeftovers()
   say('setting up Node, pnpm and the dependencies in this checkout')
-  // The two long ones side by side: the download of Node, and pnpm with all packages. Both are awaited even if one
-  // fails: nothing may go on writing after the lock is given back.
+  // The long ones side by side: Node, with which the host kernels are compiled, and pnpm with all packages. Both are
+  // awaited even if one fails: nothing may go on writing after the lock is given back.
+  const nodeAndKernels = ensureNode(known.node).then(async (node) => {
+    if (!areKernelsSettled()) await compileKernels(node.file, say)
+    return node
+  })
   const pnpmAndPackages = ensurePnpm(known.pnpm).then(async (pnpm) => {
     await installPackages(pnpm.file)
     return pnpm
   })
-  const results = await Promise.allSettled([ensureNode(known.node), pnpmAndPackages])
+  const results = await Promise.allSettled([nodeAndKernels, pnpmAndPackages])
   const failure = results.find(({ status }) => status === 'rejected')
   if (failure) throw failure.reason
   const [node, pnpm] = results.map(({ value }) => value)
@@ -55,12 +60,20 @@ function removeLeftovers() {
   }
 }
 
-/** Makes sure that the pinned Node, pnpm and all dependencies are there; quick and silent when they are. */
+/** Sets up what is not there; only the host kernels where their sources or the compiler are new. */
+async function complete() {
+  if (!isReady(readState())) return install()
+  if (areKernelsSettled()) return
+  if (compilersInPath().length > 0) say('compiling the host kernels')
+  await compileKernels(readState().node.file, say)
+}
+
+/** Makes sure that Node, pnpm, all dependencies and the host kernels are there; quick and silent when they are. */
 export async function setUp() {
-  if (!isReady(readState())) {
+  if (!isReady(readState()) || !areKernelsSettled()) {
     mkdirSync(cache, { recursive: true })
     const onWait = () => say('waiting for another process that is setting up this checkout')
-    await withLock(path.join(cache, 'lock'), onWait, () => (isReady(readState()) ? undefined : install()))
+    await withLock(path.join(cache, 'lock'), onWait, complete)
   }
   useNode(readState().node.file)
 }

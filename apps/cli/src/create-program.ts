@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs'
 import type { CliContext } from './cli-context.ts'
 import { addBench } from './commands/bench.ts'
 import { addCompletion } from './commands/completion.ts'
+import { addConvert } from './commands/convert.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
 import { addPlan } from './commands/plan.ts'
+import { addProfile } from './commands/profile.ts'
 import { helpFormat } from './help/help-format.ts'
 
 /** The program with all its commands; what a command needs is imported when it runs. */
@@ -27,6 +29,8 @@ export function createProgram(context: CliContext): Command {
   addDemo(program, context)
   addBench(program, context)
   addPlan(program, context)
+  addProfile(program, context)
+  addConvert(program, context)
   addDoctor(program, context)
   addCompletion(program, context)
   return program

@@ -3,6 +3,7 @@ import { createProgram } from './create-program.ts'
 import { describeError, quietExitCode, toFlexgenError } from './error/describe-error.ts'
 import { createInterrupt } from './interrupt.ts'
 import { createTerminal } from './output/terminal.ts'
+import { expandAbbreviations } from './settings/abbreviations.ts'
 
 /**
  * Runs the command line; never throws.
@@ -17,7 +18,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const crash = (error: unknown): void => process.exit(fail(error, context))
   process.once('uncaughtException', crash)
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' })
+    const program = createProgram(context)
+    await program.parseAsync(expandAbbreviations(args, program), { from: 'user' })
     return 0
   } catch (error) {
     return quietExitCode(error) ?? fail(error, context)

@@ -3,9 +3,10 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCli, temporaryFolder } from './cli-process.ts'
+import { hasNative } from './native-here.ts'
 
 const folder = temporaryFolder()
-const backends = ['reference', 'onnxruntime'] as const
+const backends = ['reference', 'onnxruntime', 'native'] as const
 
 interface Output {
   readonly promptIds: readonly number[]
@@ -25,7 +26,12 @@ const placements = [
   ['0', '0', '0', '0', '0', '0'],
 ]
 
-describe.each(backends)('on %s', (backend) => {
+for (const backend of backends)
+  describe.skipIf(backend === 'native' && !hasNative)(`on ${backend}`, () => {
+    describeCheckpoints(backend)
+  })
+
+function describeCheckpoints(backend: (typeof backends)[number]): void {
   it.each(['facebook-bin', 'facebook-bin-sharded'] as const)(
     '%s, with config.json, .bin, vocab.json and merges.txt, gives the ids and texts of transformers',
     async (name) => {
@@ -35,7 +41,8 @@ describe.each(backends)('on %s', (backend) => {
       const texts = withText.flatMap(({ text }) => ['--prompt', text!])
       const expected = withText.map(({ promptIds, ids, newText }) => ({ promptIds, ids, text: newText }))
       for (const percent of placements) {
-        const sizes = ['--max-new-tokens', String(decodeSteps + 1), '--percent', ...percent]
+        // The expected ids are those of float32.
+        const sizes = ['--max-new-tokens', String(decodeSteps + 1), '--dtype', 'float32', '--percent', ...percent]
         const outputs = await generate(['--backend', backend, '--model', model, ...texts, ...sizes])
         expect(outputs.map(({ promptIds, ids, text }) => ({ promptIds, ids, text }))).toEqual(expected)
       }
@@ -53,7 +60,7 @@ describe.each(backends)('on %s', (backend) => {
     for (const { ids } of outputs) expect(ids.every((id) => id >= 0 && id < 50_272)).toBe(true)
     expect(outputs[0]!.promptIds).not.toEqual(outputs[1]!.promptIds)
   })
-})
+}
 
 it('finds a model by its name in the cache of Hugging Face', async () => {
   const { folder: checkpoint, prompts } = loadFixture('facebook-bin')

@@ -19,10 +19,16 @@ describe('completion', () => {
     },
   )
 
-  it.runIf(has('bash'))('bash offers flags of generate', async () => {
+  it.runIf(has('bash'))('bash offers flags, and names of backends', async () => {
     const { stdout } = await runCli(['completion', 'bash'])
-    const ask = `${stdout}\nCOMP_WORDS=(flexgen generate --num); COMP_CWORD=2; _flexgen; echo "\${COMPREPLY[@]}"`
-    const offered = spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim().split(' ')
-    expect(offered.toSorted()).toEqual(['--num-gpu-batches', '--num-prompts'])
+    const offers = (...words: readonly string[]): string[] => {
+      const ask = `${stdout}\nCOMP_WORDS=(flexgen ${words.join(' ')}); COMP_CWORD=${words.length}; _flexgen; echo "\${COMPREPLY[@]}"`
+      return spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim().split(' ')
+    }
+    expect(offers('generate', '--num').toSorted()).toEqual(['--num-gpu-batches', '--num-prompts'])
+    for (const command of ['generate', 'bench', 'demo']) {
+      expect(offers(command, '--backend', "''")).toEqual(expect.arrayContaining(['native', 'onnxruntime', 'auto']))
+      expect(offers(command, '--host-backend', 'nat')).toEqual(['native'])
+    }
   })
 })

@@ -85,9 +85,10 @@ describe('budgets that are too small end with 3', () => {
 
   it('RAM and device memory of a small model', async () => {
     const args = ['--prompt', 'x', '--backend', 'reference']
-    await expectFailure([...args, '--max-ram', '20MB'], 3, 'INFEASIBLE')
-    await expectFailure([...args, '--max-device-memory', '20MB'], 3, 'INFEASIBLE')
-    const onDisk = ['--percent', '100', '0', '0', '0', '100', '0', '--prompt-len', '100']
+    const onDevice = ['--percent', '100', '0', '100', '0', '100', '0']
+    await expectFailure([...args, ...onDevice, '--max-ram', '20MB'], 3, 'INFEASIBLE')
+    await expectFailure([...args, ...onDevice, '--max-device-memory', '20MB'], 3, 'INFEASIBLE')
+    const onDisk = ['--percent', '100', '0', '0', '0', '100', '0', '--gen-len', '100']
     expect(await expectFailure([...args, ...onDisk, '--max-disk', '100kB'], 3, 'INFEASIBLE')).toContain('--max-disk')
   })
 
@@ -117,19 +118,25 @@ describe('what is not there ends with 4', () => {
 
   it.each(['--input', '--output', '--trace'])('the file or folder of %s', async (flag) => {
     const file = inFolder('none', 'file.jsonl')
-    expect(await expectFailure(['--prompt', 'x', flag, file], 4, 'FILE_NOT_FOUND')).toContain(file)
+    expect(
+      await expectFailure([...(flag === '--input' ? [] : ['--prompt', 'x']), flag, file], 4, 'FILE_NOT_FOUND'),
+    ).toContain(file)
   })
 })
 
 describe('a backend that is not there ends with 5', () => {
+  /** As where these packages are not installed. */
+  const without = (...names: readonly string[]) => {
+    const hooks = `
+      import { registerHooks } from 'node:module'
+      const missing = ${JSON.stringify(names)}
+      const fail = (name) => { throw Object.assign(new Error(\`Cannot find package '\${name}'\`), { code: 'ERR_MODULE_NOT_FOUND' }) }
+      registerHooks({ resolve: (specifier, context, next) => missing.includes(specifier) ? fail(specifier) : next(specifier, context) })`
+    return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hooks)}` }
+  }
+  const native = '@flexgen/backend-native'
   const name = '@flexgen/backend-onnxruntime'
-  const hooks = `
-    import { registerHooks } from 'node:module'
-    const missing = Object.assign(new Error("Cannot find package '${name}'"), { code: 'ERR_MODULE_NOT_FOUND' })
-    const fail = () => { throw missing }
-    registerHooks({ resolve: (specifier, context, next) => specifier === '${name}' ? fail() : next(specifier, context) })`
-  /** As where the package is not installed. */
-  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hooks)}` }
+  const env = without(name)
   const args = ['generate', '--prompt', 'x', '--gen-len', '1']
 
   it.each([
@@ -142,11 +149,15 @@ describe('a backend that is not there ends with 5', () => {
   })
 
   it('and auto takes the next one, and says so', async () => {
-    const { code, stderr } = await runCli(args, { env })
-    expect(code).toBe(0)
-    expect(stderr).toMatch(
-      /\ndemo on reference [^]*\nnote: backend onnxruntime does not work here: .*fell back to reference\n$/,
+    const first = await runCli(args, { env: without(native) })
+    expect(first.code).toBe(0)
+    expect(first.stderr).toMatch(
+      /\ndemo on onnxruntime [^]*\nnote: backend native does not work here: .*fell back to onnxruntime \(.*npm install .*\)\n/,
     )
+    const second = await runCli(args, { env: without(native, name, '@flexgen/backend-tfjs') })
+    expect(second.code).toBe(0)
+    expect(second.stderr).toMatch(/\ndemo on reference [^]*\nnote: backend native does not work here: .*\n/)
+    expect(second.stderr).toMatch(/\nnote: backend onnxruntime does not work here: .*fell back to reference \(.*\)\n/)
   })
 
   it('shows in doctor, with what helps', async () => {

@@ -245,9 +245,9 @@ describe('flags of FlexGen', () => {
   })
 
   it.each([
-    [['--compress-cache', '--backend', 'onnxruntime'], 7, 'cannot attend over KV in q4g64'],
+    [['--compress-cache', '--backend', 'onnxruntime'], 7, '--compress-cache: backend onnxruntime has no'],
     [['--attn-sparsity', '1.5'], 2, '--attn-sparsity'],
-    [['--host-backend', 'nothing'], 2, 'nothing'],
+    [['--cpu-cache-compute', '--host-backend', 'nothing'], 2, 'nothing'],
   ])('%j is refused', async (flags, exitCode, message) => {
     const { code, stderr } = await runCli(['generate', ...demo, ...flags])
     expect({ code, stderr }).toMatchObject({ code: exitCode, stderr: expect.stringContaining(message) })
@@ -366,7 +366,7 @@ describe('output for people', () => {
   it('says what the disk moved and what was planned', async () => {
     const args = ['--prompt', 'My', '--gen-len', '3', '--ignore-eos', '--percent', '0', '0', '0', '100', '0', '100']
     const { stderr } = await runCli(['generate', ...args, '--verbose', '2'])
-    expect(stderr).toMatch(/^plan: RAM [\d.]+ MB, device [\d.]+ MB, scratch on disk 0 B\n {2}/)
+    expect(stderr).toMatch(/^plan: RAM [\d.]+ MB, device [\d.]+ [kM]B, scratch on disk 0 B\n {2}/)
     expect(stderr).toMatch(/\ndisk: [\d.]+ MB read in 3 sweeps, [\d.]+ MB each; 0 B written\n/)
     expect(stderr).toMatch(/\npeak: RAM [\d.]+ MB of [\d.]+ MB planned, /)
   })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runCli } from './cli-process.ts'
 
 describe('help', () => {
-  it.each([['generate'], ['demo'], ['doctor'], ['completion']])('of %s has examples', async (command) => {
+  it.each([['generate'], ['demo'], ['convert'], ['doctor'], ['completion']])('of %s has examples', async (command) => {
     const { code, stdout, stderr } = await runCli([command, '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(new RegExp(`^Usage: flexgen ${command}`))

@@ -1,23 +1,19 @@
-import { compressSource } from '@flexgen/checkpoint'
-import {
-  chooseWeightForms,
-  createEngine as createCoreEngine,
-  createPolicy,
-  type PolicyOptions,
-  type Workload,
-} from '@flexgen/core'
-import { AbortedError, type Backend, type Policy, systemClock } from '@flexgen/spec'
-import { createDiskTier, createRamTier } from '@flexgen/storage'
+import { createEngine as createCoreEngine, type Workload } from '@flexgen/core'
+import { AbortedError, type Backend } from '@flexgen/spec'
 import { cacheNotices } from './engine/cache-notice.ts'
+import { checkFourBits } from './engine/check-four-bits.ts'
 import { checkScratch } from './engine/check-scratch.ts'
-import { defaultOffloadDir } from './engine/default-offload-dir.ts'
 import type { CreateEngineOptions } from './engine/engine-options.ts'
+import { engineWeightsOf } from './engine/engine-weights.ts'
 import type { FlexgenEngine } from './engine/flexgen-engine.ts'
+import { openTiers } from './engine/open-tiers.ts'
+import { pinNotices } from './engine/pin-notice.ts'
 import { createResourceStack } from './engine/resource-stack.ts'
 import { generateText } from './generate/generate-text.ts'
+import { scoreOf, withoutNewTokens } from './generate/score.ts'
 import type { TextResult } from './generate/text-generation.ts'
-import { expandHome } from './model/expand-home.ts'
 import { openModel } from './model/open-model.ts'
+import { knownPolicyOf, settlePolicy } from './policy/settle-policy.ts'
 import { openBackend, type OpenedBackend } from './registry/open-backend.ts'
 import { parseSize, type Size } from './size/parse-size.ts'
 
@@ -28,8 +24,8 @@ import { parseSize, type Size } from './size/parse-size.ts'
  * @throws {FlexgenError} whatever is wrong with settings, model, budgets or machine, by its code; `ABORTED` after the signal
  */
 export async function createEngine(options: CreateEngineOptions = {}): Promise<FlexgenEngine> {
-  const policy = policyOf(options.policy)
-  const maxRamBytes = sizeOf(options.maxRam, 'maxRam')
+  const known = knownPolicyOf(options.policy)
+  const givenRamBytes = sizeOf(options.maxRam, 'maxRam')
   const maxDeviceBytes = sizeOf(options.maxDeviceMemory, 'maxDeviceMemory')
   const maxDiskBytes = sizeOf(options.maxDisk, 'maxDisk')
   const owned = createResourceStack()
@@ -40,41 +36,33 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         : owned.use(await openModel({ ...options, model: options.model }))
     const { backend, notices } = await backendOf(options)
     if (typeof options.backend !== 'object') owned.use(backend)
+    checkFourBits(backend, known, opened.weights)
+    const given = { maxRamBytes: givenRamBytes, maxDeviceBytes, maxDiskBytes }
+    const settled = await settlePolicy(options, opened, backend, given, workloadOf(options))
+    const { policy, maxRamBytes } = settled
+    const { weights, notices: weightNotices } = engineWeightsOf(opened, policy, backend)
+    // What is made up or compressed as it is read lies in no file: its disk share is scratch.
+    const areMade = opened.place.kind === 'dummy' || weights !== opened.weights
     const host = await hostBackendOf(options, backend)
     if (host !== undefined && host !== backend && typeof options.hostBackend === 'string') owned.use(host)
-    const ram = owned.use(
-      createRamTier({
-        allocateHost: (byteLength) => backend.allocateHost(byteLength),
-        freeHost: (buffer) => backend.free(buffer),
-        clock: systemClock,
-        ...(maxRamBytes !== undefined && { budgetBytes: maxRamBytes }),
-      }),
-    )
-    const disk = owned.use(
-      await createDiskTier({
-        offloadDir: expandHome(options.offloadDir ?? defaultOffloadDir()),
-        clock: systemClock,
-        direct: options.direct ?? false,
-        ...(maxDiskBytes !== undefined && { budgetBytes: maxDiskBytes }),
-      }),
-    )
+    const budgets = { maxRamBytes, maxDiskBytes }
+    const { clock, ram, disk } = options.machine ?? (await openTiers(options, backend, budgets, owned))
     const engine = owned.use(
       await createCoreEngine({
         model: opened.model,
-        weights: policy.compressWeight
-          ? compressSource(opened.weights, chooseWeightForms(opened.model))
-          : opened.weights,
+        weights,
         backend,
         host,
         ram,
         disk,
+        clock,
         policy,
         dtype: options.dtype,
         maxRamBytes,
         maxDeviceBytes,
         maxDiskBytes,
-        onPlan: ({ diskBytes }) => checkScratch(disk, policy, opened.place.kind === 'dummy', diskBytes),
-        workload: options.workload,
+        onPlan: ({ diskBytes }) => checkScratch(disk, policy, areMade, diskBytes),
+        workload: workloadOf(options),
         trace: options.trace,
         signal: options.signal,
         ...(options.pagePositions !== undefined && { pagePositions: options.pagePositions }),
@@ -87,6 +75,11 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
     const context = { engine, model, tokenizer, tokenizerProblem, onWorkload }
     const generate: FlexgenEngine['generate'] = (prompts, settings) =>
       generateText(context, prompts, { ...settings, seed: settings?.seed ?? options.seed })
+    const generateAll: FlexgenEngine['generateAll'] = async (prompts, settings) => {
+      const results: TextResult[] = []
+      for await (const event of generate(prompts, settings)) if (event.type === 'result') results.push(event.result)
+      return results
+    }
     return {
       model,
       tokenizer,
@@ -94,19 +87,29 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         return engine.plan
       },
       generate,
-      generateAll: async (prompts, settings) => {
-        const results: TextResult[] = []
-        for await (const event of generate(prompts, settings)) if (event.type === 'result') results.push(event.result)
-        return results
-      },
+      generateAll,
+      score: async (prompts, settings) =>
+        (await generateAll(withoutNewTokens(prompts), { ...settings, maxNewTokens: 0, logProbs: 'all' })).map(scoreOf),
       report: () => {
         const report = engine.report()
         const short = cacheNotices(report.placement.cache.bytes.disk, workload, options.pagePositions)
         return {
           ...report,
-          notices: [...new Set([...notices, ...opened.notices, ...disk.notices, ...report.notices, ...short])],
+          notices: [
+            ...new Set([
+              ...settled.notices,
+              ...notices,
+              ...opened.notices,
+              ...weightNotices,
+              ...pinNotices(backend, options),
+              ...disk.notices,
+              ...report.notices,
+              ...short,
+            ]),
+          ],
         }
       },
+      prediction: () => settled.predict(engine.report(), workload),
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     }
   } catch (error) {
@@ -116,8 +119,10 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
   }
 }
 
-function policyOf(policy: Policy | PolicyOptions = {}): Policy {
-  return 'weights' in policy ? policy : createPolicy(policy)
+/** What is known of the calls to come; all positions' logits are an affair of the whole engine. */
+function workloadOf({ workload, scores }: CreateEngineOptions): Workload | undefined {
+  if (scores !== true) return workload
+  return { sequences: 1, maxPromptTokens: 1, maxNewTokens: 1, ...workload, logits: 'all' }
 }
 
 function sizeOf(size: Size | undefined, what: string): number | undefined {

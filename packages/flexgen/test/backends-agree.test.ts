@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createEngine, type CreateEngineOptions } from '../src/index.ts'
 import { createEnginePlace, type EnginePlace } from './engine-place.ts'
+import { hasNative } from './native-here.ts'
 
 let place: EnginePlace
 beforeEach(() => void (place = createEnginePlace()))
@@ -23,15 +24,22 @@ async function run(options: CreateEngineOptions): Promise<{ ids: (readonly numbe
   return { ids: results.map(({ ids }) => ids), gaps }
 }
 
-it.each([
+const placements = [
   ['on the device', [100, 0, 100, 0, 100, 0]],
   ['in RAM', [0, 100, 0, 100, 0, 100]],
   ['on disk', [0, 0, 0, 0, 0, 0]],
   ['on all three', [20, 30, 30, 30, 25, 50]],
-])('the demo model on onnxruntime, %s, writes what the reference writes', async (_, percent) => {
+] as const
+
+for (const backend of ['onnxruntime', 'native'])
+  describe.skipIf(backend === 'native' && !hasNative)(`the demo model on ${backend}`, () => {
+    it.each(placements)('%s, writes what the reference writes', (_, percent) => checkAgreement(backend, percent))
+  })
+
+async function checkAgreement(backend: string, percent: readonly number[]): Promise<void> {
   const expected = await run({ backend: place.backend })
   const policy = { percent, gpuBatchSize: 2, numGpuBatches: 2 }
-  const { ids } = await run({ backend: 'onnxruntime', policy })
+  const { ids } = await run({ backend, policy, dtype: 'float32' })
   let compared = 0
   for (const [sequence, gaps] of expected.gaps.entries()) {
     const near = gaps.findIndex((gap) => gap < leastGap)
@@ -40,4 +48,4 @@ it.each([
     expect(ids[sequence]!.slice(0, steps)).toEqual(expected.ids[sequence]!.slice(0, steps))
   }
   expect(compared).toBeGreaterThan(60)
-})
+}

@@ -9,25 +9,33 @@ import path from 'node:path'
 export const arrows = {
   spec: {},
   quantize: { imports: ['spec'] },
-  core: { imports: ['spec'], tests: ['backend-onnxruntime', 'checkpoint', 'opt', 'storage', 'tokenizer'] },
-  planner: { imports: ['spec', 'core'] },
+  core: {
+    imports: ['spec'],
+    tests: ['backend-native', 'backend-onnxruntime', 'checkpoint', 'opt', 'storage', 'tokenizer'],
+  },
+  planner: { imports: ['spec', 'core'], tests: ['opt'] },
+  profiler: { imports: ['spec', 'planner'], tests: ['opt', 'storage', 'backend-native', 'backend-onnxruntime'] },
   checkpoint: { imports: ['spec', 'quantize'] },
   tokenizer: { imports: ['spec'] },
   storage: { imports: ['spec'] },
   opt: { imports: ['spec'], tests: ['checkpoint'] },
   'opt-fixtures': { imports: ['spec'] },
-  'backend-*': { imports: ['spec', 'quantize'] },
+  'backend-*': { imports: ['spec', 'quantize'], tests: ['checkpoint', 'opt', 'storage'] },
+  'backend-simulated': { imports: ['spec'], tests: ['checkpoint', 'opt', 'storage'] },
   conformance: { imports: ['spec'] },
   'demo-model': { tests: ['checkpoint', 'tokenizer'] },
   flexgen: {
-    imports: ['spec', 'core', 'planner', 'checkpoint', 'tokenizer', 'storage'],
+    imports: ['spec', 'core', 'planner', 'profiler', 'checkpoint', 'tokenizer', 'storage'],
     lazy: ['backend-*', 'opt', 'demo-model'],
   },
   cli: {
     imports: ['spec', 'flexgen'],
     lazy: ['backend-*', 'opt', 'demo-model', 'checkpoint', 'core', 'planner', 'storage', 'tokenizer', 'bench'],
   },
-  bench: { imports: ['spec', 'flexgen', 'core', 'planner'], lazy: ['backend-*', 'opt', 'demo-model', 'storage'] },
+  bench: {
+    imports: ['spec', 'flexgen', 'core', 'planner'],
+    lazy: ['backend-*', 'opt', 'demo-model', 'checkpoint', 'storage'],
+  },
 }
 
 /** What the tests of every package may import besides what its sources may. */

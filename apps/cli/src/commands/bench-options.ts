@@ -1,11 +1,16 @@
 import { type Command, Option } from 'commander'
+import { backendOption } from '../settings/backend-options.ts'
 import { numberWithin, percents, repeated, wholeNumber } from '../settings/option-parsers.ts'
 import { addGroup, option, switchOptions } from '../settings/options.ts'
+import { policyOptions } from '../settings/policy-options.ts'
 
 /** The flags of `bench`: FlexGen's by their names and with its defaults, and ours. */
 export function addBenchOptions(command: Command): void {
   addGroup(command, 'What to measure:', [
-    option('--suite <name>', 'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, each -4bit, reallocate-30b'),
+    option(
+      '--suite <name>',
+      'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b; or quality, kernels',
+    ),
     option('--only <text>', 'cases of the suite with this text in their title'),
     option(
       '--command <text>',
@@ -30,6 +35,7 @@ export function addBenchOptions(command: Command): void {
     option('--resume', 'go on with the results in --output-dir'),
     option('--title <text>', 'title of the report'),
     option('--json', 'print the report as one JSON object'),
+    option('--trace <file>', 'write a Chrome trace of the first measured run; open it in ui.perfetto.dev'),
     option('--log-file <file>', "FlexGen's log is appended to it; auto, the default, is a file for each case"),
     new Option('--no-log', 'no log'),
     option('--verbose <level>', '0 errors, 1 progress, 3 stacks of errors', wholeNumber(0)).default(1),
@@ -49,17 +55,30 @@ export function addBenchOptions(command: Command): void {
     ]),
   ])
   addGroup(command, 'Placement:', [
+    ...policyOptions,
     option(
       '--percent <number...>',
-      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk (default 100 0 100 0 100 0)',
+      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk',
       percents,
     ),
-    option('--gpu-batch-size <count>', 'sequences that are computed together (default 4)', wholeNumber(1)),
-    option('--num-gpu-batches <count>', 'batches that share each loaded weight (default 1)', wholeNumber(1)),
+    option('--placement <rule>', 'exact, the default, or flexgen: whole tensors as the original rounds them').choices([
+      'exact',
+      'flexgen',
+    ]),
+    option(
+      '--gpu-batch-size <count>',
+      'sequences that are computed together (default: chosen with the policy, else 4)',
+      wholeNumber(1),
+    ),
+    option(
+      '--num-gpu-batches <count>',
+      'batches that share each loaded weight (default: chosen with the policy, else 1)',
+      wholeNumber(1),
+    ),
     ...switchOptions('overlap', 'load and store while computing; on by default'),
     ...switchOptions('sep-layer', 'attention and mlp as layers of their own; on by default'),
     ...switchOptions('pin-weight', 'page-lock weights in RAM; on by default, without effect on a CPU backend'),
-    ...switchOptions('cpu-cache-compute', 'attention where the KV lies; a CPU backend does so anyway'),
+    ...switchOptions('cpu-cache-compute', 'attend over KV off the device on the host, where it rests'),
     option('--attn-sparsity <share>', 'share of the V rows that are read (default 1)', numberWithin(0, 1)),
     ...switchOptions('compress-weight', 'weights in 4 bits'),
     ...switchOptions('compress-cache', 'KV cache in 4 bits'),
@@ -74,9 +93,18 @@ export function addBenchOptions(command: Command): void {
     option('--disk, --max-disk <size>', 'most scratch space on disk'),
     option('--offload-dir <folder>', 'where scratch files go (default ~/.cache/flexgen/offload)'),
     option('--direct-io', 'read around the page cache of the system'),
+    option('--throttle-disk <bandwidth>', 'slow the disk down to this, such as 500MB/s; the report says so'),
+  ])
+  addGroup(command, 'Simulation:', [
+    option(
+      '--simulate <profile>',
+      'run on a simulated machine, in seconds: flexgen-t4, h100-pcie5, or a hardware profile in a file',
+    ),
+    option('--scenario <file>', 'what happens there: noise, changes of speeds and budgets, lengths of sequences'),
   ])
   addGroup(command, 'Machine:', [
-    option('--backend <name>', 'onnxruntime, reference, or auto for the first that works (default auto)'),
+    backendOption('--backend <name>', 'what computes; auto, the default, is the first that works'),
+    backendOption('--host-backend <name>', 'what attends on the host with --cpu-cache-compute'),
     option('--api <api>', "ONNX Runtime's API; auto is the default").choices(['auto', 'c', 'js']),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),
     option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { CliContext } from '../cli-context.ts'
 import { createProgress } from '../output/progress.ts'
 import { applySettings } from '../settings/apply-settings.ts'
+import { checkFlagRules, type FlagRules } from '../settings/flag-rules.ts'
 import { addBenchOptions } from './bench-options.ts'
 
 /** Flags of `bench` that are not those of a case. */
@@ -19,6 +20,7 @@ export function addBench(program: Command, context: CliContext): void {
   command.addHelpText('after', examples)
   command.action(async () => {
     applySettings(command, { folder: process.cwd(), env: process.env })
+    checkFlagRules(command, benchRules)
     const {
       suite,
       only,
@@ -30,14 +32,19 @@ export function addBench(program: Command, context: CliContext): void {
       outputDir,
       ...rest
     } = command.opts<BenchFlags & CaseFlags>()
-    const { resume, title, json, logFile, log: keepsLog, verbose, quiet, ...flags } = rest
+    const { resume, title, json, trace, logFile, log: keepsLog, verbose, quiet, history, ...others } = rest
+    const flags = { ...others, history: history !== false }
     context.showStack = verbose >= 3
     const { out, log } = context.terminal
     const isQuiet = quiet === true || verbose === 0
     const progress = isQuiet ? undefined : createProgress(log)
     const signal = AbortSignal.any([context.interrupt.signal, context.terminal.closed])
-    const { runBench } = await import('@flexgen/bench')
-    await runBench(
+    const { runBench, runKernels, runQuality } = await import('@flexgen/bench')
+    const run = new Map<string | undefined, typeof runBench | typeof runQuality | typeof runKernels>([
+      ['quality', runQuality],
+      ['kernels', runKernels],
+    ]).get(suite)
+    await (run ?? runBench)(
       {
         suite,
         only,
@@ -50,6 +57,7 @@ export function addBench(program: Command, context: CliContext): void {
         resume,
         title,
         json,
+        trace,
         logFile,
         log: keepsLog,
         flags,
@@ -65,10 +73,24 @@ export function addBench(program: Command, context: CliContext): void {
   })
 }
 
+const benchRules: FlagRules = {
+  excludes: [
+    { flags: ['logFile', 'log'], why: 'one names a log, the other says that there is none' },
+    { flags: ['debugMode', 'overlap'], why: 'a breakdown runs every step alone', when: (mode) => mode === 'breakdown' },
+    { flags: ['quiet', 'verbose'], why: '--quiet is --verbose 0', when: (_, level) => level !== 0 },
+  ],
+  needs: [
+    { flag: 'resume', oneOf: ['outputDir'], why: 'it goes on with the results that are there' },
+    { flag: 'only', oneOf: ['suite'], why: 'it chooses cases of a suite' },
+  ],
+}
+
 const examples = `
 Examples:
   OPT-125M in every place, with made-up weights; a few minutes:
     flexgen bench --suite small
+  What 4 bits and sparse attention do to the demo model's text:
+    flexgen bench --suite quality
   One case in FlexGen's flags:
     flexgen bench --model opt-1.3b --path _DUMMY_ --percent 0 25 100 0 100 0 \\
       --gpu-batch-size 8 --prompt-len 128 --gen-len 8

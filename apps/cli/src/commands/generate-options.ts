@@ -1,6 +1,8 @@
-import type { Command } from 'commander'
+import type { Command, Option } from 'commander'
+import { backendOption } from '../settings/backend-options.ts'
 import { numberWithin, percents, repeated, repeatedIds, wholeNumber } from '../settings/option-parsers.ts'
 import { addGroup, option, switchOptions } from '../settings/options.ts'
+import { policyOptions } from '../settings/policy-options.ts'
 
 /** The flags of `generate`: FlexGen's by their names, and ours. */
 export function addGenerateOptions(command: Command): void {
@@ -44,15 +46,25 @@ export function addGenerateOptions(command: Command): void {
       'new',
       'all',
     ]),
+    option('--score', 'generate nothing: log-probabilities and perplexity of the prompts themselves'),
   ])
   addGroup(command, 'Placement:', [
+    ...policyOptions,
     option(
       '--percent <number...>',
-      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk (default 100 0 100 0 100 0)',
+      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk',
       percents,
     ),
-    option('--gpu-batch-size <count>', 'sequences that are computed together (default 4)', wholeNumber(1)),
-    option('--num-gpu-batches <count>', 'batches that share each loaded weight (default 1)', wholeNumber(1)),
+    option(
+      '--gpu-batch-size <count>',
+      'sequences that are computed together (default: chosen with the policy, else 4)',
+      wholeNumber(1),
+    ),
+    option(
+      '--num-gpu-batches <count>',
+      'batches that share each loaded weight (default: chosen with the policy, else 1)',
+      wholeNumber(1),
+    ),
     ...switchOptions('overlap', 'load and store while computing; on by default, --no-overlap turns it off'),
     ...switchOptions(
       'sep-layer',
@@ -81,22 +93,31 @@ export function addGenerateOptions(command: Command): void {
     option('--direct-io', 'read around the page cache of the system'),
   ])
   addGroup(command, 'Machine:', [
-    option('--backend <name>', 'what computes: onnxruntime, reference, or auto for the first that works').default(
-      'auto',
-    ),
-    option('--host-backend <name>', 'what attends on the host with --cpu-cache-compute'),
+    backendOption('--backend <name>', 'what computes; auto is the first that works').default('auto'),
+    backendOption('--host-backend <name>', 'what attends on the host with --cpu-cache-compute'),
     option('--api <api>', "ONNX Runtime's API; auto is the default").choices(['auto', 'c', 'js']),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),
     option('--dtype <dtype>', 'dtype of computation and KV cache').choices(['float32', 'float16', 'bfloat16']),
   ])
   addGroup(command, 'Reporting:', [
-    option('--debug-mode <mode>', 'breakdown: run every step alone and report the time of each task').choices([
-      'breakdown',
-    ]),
+    option(
+      '--debug-mode <mode>',
+      'breakdown: run every step alone and report the time of each task; fewer_batch is for bench',
+    ).choices(['breakdown', 'fewer_batch']),
+    ...benchFlags().map((each) => each.hideHelp()),
     option('--trace <file>', 'write a Chrome trace; open it in ui.perfetto.dev'),
     option('--verbose <level>', '0 errors, 1 summary, 2 plan, 3 stacks of errors', verbosity).default(1),
     option('--quiet', 'the same as --verbose 0'),
   ])
+}
+
+/** Flags of FlexGen that measure: they are known here, so that what they belong to can be said. */
+function benchFlags(): Option[] {
+  return [
+    option('--cut-gen-len <count>', 'run only so many tokens and project the rest', wholeNumber(1)),
+    option('--log-file <file>', "FlexGen's log"),
+    option('--no-log', 'no log'),
+  ]
 }
 
 function verbosity(text: string): number {

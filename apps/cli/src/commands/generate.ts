@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { CliContext } from '../cli-context.ts'
 import type { GenerateFlags } from '../generate/generate-flags.ts'
+import { generateRules } from '../generate/generate-rules.ts'
 import { applySettings } from '../settings/apply-settings.ts'
+import { checkFlagRules } from '../settings/flag-rules.ts'
 import { addGenerateOptions } from './generate-options.ts'
 
 /** `flexgen generate`: text for prompts. */
@@ -11,6 +13,7 @@ export function addGenerate(program: Command, context: CliContext): void {
   command.addHelpText('after', examples)
   command.action(async () => {
     applySettings(command, { folder: process.cwd(), env: process.env })
+    checkFlagRules(command, generateRules)
     const flags = command.opts<GenerateFlags>()
     context.showStack = flags.verbose >= 3
     const { runGenerate } = await import('../generate/run-generate.ts')
@@ -28,6 +31,8 @@ Examples:
   disk for every token:
     flexgen generate --model ./opt-1.3b --prompt "Paris is" \\
       --percent 0 25 0 100 0 100 --max-ram 2GB
+  How likely a text is:
+    flexgen generate --score --prompt "The state of the Union is strong."
   A file of prompts, 32 at a time for every weight that is loaded:
     flexgen generate --model ./opt-6.7b --input prompts.jsonl \\
       --output out.jsonl --percent 0 20 0 100 0 100 \\

@@ -9,7 +9,7 @@ export const demoPrompts: readonly string[] = [
 ]
 
 /** Two batches share every weight that is loaded; all three kinds of data lie on all three tiers. */
-export const demoPolicy: NonNullable<CreateEngineOptions['policy']> = {
+export const demoPolicy: Exclude<CreateEngineOptions['policy'], 'auto' | undefined> = {
   percent: [8, 16, 20, 25, 25, 25],
   gpuBatchSize: 2,
   numGpuBatches: 2,

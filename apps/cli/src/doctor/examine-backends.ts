@@ -9,6 +9,9 @@ export interface BackendReport {
   /** What it runs on, for people. */
   readonly device?: string
   readonly notices?: readonly string[]
+  /** Of `native`: instruction sets that this processor has kernels for, the best first, and those that it lacks. */
+  readonly levels?: readonly string[]
+  readonly missingLevels?: readonly string[]
   /** Why it does not work, and what helps. */
   readonly problem?: string
   readonly hint?: string
@@ -20,7 +23,9 @@ export async function examineBackends(): Promise<BackendReport[]> {
   const reports: BackendReport[] = []
   for (const [name, entry] of Object.entries(backends)) {
     const apis = entry.settings.includes('api') ? (['c', 'js'] as const) : [undefined]
-    for (const api of apis) reports.push(await examineBackend(name, { api }))
+    for (const api of apis)
+      for (const known of entry.engines?.map((engine) => `${name}:${engine}`) ?? [name])
+        reports.push(await examineBackend(known, { api }))
   }
   return reports
 }
@@ -32,9 +37,17 @@ async function examineBackend(name: string, { api }: { readonly api: 'c' | 'js' 
   try {
     const { backend } = await openBackend(name, settings)
     await using _ = backend
-    return { ...which, works: true, device: backend.device.description, notices: backend.notices }
+    const kernels = name === 'native' ? await examineLevels() : {}
+    return { ...which, works: true, device: backend.device.description, notices: backend.notices, ...kernels }
   } catch (error) {
     if (!FlexgenError.isInstance(error)) throw error
     return { ...which, works: false, problem: error.message, hint: error.hint }
   }
+}
+
+/** Instruction sets of the host kernels. */
+async function examineLevels(): Promise<Pick<BackendReport, 'levels' | 'missingLevels'>> {
+  const { examineHostKernels } = await import('@flexgen/backend-native')
+  const { levels, missingLevels } = await examineHostKernels()
+  return { levels, missingLevels }
 }

@@ -6,6 +6,7 @@ import type { Output } from '../output/terminal.ts'
 import { type BackendReport, examineBackends } from './examine-backends.ts'
 import { examineMachine, type MachineReport } from './examine-machine.ts'
 import { examineOffloadDir, type OffloadReport } from './examine-offload-dir.ts'
+import { examineProfile, type ProfileReport } from './examine-profile.ts'
 
 /** The flags of `doctor`. */
 export interface DoctorFlags {
@@ -21,18 +22,22 @@ export async function runDoctor(flags: DoctorFlags, { terminal: { out } }: CliCo
   const { defaultOffloadDir, expandHome } = await import('flexgen')
   const machine = examineMachine()
   const offload = await examineOffloadDir(expandHome(flags.offloadDir ?? defaultOffloadDir()))
+  const profile = await examineProfile()
   const backends = await examineBackends()
-  if (flags.json === true) out.writeLine(JSON.stringify({ machine, offload, backends }))
-  else for (const line of describe(out, machine, offload, backends)) out.writeLine(line)
+  if (flags.json === true) out.writeLine(JSON.stringify({ machine, offload, profile, backends }))
+  else for (const line of describe(out, { machine, offload, profile, backends })) out.writeLine(line)
   if (!backends.some(({ works }) => works)) throw new BackendUnavailableError('no backend works on this machine')
 }
 
-function describe(
-  out: Output,
-  machine: MachineReport,
-  offload: OffloadReport,
-  backends: readonly BackendReport[],
-): string[] {
+/** All that was looked at. */
+interface Examination {
+  readonly machine: MachineReport
+  readonly offload: OffloadReport
+  readonly profile: ProfileReport
+  readonly backends: readonly BackendReport[]
+}
+
+function describe(out: Output, { machine, offload, profile, backends }: Examination): string[] {
   const good = (text: string): string => out.style('green', text)
   const bad = (text: string): string => out.style('red', text)
   const help = (problem?: string, hint?: string): string[] => [
@@ -52,6 +57,10 @@ function describe(
     `  direct I/O  ${offload.canReadDirectly ? good('yes') : 'no, reads go through the page cache'}`,
     ...help(offload.problem, offload.hint),
     ...(offload.isInMemory ? [`  ${bad('this folder lies in RAM: choose one on a disk with --offload-dir')}`] : []),
+    out.style('bold', 'Hardware profile'),
+    `  path        ${profile.path}`,
+    `  measured    ${profile.measuredAt ?? bad(profile.isThere ? 'when is not said' : 'never: plans of --policy auto assume speeds')}`,
+    ...help(profile.problem, profile.hint),
     out.style('bold', 'Backends'),
     ...formatTable(
       backends.map(({ name, api, works }) => [
@@ -59,10 +68,13 @@ function describe(
         works ? good('works') : bad('no'),
       ]),
     ).flatMap((line, i) => {
-      const { device, notices = [], problem, hint } = backends[i]!
+      const { device, notices = [], levels, missingLevels = [], problem, hint } = backends[i]!
       return [
         device === undefined ? line : `${line}  ${device}`,
         ...notices.map((text) => `      ${text}`),
+        ...(levels === undefined
+          ? []
+          : [`      this processor has ${levels.join(', ')}; it lacks ${missingLevels.join(', ')}`]),
         ...help(problem, hint),
       ]
     }),

@@ -20,6 +20,11 @@ export interface GenerateFlags {
   readonly stop?: readonly string[]
   readonly ignoreEos?: boolean
   readonly logProbs?: 'new' | 'all'
+  readonly score?: boolean
+  /** `auto`, or a file of `flexgen plan --save`. */
+  readonly policy?: string
+  readonly hardware?: string
+  readonly history?: boolean
   readonly percent?: readonly number[]
   readonly gpuBatchSize?: number
   readonly numGpuBatches?: number
@@ -41,7 +46,7 @@ export interface GenerateFlags {
   readonly api?: 'auto' | 'c' | 'js'
   readonly threads?: number
   readonly dtype?: DType
-  readonly debugMode?: 'breakdown'
+  readonly debugMode?: 'breakdown' | 'fewer_batch'
   readonly trace?: string
   readonly verbose: number
   readonly quiet?: boolean

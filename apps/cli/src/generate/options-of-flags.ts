@@ -1,28 +1,23 @@
 import type { CreateEngineOptions, parseSize, TextGenerationOptions } from 'flexgen'
 import type { GenerateFlags } from './generate-flags.ts'
+import { policyOfFlags, type SavedPolicy } from './policy-of-flags.ts'
 
 /**
  * What `createEngine` is told by flags; model, prompts and listeners are the caller's.
+ * @param saved what a file of `--policy` says, which flags go over
  * @throws {UsageError} for a size that is none
  */
-export function engineOptionsOf(flags: GenerateFlags, toBytes: typeof parseSize): CreateEngineOptions {
+export function engineOptionsOf(
+  flags: GenerateFlags,
+  toBytes: typeof parseSize,
+  saved: SavedPolicy | undefined,
+): CreateEngineOptions {
   const sizeOf = (size: string | undefined, flag: string): number | undefined =>
     size === undefined ? undefined : toBytes(size, flag)
-  const { percent, gpuBatchSize, numGpuBatches, overlap, sepLayer, placement } = flags
-  const { cpuCacheCompute, attnSparsity, compressWeight, compressCache } = flags
   return {
-    policy: {
-      ...(percent !== undefined && { percent }),
-      ...(gpuBatchSize !== undefined && { gpuBatchSize }),
-      ...(numGpuBatches !== undefined && { numGpuBatches }),
-      ...(overlap !== undefined && { overlap }),
-      ...(sepLayer !== undefined && { sepLayer }),
-      ...(placement !== undefined && { placement }),
-      ...(cpuCacheCompute === true && { hostAttentionPercent: 100 }),
-      ...(attnSparsity !== undefined && { attentionSparsity: attnSparsity }),
-      ...(compressWeight !== undefined && { compressWeight }),
-      ...(compressCache !== undefined && { compressCache }),
-    },
+    policy: policyOfFlags(flags, saved),
+    hardware: flags.hardware,
+    history: flags.history,
     backend: flags.backend,
     hostBackend: flags.hostBackend,
     api: flags.api,
@@ -33,20 +28,26 @@ export function engineOptionsOf(flags: GenerateFlags, toBytes: typeof parseSize)
     maxDisk: sizeOf(flags.maxDisk, '--max-disk'),
     offloadDir: flags.offloadDir,
     direct: flags.directIo,
+    pinWeight: flags.pinWeight,
   }
+}
+
+/** Limit of each prompt: none is asked for where prompts are scored. */
+export function newTokensOf({ maxNewTokens, score }: Pick<GenerateFlags, 'maxNewTokens' | 'score'>): number {
+  return score === true ? 0 : maxNewTokens
 }
 
 /** What `generate` is told by flags. */
 export function generationOptionsOf(flags: GenerateFlags): TextGenerationOptions {
   return {
-    maxNewTokens: flags.maxNewTokens,
+    maxNewTokens: newTokensOf(flags),
     temperature: flags.temperature,
     topK: flags.topK,
     topP: flags.topP,
     seed: flags.seed,
     ignoreEos: flags.ignoreEos ?? false,
     stop: flags.stop,
-    logProbs: flags.logProbs,
+    logProbs: flags.score === true ? 'all' : flags.logProbs,
     breakdown: flags.debugMode === 'breakdown',
     // Lines of a file are written as sequences finish; everything else is shown in the order of the prompts.
     resultOrder: flags.output === undefined ? 'request' : 'finish',

@@ -10,8 +10,13 @@ export interface ResultFile extends AsyncDisposable {
   clear(): Promise<void>
   /** The whole lines of an older run; one that was torn when it was killed is removed. */
   recover(): Promise<OutputLine[]>
+  /** A line that is written with the next sync, or at once where somebody may wait for it. */
   add(line: OutputLine): Promise<void>
-  /** Brings what was added since to the disk; nothing where nothing was. */
+  /**
+   * Writes what was added since, in one piece, and brings it to the disk. That goes on while the next sweep computes; the
+   * next sync waits for it, so that the disk is never more than one sweep behind.
+   * @throws {FlexgenError} what the write before failed with
+   */
   sync(): Promise<void>
 }
 
@@ -30,26 +35,45 @@ export async function openResultFile(file: string, out: Pick<Output, 'writeLine'
     }
   }
   const handle = await guard(open(file, 'a+'))
-  let isAdded = false
+  const isFile = await isRegular(handle)
+  // A write for each line, or a sweep that waits for the disk, would be a fifth of a job of short prompts.
+  let lines: string[] = []
+  const write = async (): Promise<void> => {
+    const text = lines.join('')
+    lines = []
+    if (text === '') return
+    await guard(handle.appendFile(text))
+    if (isFile) await guard(handle.datasync())
+  }
+  let writing: Promise<void> = Promise.resolve()
   return {
     clear: () => guard(truncate(handle)),
     recover: async () => {
       const text = await guard(readAll(handle))
       const wholeBytes = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1))
       if (wholeBytes < Buffer.byteLength(text)) await guard(handle.truncate(wholeBytes))
-      const lines = text.split('\n').slice(0, -1)
-      return lines.map((line, i) => parseOutputLine(line, `${file}, line ${i + 1}`))
+      const found = text.split('\n').slice(0, -1)
+      return found.map((line, i) => parseOutputLine(line, `${file}, line ${i + 1}`))
     },
     add: (line) => {
-      isAdded = true
-      return guard(handle.appendFile(`${JSON.stringify(line)}\n`))
+      lines.push(`${JSON.stringify(line)}\n`)
+      return isFile ? Promise.resolve() : write()
     },
     sync: async () => {
-      if (!isAdded) return
-      isAdded = false
-      if (await isRegular(handle)) await guard(handle.datasync())
+      await writing
+      writing = write()
+      // It is told by the next sync, or at the end.
+      writing.catch(() => undefined)
     },
-    [Symbol.asyncDispose]: () => guard(handle.close()),
+    [Symbol.asyncDispose]: async () => {
+      // What has finished before an error is kept.
+      try {
+        await writing
+        await write()
+      } finally {
+        await guard(handle.close())
+      }
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FlexgenEngine } from 'flexgen'
+import type { FlexgenEngine, RunPrediction } from 'flexgen'
 import { formatBytes, threeDigits } from '../format/format-bytes.ts'
 import { formatDuration } from '../format/format-duration.ts'
 import { formatTable } from '../format/format-table.ts'
@@ -50,6 +50,31 @@ export function describeSpeed(report: Report): string[] {
     ...describeTraffic(report),
     `peak: RAM ${formatBytes(report.peakRamBytes)} of ${formatBytes(report.plan.ram.total)} planned, device ${formatBytes(report.peakDeviceBytes)}, scratch on disk ${formatBytes(report.peakDiskBytes)}`,
   ]
+}
+
+/** What was expected of a run beside what it did; nothing where nothing was. */
+export function describePrediction(prediction: RunPrediction | undefined): string[] {
+  if (prediction === undefined) return []
+  const { hardware, isAssumed, predicted, measured, correction } = prediction
+  const title = `expected (${isAssumed ? 'assumed speeds' : hardware})`
+  const basis = correction.runs > 0 ? [`corrected by ${count(correction.runs, 'past run')} on this machine`] : []
+  const row = (name: string, of: (figures: RunPrediction['measured']) => number, format: (value: number) => string) =>
+    of(measured) === 0 && of(predicted) === 0
+      ? []
+      : [[name, format(of(predicted)), format(of(measured)), ratioOf(of(measured), of(predicted))]]
+  const rows = formatTable([
+    [title, 'predicted', 'measured', 'ratio'],
+    ...row('prefill', (figures) => figures.prefillSeconds, formatDuration),
+    ...row('decode step', (figures) => figures.decodeStepSeconds, formatDuration),
+    ...row('peak RAM', (figures) => figures.peakRamBytes, formatBytes),
+    ...row('peak device', (figures) => figures.peakDeviceBytes, formatBytes),
+    ...row('peak scratch on disk', (figures) => figures.peakDiskBytes, formatBytes),
+  ])
+  return [...rows, ...basis]
+}
+
+function ratioOf(measured: number, predicted: number): string {
+  return predicted === 0 ? '-' : (measured / predicted).toFixed(2)
 }
 
 /** What the disk moved; nothing where nothing lies on it. */

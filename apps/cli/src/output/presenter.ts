@@ -1,4 +1,5 @@
-import type { TextEvent, TextResult } from 'flexgen'
+import type { ScoreResult, TextEvent, TextResult } from 'flexgen'
+import { threeDigits } from '../format/format-bytes.ts'
 import { printable } from './printable.ts'
 import type { Output } from './terminal.ts'
 
@@ -46,6 +47,26 @@ export function createListPresenter(options: PresenterOptions, count: number): P
       out.writeLine(out.style('dim', `--- ${sequence + 1} of ${count}, ended by ${finishReason}`))
       const newText = text === undefined ? ` ${ids.join(' ')}` : shownOn(out, text)
       out.writeLine(out.style('bold', promptText(event.result, options)) + newText)
+    },
+  }
+}
+
+/** Given texts: each with how likely the model finds it. */
+export function createScorePresenter(
+  options: PresenterOptions,
+  scoreOf: (result: TextResult) => ScoreResult,
+): Presenter {
+  const { out } = options
+  return {
+    isLive: false,
+    begin: () => undefined,
+    show: (event) => {
+      if (event.type !== 'result') return
+      const { logProbSum, perplexity, promptLogProbs } = scoreOf(event.result)
+      const tokens = `${promptLogProbs.length} ${promptLogProbs.length === 1 ? 'token' : 'tokens'}`
+      const mean = perplexity === undefined ? '' : `, perplexity ${threeDigits(perplexity)}`
+      out.writeLine(out.style('bold', promptText(event.result, options)))
+      out.writeLine(out.style('dim', `  log-probability ${logProbSum.toFixed(3)} of ${tokens}${mean}`))
     },
   }
 }

@@ -1,7 +1,9 @@
-import type { CostModelName, HardwareProfile, Percent, PlanResult } from '@flexgen/planner'
-import { CorruptDataError, FlexgenError, type Model, nodeFileSystem, StorageError, UsageError } from '@flexgen/spec'
-import { readFile, writeFile } from 'node:fs/promises'
+import type { Correction, CostModelName, Percent, PlanResult } from '@flexgen/planner'
+import { type DType, FlexgenError, StorageError } from '@flexgen/spec'
+import { writeFile } from 'node:fs/promises'
+import type { LoadedHardware, OpenedModel } from 'flexgen'
 import type { CliContext } from '../cli-context.ts'
+import { planSubject } from './plan-subject.ts'
 
 /** The flags of `plan`. */
 export interface PlanFlags {
@@ -11,6 +13,7 @@ export interface PlanFlags {
   readonly maxNewTokens: number
   readonly numPrompts?: number
   readonly hardware?: string
+  readonly backend?: string
   readonly maxDeviceMemory?: string
   readonly maxRam?: string
   readonly maxDisk?: string
@@ -22,6 +25,11 @@ export interface PlanFlags {
   readonly compressWeight?: boolean
   readonly compressCache?: boolean
   readonly allowCompression?: boolean
+  readonly overlap?: boolean
+  readonly directIo?: boolean
+  readonly dtype?: DType
+  readonly offloadDir?: string
+  readonly history?: boolean
   readonly json?: boolean
   readonly save?: string
   readonly verbose: number
@@ -32,80 +40,85 @@ export interface PlanFlags {
  * @throws {FlexgenError} `INFEASIBLE` where nothing fits, after the plan has been printed; `USAGE`, `MODEL_NOT_FOUND`,
  * `FILE_NOT_FOUND`, `CORRUPT_DATA` for what it is given
  */
-export async function runPlan(flags: PlanFlags, { terminal: { out } }: CliContext): Promise<void> {
+export async function runPlan(flags: PlanFlags, context: CliContext): Promise<void> {
+  const { out } = context.terminal
   const { describePlan, infeasiblePlanError, plan, policyFileOf } = await import('@flexgen/planner')
   const { parseSize } = await import('flexgen')
   const size = (text: string | undefined, flag: string): number | undefined =>
     text === undefined ? undefined : parseSize(text, flag)
+  const given = {
+    device: size(flags.maxDeviceMemory, '--max-device-memory'),
+    ram: size(flags.maxRam, '--max-ram'),
+    disk: size(flags.maxDisk, '--max-disk'),
+  }
+  await using opened = await openForSizes(flags.model, flags.path)
+  await using subject = await planSubject(flags, opened, given, context)
   const { alpha, promptLen, maxNewTokens, percent, gpuBatchSize, numGpuBatches } = flags
   const result: PlanResult = await plan({
-    model: await readModel(flags.model, flags.path),
-    hardware: await readHardware(flags.hardware),
+    model: opened.model,
+    ...subject.request,
     costModel: flags.costModel,
     promptTokens: promptLen,
     newTokens: maxNewTokens,
     numPrompts: flags.numPrompts,
-    capacity: {
-      device: size(flags.maxDeviceMemory, '--max-device-memory'),
-      ram: size(flags.maxRam, '--max-ram'),
-      disk: size(flags.maxDisk, '--max-disk'),
-    },
-    margin: alpha === undefined ? undefined : { device: alpha, ram: alpha, disk: alpha },
+    margin: alpha === undefined ? subject.request.margin : { device: alpha, ram: alpha, disk: alpha },
     // The planner checks that there are six.
     fixed: { percent: percent as Percent | undefined, gpuBatchSize, numGpuBatches },
     compressWeight: flags.compressWeight,
     compressCache: flags.compressCache,
     allowCompression: flags.allowCompression,
+    overlap: flags.overlap,
+    directIo: flags.directIo,
   })
-  if (flags.json === true) out.writeLine(JSON.stringify(result))
-  else if (result.feasible) for (const line of describePlan(result)) out.writeLine(line)
+  const corrected = await correctedBy(flags, result, subject.hardware, subject.backendName)
+  if (flags.json === true) out.writeLine(JSON.stringify(corrected.result))
+  else if (corrected.result.feasible) {
+    for (const line of describePlan(corrected.result)) out.writeLine(line)
+    for (const line of describeCorrection(corrected.correction)) out.writeLine(line)
+  }
   if (!result.feasible) throw infeasiblePlanError(result)
   if (flags.save !== undefined) await writeText(flags.save, `${JSON.stringify(policyFileOf(result), null, 2)}\n`)
 }
 
+interface Corrected {
+  readonly result: PlanResult & { readonly correction?: Correction }
+  readonly correction?: Correction
+}
+
+/** The plan with its times corrected by past runs on this machine. */
+async function correctedBy(
+  { history, costModel }: PlanFlags,
+  result: PlanResult,
+  { profile, source }: LoadedHardware,
+  backend: string | undefined,
+): Promise<Corrected> {
+  if (history === false || costModel !== 'engine' || source !== 'saved' || !result.feasible || backend === undefined) {
+    return { result }
+  }
+  const { correctionOf, correctPrediction } = await import('@flexgen/planner')
+  const { hardwareKey, readHistory } = await import('flexgen')
+  const key = { hardware: hardwareKey(profile), backend, model: result.model }
+  const correction = correctionOf(await readHistory(), key, result.predicted)
+  if (correction.prefillRuns + correction.decodeRuns === 0) return { result }
+  return { result: { ...result, predicted: correctPrediction(result.predicted, correction), correction }, correction }
+}
+
+function describeCorrection(correction: Correction | undefined): string[] {
+  if (correction === undefined) return []
+  const { prefillFactor, decodeFactor, prefillRuns, decodeRuns } = correction
+  const runs = Math.max(prefillRuns, decodeRuns)
+  const factors = `prefill x ${prefillFactor.toFixed(2)}, decoding x ${decodeFactor.toFixed(2)}`
+  return ['', `Corrected by ${runs} past runs: ${factors} (--no-history for the plan as it was)`]
+}
+
 /** A model for its sizes: a folder or name as for `generate`, else the built-in config of a name. */
-async function readModel(name: string, path: string | undefined): Promise<Model> {
+async function openForSizes(name: string, path: string | undefined): Promise<OpenedModel> {
   const { openModel } = await import('flexgen')
   try {
-    await using opened = await openModel({ model: name, path })
-    return opened.model
+    return await openModel({ model: name, path })
   } catch (error) {
     if (!FlexgenError.isInstance(error) || error.code !== 'MODEL_NOT_FOUND' || path?.includes('_DUMMY_')) throw error
-    await using opened = await openModel({ model: name, path: '_DUMMY_' })
-    return opened.model
-  }
-}
-
-/** A shipped profile by its name, or a file. */
-async function readHardware(name: string | undefined): Promise<HardwareProfile> {
-  const { namedProfile, namedProfiles, parseHardwareProfile } = await import('@flexgen/planner')
-  const names = namedProfiles.map((profile) => profile.name).join(', ')
-  if (name === undefined) {
-    throw new UsageError('there is no profile of this machine', {
-      hint: `name one with --hardware: ${names}, or a file`,
-    })
-  }
-  const named = namedProfile(name)
-  if (named !== undefined) return named
-  if ((await nodeFileSystem.stat(name))?.kind !== 'file') {
-    throw new UsageError(`there is no hardware profile '${name}'`, { hint: `give a file, or one of ${names}` })
-  }
-  return parseHardwareProfile(parseJson(await readText(name), name), name)
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CorruptDataError(`${path} is not JSON`, { cause: error })
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw StorageError.from(error, `read ${path}`)
+    return openModel({ model: name, path: '_DUMMY_' })
   }
 }
 

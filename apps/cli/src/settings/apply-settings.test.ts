@@ -70,7 +70,7 @@ describe('settings', () => {
   })
 
   it('leaves empty variables, and those of tests and other programs, alone', () => {
-    const env = { FLEXGEN_BACKEND: '', FLEXGEN_TEST_REPORT: 'x', OTHER: 'y' }
+    const env = { FLEXGEN_BACKEND: '', FLEXGEN_TEST_REPORT: 'x', FLEXGEN_NATIVE_LEVEL: 'avx2', OTHER: 'y' }
     expect(settle([], env)).toMatchObject({ backend: 'auto' })
   })
 
@@ -81,6 +81,7 @@ describe('settings', () => {
   it.each<[string, Record<string, string>, unknown, string]>([
     ['an unknown key', {}, { maxRAM: '1GB' }, "no setting 'maxRAM'"],
     ['an unknown variable', { FLEXGEN_MAXRAM: '1GB' }, undefined, 'FLEXGEN_MAXRAM'],
+    ['an unknown variable of the host kernels', { FLEXGEN_NATIVE_LEVELS: 'x' }, undefined, 'FLEXGEN_NATIVE_LEVELS'],
     ['a bad value in the file', {}, { threads: 0 }, 'flexgen.config.json: threads: It must be a whole number'],
     ['a bad value in a variable', { FLEXGEN_THREADS: 'two' }, undefined, 'FLEXGEN_THREADS: It must be'],
     ['a bad choice', { FLEXGEN_API: 'd' }, undefined, 'FLEXGEN_API: Allowed choices are c, js'],

@@ -39,7 +39,7 @@ function parseObject(text: string, file: string): unknown {
 
 /**
  * Refuses what looks like a setting and is none, such as a misspelled variable. Variables of tests
- * (`FLEXGEN_TEST_...`) are left alone.
+ * (`FLEXGEN_TEST_...`) and those of packages below are left alone.
  * @throws {UsageError} naming the first unknown key
  */
 export function checkKeys(
@@ -55,7 +55,11 @@ export function checkKeys(
   }
   const variables = new Set([...known].map(variableOf))
   const unknownVariable = Object.keys(env).find(
-    (name) => name.startsWith('FLEXGEN_') && !name.startsWith('FLEXGEN_TEST_') && !variables.has(name),
+    (name) =>
+      name.startsWith('FLEXGEN_') &&
+      !name.startsWith('FLEXGEN_TEST_') &&
+      !variables.has(name) &&
+      !packageVariables.has(name),
   )
   if (unknownVariable !== undefined) {
     throw new UsageError(`there is no setting for the variable ${unknownVariable}`, {
@@ -63,3 +67,8 @@ export function checkKeys(
     })
   }
 }
+
+/** Variables that `@flexgen/backend-native` reads itself. */
+const packageVariables: ReadonlySet<string> = new Set(
+  ['LIBRARY', 'CACHE', 'LEVEL', 'SANITIZE'].map((name) => `FLEXGEN_NATIVE_${name}`),
+)

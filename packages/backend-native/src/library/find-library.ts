@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { BackendUnavailableError } from '@flexgen/spec'
 import { compileLibrary } from './compile-library.ts'
+import { prebuiltPackages } from './prebuilt-packages.ts'
 
 /** The library, and how it was found: for the report. */
 export interface FoundLibrary {
@@ -30,13 +31,14 @@ export async function findLibrary(
   return { path: await compileLibrary(), origin: 'compiled here' }
 }
 
-/** Library of the optional package of this platform: `@flexgen/backend-native-linux-x64-gnu` and its like. */
+/** Library of the optional package of this platform. */
 function findPrebuilt(): string | undefined {
-  const names = process.platform === 'linux' ? ['gnu', 'musl'].map((libc) => `${process.arch}-${libc}`) : [process.arch]
   const require = createRequire(import.meta.url)
-  for (const name of names) {
+  for (const name of prebuiltPackages()) {
     try {
-      return require.resolve(`@flexgen/backend-native-${process.platform}-${name}`)
+      const found = require.resolve(`${name}/library`)
+      // In a checkout the package is there, but its library only while it is packed.
+      if (existsSync(found)) return found
     } catch {
       // Optional packages of other platforms are not installed.
     }

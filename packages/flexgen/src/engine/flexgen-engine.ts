@@ -1,7 +1,12 @@
 import type { RunPlan, RunReport } from '@flexgen/core'
 import type { Model, Tokenizer } from '@flexgen/spec'
 import type { Prompt } from '../generate/prompt.ts'
+import type { ScoreResult } from '../generate/score.ts'
+import type { RunPrediction } from '../policy/run-prediction.ts'
 import type { TextEvent, TextGenerationOptions, TextResult } from '../generate/text-generation.ts'
+
+/** How a call of `score` runs. */
+export type ScoreOptions = Pick<TextGenerationOptions, 'signal' | 'breakdown'>
 
 /** A loaded model with its tokenizer, ready to generate. */
 export interface FlexgenEngine extends AsyncDisposable {
@@ -18,6 +23,13 @@ export interface FlexgenEngine extends AsyncDisposable {
   generate(prompts: string | readonly Prompt[], options?: TextGenerationOptions): AsyncGenerator<TextEvent, void, void>
   /** All results of `generate`, in input order. */
   generateAll(prompts: string | readonly Prompt[], options?: TextGenerationOptions): Promise<TextResult[]>
+  /**
+   * How likely the model finds given texts: the log-probability of every id, in input order. Nothing is generated.
+   * @throws {FlexgenError} `USAGE` where the engine was made without `scores: true`, and what `generate` throws
+   */
+  score(prompts: string | readonly Prompt[], options?: ScoreOptions): Promise<ScoreResult[]>
   /** What the last call did; partial after an error. */
   report(): RunReport
+  /** What the last call did beside what the planner expects of it; undefined where there is no model of the device. */
+  prediction(): Promise<RunPrediction | undefined>
 }

@@ -44,9 +44,17 @@ export async function* generateText(
   const { maxNewTokens = defaultMaxNewTokens, seed, ignoreEos, logits, onLogits, signal } = options
   const { logProbs, resultOrder, breakdown } = options
   const stopTexts = stopTextsOf(options)
-  const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens })
+  const leastNewTokens = logProbs === 'all' ? 0 : 1
+  const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens, leastNewTokens })
   onWorkload?.(workloadOf(requests))
-  const tracks = requests.map(() => (tokenizer === undefined ? undefined : createTextTrack(tokenizer, stopTexts)))
+  /** Those of the sequences that are under way: a job of many prompts must not grow. */
+  const tracks = new Map<number, TextTrack>()
+  const trackOf = (sequence: number): TextTrack | undefined => {
+    if (tokenizer === undefined) return undefined
+    const track = tracks.get(sequence) ?? createTextTrack(tokenizer, stopTexts)
+    tracks.set(sequence, track)
+    return track
+  }
   const events = engine.generate(requests, {
     maxNewTokens,
     sampling: samplingOf(options),
@@ -58,20 +66,19 @@ export async function* generateText(
     ...(seed !== undefined && { seed }),
     ...(ignoreEos !== undefined && { ignoreEos }),
     ...(logits !== undefined && { logits }),
-    ...(stopTexts.length > 0 && {
-      stopRule: (sequence: number, position: number, id: number) => tracks[sequence]!.push(position, id),
-    }),
+    stopRule: stopRuleOf(options.stopRule, stopTexts.length > 0 ? trackOf : undefined),
   })
   for await (const event of events) {
     if (event.type === 'token') {
-      const track = tracks[event.sequence]
+      const track = trackOf(event.sequence)
       track?.push(event.position, event.id)
       yield { ...event, text: track?.delta(event.position) ?? '' }
     } else if (event.type === 'sweep') yield event
     else {
       const { sequence, promptIds, ids, finishReason, ...extra } = event.result
       const { prompt } = requests[sequence]!
-      const track = tracks[sequence]
+      const track = trackOf(sequence)
+      tracks.delete(sequence)
       const text = track?.finish() ?? ''
       const result = {
         sequence,
@@ -85,6 +92,18 @@ export async function* generateText(
       } as const
       yield { type: 'result', result, text }
     }
+  }
+}
+
+/** A sequence ends where the caller says so, or at a stop text; every token is shown to both. */
+function stopRuleOf(
+  rule: TextGenerationOptions['stopRule'],
+  trackOf: ((sequence: number) => TextTrack | undefined) | undefined,
+): TextGenerationOptions['stopRule'] {
+  if (trackOf === undefined) return rule
+  return (sequence, position, id) => {
+    const isAtStop = trackOf(sequence)!.push(position, id)
+    return rule?.(sequence, position, id) === true || isAtStop
   }
 }
 

@@ -31,11 +31,13 @@ export interface PromptContext {
   /** What text fails with where there is no tokenizer. */
   readonly tokenizerProblem?: FlexgenError | undefined
   readonly maxNewTokens: number
+  /** 0 where nothing need be generated, because the prompts themselves are scored. Default 1. */
+  readonly leastNewTokens?: 0 | 1 | undefined
 }
 
 /**
  * Turns prompts into ids and checks them; messages name the prompt by its number, counted from 1.
- * @throws {UsageError} for text without a tokenizer, a limit below 1, or something that is no prompt
+ * @throws {UsageError} for text without a tokenizer, a limit below the least, or something that is no prompt
  * @throws {FlexgenError} `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `ID_OUT_OF_VOCABULARY`
  */
 export function encodePrompts(prompts: string | readonly Prompt[], context: PromptContext): EncodedPrompt[] {
@@ -57,8 +59,10 @@ function encodePrompt(given: Prompt, which: string, context: PromptContext): Enc
   const request = asRequest(given, which)
   const name = request.label ?? which
   const maxNewTokens = request.maxNewTokens ?? context.maxNewTokens
-  if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 1) {
-    throw new UsageError(`${name}: the number of new tokens must be a whole number above 0, got ${maxNewTokens}`)
+  const { leastNewTokens = 1 } = context
+  if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < leastNewTokens) {
+    const least = leastNewTokens === 0 ? 'of 0 or above' : 'above 0'
+    throw new UsageError(`${name}: the number of new tokens must be a whole number ${least}, got ${maxNewTokens}`)
   }
   const { prompt, sampleKey } = request
   const promptIds = request.promptIds ?? encodeText(prompt!, name, context)

@@ -2,7 +2,7 @@ import type { FinishReason, GenerateOptions, SweepProgress } from '@flexgen/core
 
 /** How a call of `generate` runs. */
 export interface TextGenerationOptions {
-  /** Limit for each prompt. Default 32. */
+  /** Limit for each prompt; 0 with `logProbs: 'all'` generates nothing. Default 32. */
   readonly maxNewTokens?: number | undefined
   /** 0 is greedy: the default, unless top-k or top-p is given; then 1. */
   readonly temperature?: number | undefined
@@ -12,6 +12,8 @@ export interface TextGenerationOptions {
   readonly topP?: number | undefined
   /** A sequence ends where its new text contains one of these; the text is cut there. */
   readonly stop?: string | readonly string[] | undefined
+  /** Asked after every new token, besides the stop texts: true ends the sequence there; see @flexgen/core. */
+  readonly stopRule?: GenerateOptions['stopRule']
   /** Key of the random numbers; the same seed gives the same samples whatever the placement. Default 0. */
   readonly seed?: number | undefined
   /** Go on after an end-of-sequence id. */

@@ -2,6 +2,7 @@ import { createDummySource, openCheckpoint, readConfig } from '@flexgen/checkpoi
 import { FlexgenError, type Model, type Tokenizer, type WeightPart, type WeightSource } from '@flexgen/spec'
 import { loadTokenizer } from '@flexgen/tokenizer'
 import path from 'node:path'
+import { quantizationMethod } from '../convert/copy-model-files.ts'
 import { familyOfConfig, familyOfName, type NamedConfig } from './family-of.ts'
 import { findModel, type ModelPlace } from './find-model.ts'
 
@@ -18,6 +19,8 @@ export interface OpenModelOptions {
 /** A model that is ready to be run: config, weights and tokenizer are checked, no weight has been read. */
 export interface OpenedModel extends AsyncDisposable {
   readonly place: ModelPlace
+  /** Parsed config.json, or the built-in config of the name. */
+  readonly config: unknown
   readonly model: Model
   readonly weights: WeightSource
   /** Undefined for made-up weights, and for a folder without tokenizer files. */
@@ -48,7 +51,7 @@ async function openFolder(place: ModelPlace & { readonly kind: 'checkpoint' }): 
     for (const { tensor } of partsOf(model)) if (weights.skipped.has(tensor)) weights.extents(tensor, 0, 0)
     const notices = [...(model.notices ?? []), ...weights.notices]
     const dispose = (): Promise<void> => weights[Symbol.asyncDispose]()
-    return { place, model, weights, tokenizer, tokenizerProblem, notices, [Symbol.asyncDispose]: dispose }
+    return { place, config, model, weights, tokenizer, tokenizerProblem, notices, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await weights[Symbol.asyncDispose]()
     throw error
@@ -63,7 +66,7 @@ async function openDummy(place: ModelPlace, seed: number): Promise<OpenedModel> 
   const tensors = Array.from(parts.values(), ({ tensor, shape }) => ({ name: tensor, shape }))
   const weights = createDummySource({ tensors, dtype: 'float16', seed })
   const dispose = (): Promise<void> => weights[Symbol.asyncDispose]()
-  return { place, model, weights, tokenizer: undefined, notices: [], [Symbol.asyncDispose]: dispose }
+  return { place, config, model, weights, tokenizer: undefined, notices: [], [Symbol.asyncDispose]: dispose }
 }
 
 function partsOf(model: Model): WeightPart[] {
@@ -80,10 +83,19 @@ async function tokenizerOf(folder: string): Promise<Pick<OpenedModel, 'tokenizer
   }
 }
 
+/**
+ * Without the note that `convert` leaves in a config: the weight files themselves say which tensors are compressed, and
+ * model families know checkpoints of plain weights only.
+ */
+function withoutQuantization(config: unknown): unknown {
+  const { quantization_config: quantization, ...rest } = config as { quantization_config?: { quant_method?: unknown } }
+  return quantization?.quant_method === quantizationMethod ? rest : config
+}
+
 /** The config of a folder; FlexGen's `NAME-np` folders have none, their name says it. */
 async function configOf(folder: string): Promise<NamedConfig> {
   try {
-    const config = await readConfig(folder)
+    const config = withoutQuantization(await readConfig(folder))
     return { family: await familyOfConfig(config), config }
   } catch (error) {
     const isAbsent = FlexgenError.isInstance(error) && error.code === 'MODEL_NOT_FOUND'
