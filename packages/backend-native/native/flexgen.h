@@ -24,11 +24,11 @@
 #endif
 
 // In the order of the table in @flexgen/spec.
-enum fx_dtype { FX_F32 = 0, FX_F16 = 1, FX_BF16 = 2, FX_I32 = 3, FX_U8 = 4, FX_Q4 = 5 };
+enum fx_dtype { FX_F32 = 0, FX_F16 = 1, FX_BF16 = 2, FX_I32 = 3, FX_U8 = 4, FX_Q4 = 5, FX_Q4C = 6 };
 
-// Bytes of `count` values in whole groups.
+// Bytes of a line of `count` values; of FX_Q4 whole groups, the last one padded. Lines of FX_Q4C do not lie in one piece.
 FX_INLINE size_t fx_bytes(int dtype, size_t count) {
-  if (dtype == FX_Q4) return count / 64 * 36;
+  if (dtype == FX_Q4) return (count + 63) / 64 * 36;
   return dtype == FX_F32 || dtype == FX_I32 ? count * 4 : dtype == FX_U8 ? count : count * 2;
 }
 FX_INLINE size_t fx_min(size_t a, size_t b) { return a < b ? a : b; }
@@ -68,9 +68,10 @@ FX_INLINE uint16_t fx_to_f16(float x) {
   return (uint16_t)(sign | (rest - 0x38000000 + 0xfff + (rest >> 13 & 1)) >> 13);
 }
 
-// A 4-bit group: 32 bytes of nibbles, float16 scale, float16 minimum. A value is minimum + nibble * scale.
+// A 4-bit group: 32 bytes of nibbles, float16 scale, float16 minimum. A value is minimum + nibble * scale. The last group of a
+// line is padded with zeros.
 enum { FX_GROUP = 64, FX_GROUP_BYTES = 36 };
-// Quantises groups as @flexgen/quantize does, to the bit.
+// Quantises a line of n values as @flexgen/quantize does, to the bit.
 void fx_quantize(uint8_t *groups, const float *x, size_t n);
 
 enum fx_activation { FX_NONE = 0, FX_RELU = 1, FX_GELU_ERF = 2, FX_GELU_TANH = 3, FX_SILU = 4 };
@@ -82,8 +83,12 @@ typedef struct {
   char *y;
   int x_dtype, w_dtype, bias_dtype, residual_dtype, y_dtype;
   int transposed, activation;
-  const float *x_sums; // 4-bit weights: what `spread` gives beside x
+  const float *x_sums; // 4-bit groups along k: what `spread` gives beside x
 } fx_linear;
+
+// Whether groups of 4-bit weights hold values of one column of y's weights (along k), or of 64 columns of y.
+FX_INLINE int fx_is_along_n(int dtype, int transposed) { return (dtype == FX_Q4C) == (transposed != 0); }
+FX_INLINE int fx_is_group(int dtype) { return dtype == FX_Q4 || dtype == FX_Q4C; }
 
 // Attention of `queries` consecutive queries of one row; q and y [token, heads, head dim].
 typedef struct {
@@ -107,7 +112,7 @@ typedef struct {
   // Weight rows that a call of `linear_rows` should cover a multiple of.
   size_t row_multiple;
   // Rows of x up to which `linear_rows` beats `linear_block`.
-  size_t most_rows;
+  size_t (*linear_most_rows)(int x_dtype, int w_dtype);
   // Columns that a call of `linear_block` should cover a multiple of.
   size_t column_multiple;
   void (*to_f32)(float *y, const void *x, size_t n, int dtype);
@@ -119,9 +124,11 @@ typedef struct {
   void (*rms_norm)(float *y, const float *x, const float *scale, size_t n, float epsilon);
   void (*softmax)(float *y, const float *x, size_t n);
   size_t (*arg_max)(const float *x, size_t n);
+  // Whether all of n values are numbers.
+  int (*is_finite)(const float *x, size_t n);
   // Whether `linear_rows` takes x as it is; otherwise as float32 with rows of `k`.
   int (*linear_takes)(int x_dtype, int w_dtype);
-  // A row of x as `linear_rows` takes it for 4-bit weights: as many floats, and three for each group.
+  // A row of x as `linear_rows` takes it for 4-bit groups along k: 64 floats, and three numbers beside them, for each group.
   void (*spread)(const float *x, size_t k, float *spread, float *sums);
   // Columns [n0, n1) of y; W is transposed.
   void (*linear_rows)(const fx_linear *, size_t n0, size_t n1, void *scratch);
@@ -143,7 +150,17 @@ typedef struct {
   size_t (*attend_scratch)(size_t head_dim, size_t group, size_t positions, int is_block);
 } fx_level;
 
+// gcc knows AMX since version 11; Linux alone is asked for leave to use it.
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) || __GNUC__ >= 11)
+#define FX_COMPILES_AMX 1
+#else
+#define FX_COMPILES_AMX 0
+#endif
+
 extern const fx_level fx_portable;
+#if FX_COMPILES_AMX
+extern const fx_level fx_amx;
+#endif
 #if defined(__x86_64__)
 extern const fx_level fx_avx2, fx_avx512, fx_avx512_bf16;
 #elif defined(__aarch64__)

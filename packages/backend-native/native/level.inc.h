@@ -8,6 +8,9 @@
 #ifndef FX_HAS_BF16
 #define FX_HAS_BF16 0
 #endif
+#ifndef FX_HAS_AMX
+#define FX_HAS_AMX 0
+#endif
 #ifndef FX_HAS_VNNI
 #define FX_HAS_VNNI 0
 #endif
@@ -40,6 +43,7 @@ FX_INLINE void v_put_n(void *p, size_t i, vf a, size_t n, int dtype) {
 #include "kernels/groups-vnni.inc.h"
 #endif
 #include "kernels/rows.inc.h"
+#include "kernels/groups-columns.inc.h"
 #include "kernels/linear-rows.inc.h"
 #include "kernels/linear-block.inc.h"
 #include "kernels/measure.inc.h"
@@ -51,8 +55,9 @@ FX_INLINE void v_put_n(void *p, size_t i, vf a, size_t n, int dtype) {
 const fx_level FX(fx) = {
   .name = FX_LEVEL_NAME,
   .row_multiple = FX_ROWS,
-  .most_rows = FX_MOST_ROWS,
+  .linear_most_rows = linear_most_rows,
   .column_multiple = NV * VW,
+  .is_finite = is_finite,
   .linear_takes = linear_takes,
   .spread = spread,
   .linear_rows = linear_rows,

@@ -127,7 +127,7 @@ fx_result fx_run_convert(const fx_run *run, const fx_node *node) {
   job.in[0] = fx_input(run, node, 0);
   job.out[0] = fx_output(run, node, 0);
   job.rows = job.in[0].rows;
-  if (job.out[0].rows != job.rows || job.out[0].width != job.in[0].width || job.in[0].width % FX_GROUP != 0)
+  if (job.out[0].rows != job.rows || job.out[0].width != job.in[0].width)
     return (fx_result){FX_BAD_PROGRAM, {0}};
   job.rows_per_task = rows_per_task(job.rows, job.in[0].width, run->threads);
   fx_parallel(run->pool, convert_rows, &job, fx_ceil_div(job.rows, job.rows_per_task));

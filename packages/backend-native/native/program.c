@@ -89,7 +89,7 @@ void *fx_program_create(const double *words, size_t count) {
   program->nodes = calloc((size_t)program->node_count + 1, sizeof *program->nodes);
   if (program->slots == NULL || program->nodes == NULL) r.is_bad = 1;
   for (int i = 0; i < program->slot_count && !r.is_bad; i++) {
-    program->slots[i].dtype = next_int(&r, 0, FX_Q4);
+    program->slots[i].dtype = next_int(&r, 0, FX_Q4C);
     program->slots[i].is_scratch = next_int(&r, 0, 1);
     program->slots[i].width = (size_t)next(&r);
   }

@@ -78,7 +78,7 @@ FX_INLINE fx_cache fx_cache_of(const fx_run *run, int cache) {
 FX_INLINE char *fx_thread_scratch(const fx_run *run, size_t thread) {
   return run->shared + run->shared_bytes + thread * run->thread_bytes;
 }
-FX_INLINE char *fx_row(const fx_value *v, size_t row) { return v->data + fx_bytes(v->dtype, row * v->width); }
+FX_INLINE char *fx_row(const fx_value *v, size_t row) { return v->data + row * fx_bytes(v->dtype, v->width); }
 // A row as float32: where it lies, or in `copy`.
 FX_INLINE const float *fx_floats(const fx_run *run, const fx_value *v, size_t row, float *copy) {
   const char *data = fx_row(v, row);

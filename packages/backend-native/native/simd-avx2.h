@@ -122,9 +122,11 @@ FX_INLINE void v_interleave(vf even, vf odd, vf *low, vf *high) {
   *high = _mm256_permute2f128_ps(a, b, 0x31);
 }
 
-// Low and high halves of 8 words, two float16 numbers each.
-FX_INLINE void v_split_halves(const uint32_t *words, vf *low, vf *high) {
-  __m256i w = _mm256_loadu_si256((const __m256i *)words);
+// Low and high halves of 8 words that are `stride` bytes apart, two float16 numbers each.
+FX_INLINE void v_split_halves(const char *p, size_t stride, vf *low, vf *high) {
+  int32_t n[8];
+  for (size_t i = 0; i < 8; i++) memcpy(&n[i], p + i * stride, 4);
+  __m256i w = _mm256_setr_epi32(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
   __m256i halves = _mm256_packus_epi32(_mm256_and_si256(w, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32(w, 16));
   halves = _mm256_permute4x64_epi64(halves, 0xd8);
   *low = _mm256_cvtph_ps(_mm256_castsi256_si128(halves));

@@ -11,6 +11,8 @@
 #define FX_GROUP_ROWS 4
 // Rows of x up to which that is faster than packing.
 #define FX_MOST_ROWS 64
+// The same where matrix registers multiply packed blocks.
+#define FX_AMX_MOST_ROWS 8
 
 typedef __m512 vf;
 
@@ -116,9 +118,22 @@ FX_INLINE void v_interleave(vf even, vf odd, vf *low, vf *high) {
   *high = _mm512_permutex2var_ps(even, _mm512_add_epi32(first, _mm512_set1_epi32(8)), odd);
 }
 
-// Low and high halves of 16 words, two float16 numbers each.
-FX_INLINE void v_split_halves(const uint32_t *words, vf *low, vf *high) {
-  __m512i w = _mm512_loadu_si512(words);
+// Low and high halves of 16 words that are `stride` bytes apart, two float16 numbers each. The words go straight to a register:
+// a load of what was just stored word by word would wait for all of it.
+FX_INLINE int32_t v_word(const char *p) {
+  int32_t word;
+  memcpy(&word, p, 4);
+  return word;
+}
+FX_INLINE __m128i v_four_words(const char *p, size_t stride) {
+  __m128i w = _mm_insert_epi32(_mm_cvtsi32_si128(v_word(p)), v_word(p + stride), 1);
+  return _mm_insert_epi32(_mm_insert_epi32(w, v_word(p + 2 * stride), 2), v_word(p + 3 * stride), 3);
+}
+FX_INLINE void v_split_halves(const char *p, size_t stride, vf *low, vf *high) {
+  __m512i w = _mm512_castsi128_si512(v_four_words(p, stride));
+  w = _mm512_inserti32x4(w, v_four_words(p + 4 * stride, stride), 1);
+  w = _mm512_inserti32x4(w, v_four_words(p + 8 * stride, stride), 2);
+  w = _mm512_inserti32x4(w, v_four_words(p + 12 * stride, stride), 3);
   *low = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(w));
   *high = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(w, 16)));
 }

@@ -104,7 +104,9 @@ FX_INLINE void v_interleave(vf even, vf odd, vf *low, vf *high) {
 }
 
 // Low and high halves of 4 words, two float16 numbers each.
-FX_INLINE void v_split_halves(const uint32_t *words, vf *low, vf *high) {
+FX_INLINE void v_split_halves(const char *p, size_t stride, vf *low, vf *high) {
+  uint32_t words[4];
+  for (size_t i = 0; i < 4; i++) memcpy(&words[i], p + i * stride, 4);
   uint32x4_t w = vld1q_u32(words);
   *low = v_from_f16(vmovn_u32(w));
   *high = v_from_f16(vshrn_n_u32(w, 16));

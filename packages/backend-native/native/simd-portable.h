@@ -98,10 +98,12 @@ FX_INLINE void v_interleave(vf even, vf odd, vf *low, vf *high) {
   *high = (vf){even[2], odd[2], even[3], odd[3]};
 }
 
-// Low and high halves of 4 words, two float16 numbers each.
-FX_INLINE void v_split_halves(const uint32_t *words, vf *low, vf *high) {
+// Low and high halves of 4 words that are `stride` bytes apart, two float16 numbers each.
+FX_INLINE void v_split_halves(const char *p, size_t stride, vf *low, vf *high) {
   for (int i = 0; i < VW; i++) {
-    (*low)[i] = fx_from_f16((uint16_t)words[i]);
-    (*high)[i] = fx_from_f16((uint16_t)(words[i] >> 16));
+    uint16_t halves[2];
+    memcpy(halves, p + (size_t)i * stride, 4);
+    (*low)[i] = fx_from_f16(halves[0]);
+    (*high)[i] = fx_from_f16(halves[1]);
   }
 }

@@ -9,7 +9,7 @@ import {
   type TraceSink,
   UsageError,
 } from '@flexgen/spec'
-import { createCapabilities } from './graphs/capabilities.ts'
+import { capabilities } from './graphs/capabilities.ts'
 import type { KernelContext } from './kernels/kernel-context.ts'
 import { NativeKernel } from './kernels/native-kernel.ts'
 import { Program } from './kernels/program.ts'
@@ -31,10 +31,8 @@ export interface NativeBackendOptions {
   readonly threads?: number
   /** Path of the library; `FLEXGEN_NATIVE_LIBRARY`, a prebuilt one, or one that is compiled here by default. */
   readonly libraryPath?: string
-  /** Instruction set (`avx512-bf16`, `avx512`, `avx2`, `neon`, `portable`); `FLEXGEN_NATIVE_LEVEL`, or the best by default. */
+  /** Instruction set (`amx`, `avx512-bf16`, `avx512`, `avx2`, `neon`, `portable`); `FLEXGEN_NATIVE_LEVEL`, or the best by default. */
   readonly level?: string
-  /** Whether 4-bit weights, caches and operators are offered. Default false, until the conformance suite covers them. */
-  readonly fourBit?: boolean
   readonly clock?: Clock
 }
 
@@ -49,7 +47,6 @@ export async function createNativeBackend(options: NativeBackendOptions = {}): P
   const { clock = systemClock, threads = availableParallelism(), level = process.env['FLEXGEN_NATIVE_LEVEL'] } = options
   if (!(Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads))
     throw new UsageError(`threads cannot be ${threads}`, { hint: `give a whole number from 1 to ${mostThreads}` })
-  const capabilities = createCapabilities(options.fourBit ?? false)
   const koffi = await loadKoffi()
   const found = await findLibrary(options.libraryPath)
   const library = loadLibrary(koffi, found.path)
@@ -166,7 +163,7 @@ function openContext(library: NativeLibrary, threads: number, level: string | un
   if (handle !== null && handle !== 0n) return handle
   throw level
     ? new BackendUnavailableError(`this machine has no host kernels for '${level}', or no threads are left`, {
-        hint: 'avx512-bf16, avx512, avx2, neon or portable, as far as the processor has it',
+        hint: 'amx, avx512-bf16, avx512, avx2, neon or portable, as far as the processor has it',
       })
     : new BackendUnavailableError('the system refused threads for the host kernels')
 }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { createNativeBackend } from '../src/index.ts'
+import { hasNative } from './support/levels.ts'
 import { activation, weight } from './support/random-graph.ts'
 
 const width = 1500
@@ -15,7 +16,7 @@ const graph: LayerGraph = {
   nodes: [{ operator: 'Linear', inputs: ['x', 'w'], outputs: ['y'], attributes: { transposed: true } }],
 }
 
-it('the event loop goes on while kernels run', async () => {
+it.skipIf(!hasNative)('the event loop goes on while kernels run', async () => {
   await using backend = await createNativeBackend({ threads: 1 })
   await using kernel = await backend.compile(graph)
   const binding = kernel.createBinding()
@@ -38,7 +39,7 @@ it('the event loop goes on while kernels run', async () => {
   expect(turns).toBeGreaterThan(20)
 })
 
-it('an idle backend that nobody disposed keeps no process alive', () => {
+it.skipIf(!hasNative)('an idle backend that nobody disposed keeps no process alive', () => {
   const index = new URL('../src/index.ts', import.meta.url).href
   const script = `
     const { createNativeBackend } = await import(${JSON.stringify(index)})

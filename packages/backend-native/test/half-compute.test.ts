@@ -2,7 +2,7 @@ import { createReferenceBackend } from '@flexgen/backend-reference'
 import { assertClose, createRandom, floatsOf, floatTensor } from '@flexgen/conformance'
 import { describe, expect, it } from 'vitest'
 import { createNativeBackend } from '../src/index.ts'
-import { availableLevels } from './support/levels.ts'
+import { availableLevels, hasNative } from './support/levels.ts'
 import { attentionCase, linearCase } from './support/random-graph.ts'
 import { cacheContent, runAttention, runCase, widened } from './support/run-case.ts'
 
@@ -12,7 +12,7 @@ const tolerances = {
   bfloat16: { absolute: 0.15, relative: 3e-2 },
 } as const
 
-describe.each(await availableLevels())('kernels for %s', (level) => {
+describe.skipIf(!hasNative).each(await availableLevels())('kernels for %s', (level) => {
   it.each(['float16', 'bfloat16'] as const)('linear in %s agrees with the oracle', async (dtype) => {
     await using backend = await createNativeBackend({ level, threads: 2 })
     await using oracle = createReferenceBackend()

@@ -3,7 +3,7 @@ import { assertBytes, assertClose, createRandom, floatsOf, floatTensor } from '@
 import type { Backend } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
 import { createNativeBackend } from '../src/index.ts'
-import { availableLevels } from './support/levels.ts'
+import { availableLevels, hasNative } from './support/levels.ts'
 import { attentionCase, type AttentionSizes, type FloatDType, linearCase } from './support/random-graph.ts'
 import { cacheContent, runAttention, runCase, widened } from './support/run-case.ts'
 
@@ -80,7 +80,7 @@ const attentions: readonly AttentionSizes[] = [
   { heads: 2, kvHeads: 2, headDim: 8, sparsity: 0, maxPositions: 9, rows: [[8, 1]] },
 ]
 
-describe.each(await availableLevels())('kernels for %s', (level) => {
+describe.skipIf(!hasNative).each(await availableLevels())('kernels for %s', (level) => {
   const withBackends = async (body: (backend: Backend, oracle: Backend) => Promise<void>): Promise<void> => {
     await using backend = await createNativeBackend({ level, threads: 3 })
     await using oracle = createReferenceBackend()

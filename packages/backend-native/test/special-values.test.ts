@@ -3,7 +3,7 @@ import { assertClose, createRandom, floatsOf, floatTensor, runGraph, type Tensor
 import type { GraphNode, LayerGraph } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
 import { createNativeBackend } from '../src/index.ts'
-import { availableLevels } from './support/levels.ts'
+import { availableLevels, hasNative } from './support/levels.ts'
 import { activation, attentionCase, weight } from './support/random-graph.ts'
 import { cacheContent, runAttention } from './support/run-case.ts'
 
@@ -38,7 +38,7 @@ function assertSpecial(actual: TensorData, expected: TensorData, what: string): 
   assertClose(plain(actual), plain(expected), { absolute: 1e-5, relative: 1e-4 }, what)
 }
 
-describe.each(await availableLevels())('kernels for %s', (level) => {
+describe.skipIf(!hasNative).each(await availableLevels())('kernels for %s', (level) => {
   it.each(Object.keys(nodes))('%s passes NaN and infinities on', async (operator) => {
     const node = nodes[operator]!
     const isLinear = operator === 'Linear'

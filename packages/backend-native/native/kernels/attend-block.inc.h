@@ -3,7 +3,7 @@
 enum { FX_KEYS = 128 }; // keys of a block: a multiple of every panel, and at most FX_INNER
 
 static size_t attend_scratch(size_t head_dim, size_t group, size_t positions, int is_block) {
-  size_t padded = fx_round_up(head_dim, VW), wide = fx_round_up(head_dim, FX_PANEL);
+  size_t padded = fx_round_up(head_dim, FX_GROUP), wide = fx_round_up(head_dim, FX_PANEL);
   size_t query = query_floats(head_dim);
   size_t part = 4 * (group * (query + padded + positions) + query + padded + 2 * positions + head_dim + 2);
   size_t panels = FX_KEYS * head_dim + FX_KEYS * wide;
@@ -11,18 +11,11 @@ static size_t attend_scratch(size_t head_dim, size_t group, size_t positions, in
   return is_block && head_dim <= FX_INNER ? part + block : part;
 }
 
-// Of whole vectors: 0 times anything else is no number.
-static int is_finite(const float *x, size_t n) {
-  vf s = v_zero();
-  for (size_t i = 0; i < n; i += VW) s = v_fma(v_load(x + i), v_zero(), s);
-  return v_sum(s) == 0;
-}
-
 // Keys as columns: panels [head dim, FX_PANEL]. A 4-bit cache is widened into `wide` first.
 static void pack_keys(const fx_attention *a, size_t kv_head, size_t from, size_t count, float *wide, float *panels) {
   const char *keys = cached(a, a->k, kv_head, from);
   if (a->cache_dtype == FX_Q4) {
-    dequantize(wide, keys, count * a->head_dim);
+    dequantize_lines(wide, keys, count, a->head_dim);
     pack_transposed(FX_F32, (const char *)wide, 4 * a->head_dim, 0, count, 0, a->head_dim, panels);
   } else pack_transposed(a->cache_dtype, keys, fx_bytes(a->cache_dtype, a->head_dim), 0, count, 0, a->head_dim, panels);
 }
@@ -31,7 +24,7 @@ static void pack_keys(const fx_attention *a, size_t kv_head, size_t from, size_t
 static void pack_values(const fx_attention *a, size_t kv_head, size_t from, size_t count, float *wide, float *panels) {
   const char *values = cached(a, a->v, kv_head, from);
   if (a->cache_dtype == FX_Q4) {
-    dequantize(wide, values, count * a->head_dim);
+    dequantize_lines(wide, values, count, a->head_dim);
     pack_plain(FX_F32, (const char *)wide, 4 * a->head_dim, 0, a->head_dim, 0, count, panels);
   } else pack_plain(a->cache_dtype, values, fx_bytes(a->cache_dtype, a->head_dim), 0, a->head_dim, 0, count, panels);
 }

@@ -74,7 +74,7 @@ FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, si
 // Scores of `count` positions; q as `load_query` gives it.
 static void score(int dtype, const char *k, size_t dim, const float *q, size_t count, const char *soon, float *scores) {
   if (dtype == FX_Q4) {
-    score_groups(k, dim, q, count, scores);
+    score_groups(k, fx_round_up(dim, FX_GROUP), q, count, soon, scores);
     return;
   }
 #define FX_SCORE(DTYPE, DIM) score_keys(DTYPE, DIM, k, dim, q, count, soon, scores)
@@ -84,7 +84,7 @@ static void score(int dtype, const char *k, size_t dim, const float *q, size_t c
 static void weigh(int dtype, const char *v, size_t dim, const float *weights, size_t count, const char *soon,
                   float *sums) {
   if (dtype == FX_Q4) {
-    sum_groups(v, dim, weights, count, sums);
+    sum_groups(v, fx_round_up(dim, FX_GROUP), weights, count, soon, sums);
     return;
   }
 #define FX_WEIGH(DTYPE, DIM) sum_values(DTYPE, DIM, v, dim, weights, count, soon, sums)
@@ -92,7 +92,7 @@ static void weigh(int dtype, const char *v, size_t dim, const float *weights, si
 }
 
 // Floats of a query head: padded to whole vectors, or spread with the sums of its groups for a 4-bit cache.
-FX_INLINE size_t query_floats(size_t dim) { return fx_round_up(dim, VW) + 2 * FX_MOST_HEAD_GROUPS; }
+FX_INLINE size_t query_floats(size_t dim) { return fx_round_up(dim, FX_GROUP) + 2 * FX_MOST_HEAD_GROUPS; }
 
 // A query head times the scale, followed by zeros.
 static void load_plain_query(const fx_attention *a, size_t query, size_t head, float *q, size_t padded) {
@@ -108,30 +108,36 @@ static void load_query(const fx_attention *a, size_t query, size_t head, float *
     load_plain_query(a, query, head, q, fx_round_up(a->head_dim, VW));
     return;
   }
-  load_plain_query(a, query, head, plain, a->head_dim);
-  spread_query(plain, a->head_dim, q);
+  const size_t whole = fx_round_up(a->head_dim, FX_GROUP);
+  load_plain_query(a, query, head, plain, whole);
+  spread_query(plain, whole, q);
 }
 
 static const char *cached(const fx_attention *a, const char *half, size_t kv_head, size_t position) {
   return half + fx_bytes(a->cache_dtype, a->head_dim) * (kv_head * a->max_positions + position);
 }
 
-// What is read `ahead` positions after position p of the keys (or of the values): first the rest of the keys, then the values.
+// Keys or values that are taken at once: groups need more of them to be weighed ahead.
+static size_t block_of(const fx_attention *a) { return a->cache_dtype == FX_Q4 ? 4 * FX_GROUP : FX_KEY_BLOCK; }
+
+// What is read a while after position p of the keys (or of the values): first the rest of the keys, then the values. Nothing
+// beyond them is asked for: it may be another thread's.
 static const char *soon_of(const fx_attention *a, size_t kv_head, size_t from, size_t p, size_t count, int is_value) {
-  if (!fx_fetches_ahead) return NULL;
-  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim);
-  size_t at = p + fx_round_up(fx_ceil_div(FX_AHEAD_BYTES, ld), FX_KEY_BLOCK);
+  const int is_q4 = a->cache_dtype == FX_Q4;
+  if (!fx_fetches_ahead && !is_q4) return NULL;
+  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim), block = block_of(a);
+  size_t at = p + (is_q4 ? block : fx_round_up(fx_ceil_div(FX_AHEAD_BYTES, ld), block));
   if (at < count) return cached(a, is_value ? a->v : a->k, kv_head, from + at);
   return is_value || at >= 2 * count ? NULL : cached(a, a->v, kv_head, from + at - count);
 }
 
 static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size_t to, fx_partial out, void *scratch) {
-  const size_t group = a->heads / a->kv_heads, count = to - from, padded = fx_round_up(a->head_dim, VW);
-  const size_t ldq = query_floats(a->head_dim);
+  const size_t group = a->heads / a->kv_heads, count = to - from, padded = fx_round_up(a->head_dim, FX_GROUP);
+  const size_t ldq = query_floats(a->head_dim), block = block_of(a);
   float *q = scratch, *scores = q + group * ldq, *sums = scores + group * count;
   for (size_t g = 0; g < group; g++) load_query(a, 0, kv_head * group + g, q + g * ldq);
-  for (size_t p = 0; p < count; p += FX_KEY_BLOCK) {
-    const size_t n = fx_min(FX_KEY_BLOCK, count - p);
+  for (size_t p = 0; p < count; p += block) {
+    const size_t n = fx_min(block, count - p);
     const char *k = cached(a, a->k, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 0);
     for (size_t g = 0; g < group; g++)
       score(a->cache_dtype, k, a->head_dim, q + g * ldq, n, g == 0 ? soon : NULL, scores + g * count + p);
@@ -142,8 +148,8 @@ static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size
     out.sum[g] = exp_row(row, row, count, out.top[g]);
   }
   memset(sums, 0, 4 * group * padded);
-  for (size_t p = 0; p < count; p += FX_KEY_BLOCK) {
-    const size_t n = fx_min(FX_KEY_BLOCK, count - p);
+  for (size_t p = 0; p < count; p += block) {
+    const size_t n = fx_min(block, count - p);
     const char *v = cached(a, a->v, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 1);
     for (size_t g = 0; g < group; g++)
       weigh(a->cache_dtype, v, a->head_dim, scores + g * count + p, n, g == 0 ? soon : NULL, sums + g * padded);
@@ -198,7 +204,7 @@ static uint32_t find_threshold(const float *x, size_t n, size_t keep, size_t *of
 }
 
 static void attend_sparse(const fx_attention *a, size_t head, size_t keep, void *scratch) {
-  const size_t past = a->position, count = past + 1, padded = fx_round_up(a->head_dim, VW);
+  const size_t past = a->position, count = past + 1, padded = fx_round_up(a->head_dim, FX_GROUP);
   const size_t kv_head = head / (a->heads / a->kv_heads), ld = fx_bytes(a->cache_dtype, a->head_dim);
   float *q = scratch, *sums = q + query_floats(a->head_dim), *scores = sums + padded, *weights = scores + count;
   load_query(a, 0, head, q);

@@ -6,38 +6,65 @@ enum { FX_HALF = FX_GROUP / 2 };
 FX_INLINE const uint8_t *group_at(const char *groups, size_t g) { return (const uint8_t *)groups + g * FX_GROUP_BYTES; }
 
 // Scales and minima of n groups that are `stride` bytes apart, as floats; zeros up to a whole vector behind them.
-static void read_scales(const char *groups, size_t stride, size_t n, float *scales, float *minima) {
-  uint32_t words[FX_GROUP];
-  for (size_t g = 0; g < n; g += FX_GROUP) {
-    size_t some = fx_min(FX_GROUP, n - g);
-    for (size_t i = 0; i < some; i++) memcpy(&words[i], groups + (g + i) * stride + 32, 4);
-    for (size_t i = some; i < fx_round_up(some, VW); i++) words[i] = 0;
-    for (size_t i = 0; i < some; i += VW) {
-      vf scale, minimum;
-      v_split_halves(words + i, &scale, &minimum);
-      v_store(scales + g + i, scale);
-      v_store(minima + g + i, minimum);
-    }
+FX_INLINE void read_scales(const char *groups, size_t stride, size_t n, float *scales, float *minima) {
+  const char *words = groups + 32;
+  vf scale, minimum;
+  size_t i = 0;
+  for (; i + VW <= n; i += VW) {
+    v_split_halves(words + i * stride, stride, &scale, &minimum);
+    v_store(scales + i, scale);
+    v_store(minima + i, minimum);
   }
+  if (i == n) return;
+  uint32_t rest[VW] = {0};
+  for (size_t j = i; j < n; j++) memcpy(&rest[j - i], words + j * stride, 4);
+  v_split_halves((const char *)rest, 4, &scale, &minimum);
+  v_store(scales + i, scale);
+  v_store(minima + i, minimum);
+}
+
+// Asks for so many bytes of groups that are read soon, which may be null: groups are read too unevenly for processors to do it by
+// themselves.
+FX_INLINE void fetch_groups(const char *soon, size_t bytes) {
+  for (size_t i = 0; soon != NULL && i < bytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
 }
 
 // Room for so many scales.
 FX_INLINE size_t scale_floats(size_t groups) { return fx_round_up(groups, VW); }
 
-static void dequantize(float *y, const char *groups, size_t n) {
-  for (size_t g = 0; g < n / FX_GROUP; g++, y += FX_GROUP) {
-    const uint8_t *group = group_at(groups, g);
-    uint16_t halves[2];
-    memcpy(halves, group + 32, 4);
-    const float scale = fx_from_f16(halves[0]), minimum = fx_from_f16(halves[1]);
-    for (size_t i = 0; i < FX_HALF; i += VW) {
-      vf even, odd, low, high;
-      v_nibbles(group + i, &even, &odd);
-      v_interleave(v_fma(even, v_set1(scale), v_set1(minimum)), v_fma(odd, v_set1(scale), v_set1(minimum)), &low, &high);
-      v_store(y + 2 * i, low);
-      v_store(y + 2 * i + VW, high);
-    }
+FX_INLINE void dequantize_group(float *y, const uint8_t *group) {
+  uint16_t halves[2];
+  memcpy(halves, group + 32, 4);
+  const float scale = fx_from_f16(halves[0]), minimum = fx_from_f16(halves[1]);
+  FX_UNROLL for (size_t i = 0; i < FX_HALF; i += VW) {
+    vf even, odd, low, high;
+    v_nibbles(group + i, &even, &odd);
+    v_interleave(v_fma(even, v_set1(scale), v_set1(minimum)), v_fma(odd, v_set1(scale), v_set1(minimum)), &low, &high);
+    v_store(y + 2 * i, low);
+    v_store(y + 2 * i + VW, high);
   }
+}
+
+// A line of n values whose groups are `stride` bytes apart; the padding of the last one is left out.
+static void dequantize_line(float *y, const char *groups, size_t stride, size_t n) {
+  for (; n >= FX_GROUP; n -= FX_GROUP, y += FX_GROUP, groups += stride) dequantize_group(y, (const uint8_t *)groups);
+  if (n == 0) return;
+  float padded[FX_GROUP];
+  dequantize_group(padded, (const uint8_t *)groups);
+  memcpy(y, padded, 4 * n);
+}
+
+static void dequantize(float *y, const char *groups, size_t n) { dequantize_line(y, groups, FX_GROUP_BYTES, n); }
+
+// Lines of a cache, one behind the other.
+static void dequantize_lines(float *y, const char *groups, size_t lines, size_t n) {
+  for (size_t i = 0; i < lines; i++) dequantize(y + i * n, groups + i * fx_bytes(FX_Q4, n), n);
+}
+
+// The first `some` floats of a group, and zeros.
+FX_INLINE void copy_group(const float *x, size_t some, float *group) {
+  memcpy(group, x, 4 * some);
+  memset(group + some, 0, 4 * (FX_GROUP - some));
 }
 
 // A group of floats, spread.

@@ -46,6 +46,14 @@ static void multiply_rows(size_t rows, int is_bf16, size_t units, const float *a
   }
 }
 
+#if FX_HAS_AMX
+#include "multiply-amx.inc.h"
+// Rows of a packed tile of x at most.
+enum { FX_TILE_ROWS = FX_AMX_ROWS };
+#else
+enum { FX_TILE_ROWS = MR };
+#endif
+
 // VW rows of W at inner values [i, i + VW), transposed into `panel` from unit `u` on.
 #define FX_PACK_SQUARE(GET)                                                      \
   {                                                                              \
@@ -79,14 +87,43 @@ static void pack_transposed(const int dtype, const char *w, size_t ldw, size_t n
   }
 }
 
-// The same for 4-bit groups, by way of `values` [FX_PANEL, k1 - k0]; k0 is the first value of a group.
-static void pack_groups(const char *w, size_t ldw, size_t n0, size_t n1, size_t k0, size_t k1, float *values,
-                        float *panels) {
+// Bytes between lines of 4-bit weights, and between the groups of a line.
+typedef struct {
+  size_t line, group;
+} group_strides;
+
+static group_strides strides_of(const fx_linear *l) {
+  const size_t width = l->transposed ? l->k : l->n;
+  if (l->w_dtype == FX_Q4) return (group_strides){fx_bytes(FX_Q4, width), FX_GROUP_BYTES};
+  return (group_strides){FX_GROUP_BYTES, width * FX_GROUP_BYTES};
+}
+
+// The same for 4-bit groups along k, by way of `values` [FX_PANEL, k1 - k0]; k0 is the first value of a group.
+static void pack_groups(const fx_linear *l, size_t n0, size_t n1, size_t k0, size_t k1, float *values, float *panels) {
   const size_t k = k1 - k0;
+  const group_strides strides = strides_of(l);
   for (size_t n = n0; n < n1; n += FX_PANEL, panels += k * FX_PANEL) {
     size_t rows = fx_min(FX_PANEL, n1 - n);
-    for (size_t r = 0; r < rows; r++) dequantize(values + r * k, w + (n + r) * ldw + fx_bytes(FX_Q4, k0), k);
+    const char *w = l->w + n * strides.line + k0 / FX_GROUP * strides.group;
+    for (size_t r = 0; r < rows; r++) dequantize_line(values + r * k, w + r * strides.line, strides.group, k);
     pack_transposed(FX_F32, (const char *)values, 4 * k, 0, rows, 0, k, panels);
+  }
+}
+
+// The same for groups that hold 64 columns; n0 is the first of them. Their padding makes sums that nobody reads.
+static void pack_column_groups(const fx_linear *l, size_t n0, size_t n1, size_t k0, size_t k1, float *panels) {
+  const size_t units = k1 - k0, wide = fx_round_up(n1 - n0, FX_PANEL);
+  const group_strides strides = strides_of(l);
+  float values[FX_GROUP];
+  for (size_t n = 0; n < wide; n += FX_GROUP) {
+    const char *w = l->w + (n0 + n) / FX_GROUP * strides.group + k0 * strides.line;
+    for (size_t u = 0; u < units; u++, w += strides.line) {
+      dequantize_group(values, (const uint8_t *)w);
+      for (size_t v = 0; v < FX_GROUP && n + v < wide; v += FX_PANEL) {
+        float *to = panels + (n + v) * units + u * FX_PANEL;
+        FX_UNROLL for (size_t j = 0; j < FX_PANEL; j += VW) v_store(to + j, v_load(values + v + j));
+      }
+    }
   }
 }
 
@@ -132,17 +169,34 @@ static void pack_plain(int dtype, const char *w, size_t ldw, size_t n0, size_t n
   else pack_rows(FX_BF16, w, ldw, n0, n1, k0, k1, panels);
 }
 
+// Whether products of many rows are of bfloat16 pairs: always where matrix registers do it.
+static int multiplies_pairs(int x_dtype, int w_dtype) {
+  return FX_HAS_BF16 && (FX_HAS_AMX || fx_uses_pairs) && x_dtype == FX_BF16 && w_dtype == FX_BF16;
+}
+
+static size_t linear_most_rows(int x_dtype, int w_dtype) {
+#if FX_HAS_AMX
+  if (multiplies_pairs(x_dtype, w_dtype)) return FX_AMX_MOST_ROWS;
+#endif
+  (void)x_dtype, (void)w_dtype;
+  return FX_MOST_ROWS;
+}
+
 static size_t linear_block_scratch(size_t rows, size_t columns) {
   size_t wide = fx_round_up(columns, FX_PANEL);
-  return 4 * (FX_INNER * (wide + FX_PANEL) + MR * FX_LDA + (fx_round_up(rows, MR) + 2) * wide);
+  return 4 * (FX_INNER * (wide + FX_PANEL) + FX_TILE_ROWS * FX_LDA + (rows + FX_TILE_ROWS + 2) * wide);
 }
 
 static void linear_block(const fx_linear *l, size_t m0, size_t m1, size_t n0, size_t n1, void *scratch) {
   size_t wide = fx_round_up(n1 - n0, FX_PANEL);
-  float *panels = scratch, *tile = panels + FX_INNER * wide, *sums = tile + MR * FX_LDA;
-  float *part = sums + fx_round_up(m1 - m0, MR) * wide, *values = part + 2 * wide;
-  int is_bf16 = FX_HAS_BF16 && fx_uses_pairs && l->transposed && l->x_dtype == FX_BF16 && l->w_dtype == FX_BF16;
+  float *panels = scratch, *tile = panels + FX_INNER * wide, *sums = tile + FX_TILE_ROWS * FX_LDA;
+  float *part = sums + (m1 - m0 + FX_TILE_ROWS) * wide, *values = part + 2 * wide;
+  const int is_bf16 = l->transposed && multiplies_pairs(l->x_dtype, l->w_dtype), is_amx = is_bf16 && FX_HAS_AMX;
+  const size_t tile_rows = is_amx ? FX_TILE_ROWS : MR;
   size_t per_unit = is_bf16 ? 2 : 1;
+#if FX_HAS_AMX
+  if (is_amx) open_tiles();
+#endif
   size_t ldw = fx_bytes(l->w_dtype, l->transposed ? l->k : l->n);
   for (size_t k0 = 0; k0 < l->k; k0 += FX_INNER * per_unit) {
     size_t k1 = fx_min(l->k, k0 + FX_INNER * per_unit), units = fx_ceil_div(k1 - k0, per_unit);
@@ -150,12 +204,15 @@ static void linear_block(const fx_linear *l, size_t m0, size_t m1, size_t n0, si
     if (is_bf16) pack_pairs(l->w, ldw, n0, n1, k0, k1, panels);
     else
 #endif
-    if (l->w_dtype == FX_Q4) pack_groups(l->w, ldw, n0, n1, k0, k1, values, panels);
+    if (fx_is_group(l->w_dtype)) {
+      if (fx_is_along_n(l->w_dtype, l->transposed)) pack_column_groups(l, n0, n1, k0, k1, panels);
+      else pack_groups(l, n0, n1, k0, k1, values, panels);
+    }
     else if (l->transposed) pack_transposed(l->w_dtype, l->w, ldw, n0, n1, k0, k1, panels);
     else pack_plain(l->w_dtype, l->w, ldw, n0, n1, k0, k1, panels);
-    for (size_t m = m0; m < m1; m += MR) {
-      size_t rows = fx_min(MR, m1 - m);
-      for (size_t r = 0; r < MR; r++) {
+    for (size_t m = m0; m < m1; m += tile_rows) {
+      size_t rows = fx_min(tile_rows, m1 - m);
+      for (size_t r = 0; r < tile_rows; r++) {
         float *to = tile + r * FX_LDA;
         const char *from = l->x + fx_bytes(l->x_dtype, (m + r) * l->k + k0);
         if (r >= rows) memset(to, 0, 4 * units);
@@ -164,9 +221,18 @@ static void linear_block(const fx_linear *l, size_t m0, size_t m1, size_t n0, si
           memcpy(to, from, 2 * (k1 - k0));
         } else to_f32(to, from, k1 - k0, l->x_dtype);
       }
-      multiply_rows(rows, is_bf16, units, tile, panels, units * FX_PANEL, wide / FX_PANEL, sums + (m - m0) * wide,
-                    wide, k0 == 0);
+      float *to = sums + (m - m0) * wide;
+#if FX_HAS_AMX
+      if (is_amx) {
+        multiply_rows_amx(units, tile, panels, wide / FX_PANEL, to, wide, k0 == 0);
+        continue;
+      }
+#endif
+      multiply_rows(rows, is_bf16, units, tile, panels, units * FX_PANEL, wide / FX_PANEL, to, wide, k0 == 0);
     }
   }
+#if FX_HAS_AMX
+  if (is_amx) close_tiles();
+#endif
   finish_rows(l, m0, m1, n0, n1, sums, wide, part);
 }

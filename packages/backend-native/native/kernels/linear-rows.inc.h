@@ -128,7 +128,8 @@ static const dot_functions *find_dot(const fx_linear *l) {
 #include "linear-groups.inc.h"
 
 static size_t linear_rows_scratch(size_t rows, size_t columns, size_t k) {
-  return 4 * ((rows + 2) * columns + FX_GROUP_SCRATCH * scale_floats(k / FX_GROUP));
+  size_t groups = 4 * FX_GROUP_SCRATCH * scale_floats(fx_ceil_div(k, FX_GROUP));
+  return 4 * (rows + 2) * fx_round_up(columns, FX_GROUP) + fx_max(groups, 2 * rows * sizeof(column_weights));
 }
 
 static void linear_rows(const fx_linear *l, size_t n0, size_t n1, void *scratch) {
@@ -136,10 +137,8 @@ static void linear_rows(const fx_linear *l, size_t n0, size_t n1, void *scratch)
   const size_t passes = fx_ceil_div(l->m, FX_PASS_ROWS);
   const dot_functions *dot = find_dot(l);
   float *out = scratch;
-  if (l->w_dtype == FX_Q4) {
-    linear_group_rows(l, n0, n1, scratch);
-    return;
-  }
+  if (l->w_dtype == FX_Q4) return linear_group_rows(l, n0, n1, scratch);
+  if (l->w_dtype == FX_Q4C) return linear_column_rows(l, n0, n1, scratch);
   for (size_t n = n0; n < n1;) {
     size_t rows = n + FX_ROWS <= n1 ? FX_ROWS : 1;
     for (size_t pass = 0; pass < passes; pass++) {

@@ -48,6 +48,14 @@ FX_INLINE vf v_at(const float *p, size_t c) { return c == VW ? v_load(p) : v_loa
 static void add_values(float *y, const float *a, const float *b, size_t n) FX_MAP(v_add(v_at(a + i, c), v_at(b + i, c)))
 static void mul_values(float *y, const float *a, const float *b, size_t n) FX_MAP(v_mul(v_at(a + i, c), v_at(b + i, c)))
 
+static float dot_floats(const float *a, const float *b, size_t n) {
+  vf s = v_zero();
+  size_t i = 0;
+  for (; i + VW <= n; i += VW) s = v_fma(v_load(a + i), v_load(b + i), s);
+  if (i < n) s = v_add(s, v_mul(v_load_n(a + i, n - i), v_load_n(b + i, n - i)));
+  return v_sum(s);
+}
+
 static void activate(float *y, const float *x, size_t n, int activation) {
   switch (activation) {
     case FX_RELU: FX_MAP(v_relu(v_at(x + i, c))) break;
@@ -141,4 +149,13 @@ static size_t arg_max(const float *x, size_t n) {
   for (; i < n; i++)
     if (x[i] > x[best]) best = i;
   return best;
+}
+
+// 0 times anything else than a number is no number.
+static int is_finite(const float *x, size_t n) {
+  vf s = v_zero();
+  size_t i = 0;
+  for (; i + VW <= n; i += VW) s = v_fma(v_load(x + i), v_zero(), s);
+  if (i < n) s = v_fma(v_load_n(x + i, n - i), v_zero(), s);
+  return v_sum(s) == 0;
 }

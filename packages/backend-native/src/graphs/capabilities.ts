@@ -11,19 +11,12 @@ export const dtypeNumbers: Readonly<Record<DType, number>> = {
   q4g64c: 6,
 }
 
-/**
- * What the host kernels do; sums are always float32.
- * @param fourBit whether 4-bit weights, caches and operators are among it
- */
-export function createCapabilities(fourBit: boolean): BackendCapabilities {
-  const groups: readonly DType[] = fourBit ? ['q4g64'] : []
-  const isOffered = (name: string): boolean => fourBit || (name !== 'QuantizeGroup' && name !== 'DequantizeGroup')
-  return {
-    operators: new Set(operatorNames.filter(isOffered)),
-    computeDtypes: ['float32', 'bfloat16', 'float16'],
-    weightDtypes: ['float32', 'float16', 'bfloat16', ...groups],
-    cacheDtypes: ['float32', 'float16', 'bfloat16', ...groups],
-    asyncCopies: true,
-    scatteredCacheRows: true,
-  }
+/** What the host kernels do; sums are always float32. */
+export const capabilities: BackendCapabilities = {
+  operators: new Set(operatorNames),
+  computeDtypes: ['float32', 'bfloat16', 'float16'],
+  weightDtypes: ['float32', 'float16', 'bfloat16', 'q4g64', 'q4g64c'],
+  cacheDtypes: ['float32', 'float16', 'bfloat16', 'q4g64'],
+  asyncCopies: true,
+  scatteredCacheRows: true,
 }

@@ -4,9 +4,9 @@ import {
   type GraphNode,
   type GraphValue,
   inferShapes,
+  isGroupDType,
   type LayerGraph,
   type OperatorName,
-  q4Group,
   UnsupportedDataError,
 } from '@flexgen/spec'
 
@@ -51,8 +51,9 @@ export function checkGraph(graph: LayerGraph, capabilities: BackendCapabilities)
   for (const node of graph.nodes) {
     for (const [index, [name, isIndex]] of readsOf(node).entries()) {
       const dtype = dtypes.get(name) ?? fail(`${node.operator} needs the input ${name}`)
-      const takesGroups = node.operator === 'DequantizeGroup' || (index < 2 && weightNames.has(name))
-      const isWrong = dtype === 'q4g64' ? !takesGroups : (dtype === 'int32') !== isIndex
+      const isWrong = isGroupDType(dtype)
+        ? !takesGroups(node, index, dtype, weightNames.has(name))
+        : (dtype === 'int32') !== isIndex
       if (isWrong || (node.operator === 'DequantizeGroup' && dtype !== 'q4g64'))
         fail(`${node.operator} cannot take ${name}, which is ${dtype}`)
     }
@@ -94,8 +95,7 @@ function inputDtype(
   const isBad = (size: string | number): boolean =>
     typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0)
   if (shape.some(isBad)) fail(`${name} cannot have the shape [${shape.join(', ')}]`)
-  if (dtype === 'q4g64' && Number(shape.at(-1)) % q4Group.values !== 0)
-    fail(`${name} has no whole groups of ${q4Group.values} values`)
+  if (dtype === 'q4g64c' && shape.length !== 2) fail(`${name} is no matrix and cannot be q4g64c`)
   return dtype as DType
 }
 
@@ -107,19 +107,18 @@ export function readsOf({ operator, inputs }: GraphNode): [name: string, isIndex
   return [...reads, ['positions', true], ['lengths', true]]
 }
 
+/** Groups are what DequantizeGroup reads, matrices of Linear, and rows of tables. */
+function takesGroups({ operator }: GraphNode, index: number, dtype: DType, isWeight: boolean): boolean {
+  if (operator === 'DequantizeGroup') return dtype === 'q4g64'
+  if (!isWeight) return false
+  return operator === 'Linear' ? index === 1 : operator === 'Gather' && index === 0 && dtype === 'q4g64'
+}
+
 function givesIndices({ operator }: GraphNode, index: number): boolean {
   return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1)
 }
 
 function checkAttributes(graph: LayerGraph, node: GraphNode, fail: (what: string) => never): void {
-  if (node.operator === 'Linear' && !node.attributes.transposed) {
-    const weight = graph.inputs.find(({ name }) => name === node.inputs[1])
-    if (weight?.dtype === 'q4g64') fail('Linear reads 4-bit weights [out, in] only')
-  }
-  if (node.operator === 'QuantizeGroup') {
-    const last = inferShapes(graph, { batch: 2, seq: 3 }).get(node.inputs[0]!)!.at(-1)!
-    if (last % q4Group.values !== 0) fail(`QuantizeGroup needs whole groups of ${q4Group.values} values`)
-  }
   if (node.operator === 'Attention') {
     const { cache: name, kvHeads, headDim, sparsity } = node.attributes
     const cache = graph.caches.find((candidate) => candidate.name === name)

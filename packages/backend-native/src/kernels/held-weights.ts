@@ -1,4 +1,4 @@
-import { dtypeBytes, elementCount, type HostBuffer, type Span, UsageError } from '@flexgen/spec'
+import { type HostBuffer, type Span, tensorBytes, UsageError } from '@flexgen/spec'
 import type { GraphInfo } from '../graphs/graph-info.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
 import type { MappedMemory } from '../memory/page-memory.ts'
@@ -14,7 +14,7 @@ export interface WeightMemory {
 
 function weightBytes({ values }: GraphInfo, name: string): number {
   const { dtype, declared } = values.get(name)!
-  return dtypeBytes(dtype, elementCount(declared as readonly number[]))
+  return tensorBytes(dtype, declared as readonly number[])
 }
 
 /** Bytes that weights of a graph take. */

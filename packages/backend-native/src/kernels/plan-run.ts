@@ -1,4 +1,4 @@
-import { type DynamicDimensions, dtypeBytes, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
+import { type DynamicDimensions, elementCount, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
 import { dtypeNumbers } from '../graphs/capabilities.ts'
 import { checkSize } from '../memory/check-size.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
@@ -99,7 +99,7 @@ function checkValue(
   const fits = (size: number, axis: number): boolean => size === wanted[axis] || (info.isTable && axis === 0)
   if (bound.shape.length !== wanted.length || !bound.shape.every(fits))
     throw new UsageError(`${what} has shape [${bound.shape.join(', ')}], not [${wanted.join(', ')}]`)
-  const byteLength = dtypeBytes(info.dtype, elementCount(bound.shape))
+  const byteLength = tensorBytes(info.dtype, bound.shape)
   if (bound.span.byteLength < byteLength)
     throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${bound.span.byteLength}`)
   const lent = memory.lend({ ...bound.span, byteLength }, what)

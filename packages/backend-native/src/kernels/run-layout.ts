@@ -1,4 +1,4 @@
-import { type DType, dtypeBytes, elementCount, inferShapes } from '@flexgen/spec'
+import { type DType, elementCount, inferShapes, tensorBytes } from '@flexgen/spec'
 import { dtypeNumbers } from '../graphs/capabilities.ts'
 import type { Program } from './program.ts'
 
@@ -41,12 +41,12 @@ export function makeLayout(
   let valueBytes = 0
   for (const [slot, name] of program.slots.entries()) {
     const { declared, width, dtype } = values.get(name)!
-    const count = elementCount(shapes.get(name)!)
+    const shape = shapes.get(name)!
     const at = tableHead + 2 * slot
-    table[at + 1] = count / width
+    table[at + 1] = elementCount(shape) / width
     if (declared !== undefined) continue
     table[at] = valueBytes
-    valueBytes += Math.ceil(dtypeBytes(dtype, count) / alignment) * alignment
+    valueBytes += Math.ceil(tensorBytes(dtype, shape) / alignment) * alignment
   }
   for (const index of graph.caches.keys())
     table.set([dtypeNumbers[cacheDtype], maxPositions], cacheAt(program, batch, index))
