@@ -1,5 +1,7 @@
 export { type FixtureName, fixtureNames } from './fixture-names.ts'
-export { type FixturePrompt, loadFixture, type OptFixture } from './load-fixture.ts'
+export { type CompressedFixture, compressedFixtures, loadCompressedFixture } from './load-compressed-fixture.ts'
+export { loadFixture, type OptFixture } from './load-fixture.ts'
+export type { FixturePrompt, FixtureResults } from './read-results.ts'
 export { shareOfBound } from './share-of-bound.ts'
 export { type FuzzCampaign, fuzzCampaign, type FuzzCounts } from './fuzz/fuzz-campaign.ts'
 export { applyByteEdits, type ByteEdit, byteEdits } from './fuzz/byte-edits.ts'

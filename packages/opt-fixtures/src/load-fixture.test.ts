@@ -2,17 +2,20 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fixtureNames } from './fixture-names.ts'
+import { compressedFixtures, loadCompressedFixture } from './load-compressed-fixture.ts'
 import { loadFixture } from './load-fixture.ts'
 
 const argMax = (row: Float32Array): number => row.indexOf(Math.max(...row))
 
 it('lists every fixture folder', () => {
-  expect(readdirSync(join(import.meta.dirname, '../fixtures')).toSorted()).toEqual([...fixtureNames].toSorted())
+  const names = new Set([...fixtureNames, ...compressedFixtures.map(([name]) => name)])
+  expect(readdirSync(join(import.meta.dirname, '../fixtures')).toSorted()).toEqual([...names].toSorted())
 })
 
 it('stays small: 2 MB a fixture, 4 MB all', () => {
-  const sizes = fixtureNames.map((name) => {
-    const { folder } = loadFixture(name)
+  const fixtures = join(import.meta.dirname, '../fixtures')
+  const sizes = readdirSync(fixtures).map((name) => {
+    const folder = join(fixtures, name)
     return readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
   })
   expect(Math.max(...sizes)).toBeLessThanOrEqual(2e6)
@@ -20,7 +23,18 @@ it('stays small: 2 MB a fixture, 4 MB all', () => {
 })
 
 it('refuses an unknown name', () => {
-  expect(() => loadFixture('none' as never)).toThrow(expect.objectContaining({ code: 'FILE_NOT_FOUND' }))
+  const notFound = expect.objectContaining({ code: 'FILE_NOT_FOUND' }) as unknown
+  expect(() => loadFixture('none' as never)).toThrow(notFound)
+  expect(() => loadCompressedFixture('untied', 'inputs')).toThrow(notFound)
+})
+
+it.each(compressedFixtures)('has the logits of %s with weights of 4 bits, %s', (name, form) => {
+  const { prompts, decodeSteps } = loadCompressedFixture(name, form)
+  for (const { ids, promptIds, prefillLogits, decodeLogits } of prompts) {
+    expect(prefillLogits).toHaveLength(promptIds.length)
+    expect(decodeLogits).toHaveLength(decodeSteps)
+    expect([prefillLogits.at(-1)!, ...decodeLogits].map(argMax)).toEqual(ids)
+  }
 })
 
 describe.each(fixtureNames)('%s', (name) => {

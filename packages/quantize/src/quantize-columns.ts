@@ -1,7 +1,8 @@
 import { q4Group } from '@flexgen/spec'
 import type { FloatArrays, FloatDType } from './float-arrays.ts'
 import { batchGroups } from './group/group-batch.ts'
-import { clearStaging, quantizeStaging, stageColumnPairs, stageValues } from './group/stage-values.ts'
+import { quantizeFloat16ColumnPairs } from './group/quantize-float16-columns.ts'
+import { clearStaging, quantizeStaging, stageValues } from './group/stage-values.ts'
 import { viewWords } from './group/view-words.ts'
 import { checkRoom, countRows, groupCount, quantizedColumnsBytes } from './quantized-bytes.ts'
 
@@ -33,11 +34,14 @@ export function quantizeColumns<D extends FloatDType>(
     for (let column = 0; column < width; column += batchGroups) {
       const count = Math.min(batchGroups, width - column)
       const from = firstRow * width + column
-      if (pairs !== undefined && isWhole) stageColumnPairs(pairs, from / 2, width / 2, count / 2)
-      else
-        for (let row = 0; row < blockRows; row++)
-          stageValues(dtype, source, from + row * width, row, q4Group.values, count)
-      notFinite += quantizeStaging(dtype, count, target, (block * width + column) * q4Group.bytes)
+      const to = (block * width + column) * q4Group.bytes
+      if (pairs !== undefined && isWhole) {
+        notFinite += quantizeFloat16ColumnPairs(pairs, from / 2, width / 2, count, target, to)
+        continue
+      }
+      for (let row = 0; row < blockRows; row++)
+        stageValues(dtype, source, from + row * width, row, q4Group.values, count)
+      notFinite += quantizeStaging(dtype, count, target, to)
     }
   }
   return notFinite

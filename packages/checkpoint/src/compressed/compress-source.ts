@@ -9,6 +9,7 @@ import {
   tensorBytes,
   type WeightSource,
 } from '@flexgen/spec'
+import { createScratch, type Scratch } from './scratch.ts'
 import { checkRange } from '../source/tensor-range.ts'
 import { quoteName } from '../text/one-line.ts'
 
@@ -30,6 +31,7 @@ interface CompressedTensor {
  * @param forms the 4-bit form of every tensor that shall be compressed, by name (`chooseWeightForms` in core)
  */
 export function compressSource(source: WeightSource, forms: ReadonlyMap<string, GroupDType>): WeightSource {
+  const scratch = createScratch()
   const compressed = new Map<string, CompressedTensor>()
   const tensors = new Map<string, TensorInfo>()
   for (const [name, original] of source.tensors) {
@@ -55,7 +57,7 @@ export function compressSource(source: WeightSource, forms: ReadonlyMap<string, 
       const tensor = compressed.get(name)
       if (tensor === undefined) return source.read(name, byteOffset, target, signal)
       checkRange(name, tensor.info.byteLength, byteOffset, target.byteLength)
-      await readCompressed(source, tensor, byteOffset, target, signal)
+      await readCompressed(source, tensor, scratch, byteOffset, target, signal)
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
@@ -69,6 +71,7 @@ function isOriginal(info: TensorInfo): info is CompressedTensor['original'] {
 async function readCompressed(
   source: WeightSource,
   { info, form, original }: CompressedTensor,
+  scratch: Scratch,
   byteOffset: number,
   target: Uint8Array,
   signal: AbortSignal | undefined,
@@ -84,22 +87,28 @@ async function readCompressed(
     if (signal?.aborted) throw new AbortedError('reading was stopped', { cause: signal.reason })
     const firstRow = line * lineRows
     const rowCount = Math.min(rows - firstRow, Math.min(stepLines, endLine - line) * lineRows)
-    const raw = new Uint8Array(rowCount * rowBytes)
-    await source.read(info.name, firstRow * rowBytes, raw, signal)
-    const bytes = new Uint8Array(Math.ceil(rowCount / lineRows) * lineBytes)
-    if (quantize(form, original.dtype, raw, width, bytes) > 0) {
-      throw new CorruptDataError(`${quoteName(info.name)} has values that 4 bits cannot hold: NaN or infinite`)
+    const raw = scratch.take(rowCount * rowBytes)
+    const bytes = scratch.take(Math.ceil(rowCount / lineRows) * lineBytes)
+    try {
+      await source.read(info.name, firstRow * rowBytes, raw, signal)
+      if (quantize(form, original.dtype, raw, width, bytes) > 0) {
+        throw new CorruptDataError(`${quoteName(info.name)} has values that 4 bits cannot hold: NaN or infinite`)
+      }
+      const start = line * lineBytes
+      const from = Math.max(byteOffset, start)
+      const to = Math.min(end, start + bytes.byteLength)
+      target.set(bytes.subarray(from - start, to - start), from - byteOffset)
+    } finally {
+      scratch.give(raw)
+      scratch.give(bytes)
     }
-    const start = line * lineBytes
-    const from = Math.max(byteOffset, start)
-    const to = Math.min(end, start + bytes.byteLength)
-    target.set(bytes.subarray(from - start, to - start), from - byteOffset)
   }
 }
 
 /** @returns how many groups could not be bounded */
 function quantize(form: GroupDType, dtype: Original, raw: Uint8Array, width: number, target: Uint8Array): number {
   const compress = form === 'q4g64' ? quantizeRows : quantizeColumns
-  if (dtype === 'float32') return compress(dtype, new Float32Array(raw.buffer), width, target)
-  return compress(dtype, new Uint16Array(raw.buffer), width, target)
+  const { buffer, byteLength } = raw
+  if (dtype === 'float32') return compress(dtype, new Float32Array(buffer, 0, byteLength / 4), width, target)
+  return compress(dtype, new Uint16Array(buffer, 0, byteLength / 2), width, target)
 }

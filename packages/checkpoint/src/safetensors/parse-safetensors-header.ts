@@ -1,4 +1,5 @@
 import { CorruptDataError } from '@flexgen/spec'
+import { checkGroupTensor, type GroupTensor, readGroupMetadata } from '../compressed/group-metadata.ts'
 import { checkedElementCount, isCountList } from '../source/checked-shape.ts'
 import { describeTensor, type FileTensors, noTensors } from '../source/stored-tensor.ts'
 import { decodeUtf8 } from '../text/decode-utf8.ts'
@@ -41,10 +42,22 @@ function readEntry(path: string, name: string, fields: JsonValue): Entry {
   return { name, shape, dtypeName, begin, end }
 }
 
-function checkMetadata(path: string, metadata: JsonValue | undefined): void {
-  if (metadata === undefined) return
-  if (isJsonObject(metadata) && [...metadata.values()].every((value) => typeof value === 'string')) return
+/** The tensors that are 4-bit groups; the rest of the metadata is for others. */
+function readMetadata(path: string, metadata: JsonValue | undefined): ReadonlyMap<string, GroupTensor> {
+  if (metadata === undefined) return new Map()
+  if (isJsonObject(metadata) && [...metadata.values()].every((value) => typeof value === 'string'))
+    return readGroupMetadata(path, metadata)
   throw new CorruptDataError(`${path}: __metadata__ is not a map of strings`)
+}
+
+/** Every tensor that the metadata calls 4-bit groups must be there, and be just that. */
+function checkGroups(path: string, groups: ReadonlyMap<string, GroupTensor>, entries: readonly Entry[]): void {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  for (const [name, group] of groups) {
+    const entry = byName.get(name)
+    if (entry === undefined) throw new CorruptDataError(`${path} has no tensor ${quoteName(name)}, but describes it`)
+    checkGroupTensor(path, name, group, entry)
+  }
 }
 
 /** Tensors must fill the data from its first to its last byte, so that nothing hides and nothing is shared. */
@@ -83,15 +96,20 @@ export function parseSafetensorsHeader(
   dataBytes: number,
 ): FileTensors {
   const root = parseStrictJson(decodeUtf8(header, `${path}: the header`), path, maxDepth) as JsonObject
-  checkMetadata(path, root.get('__metadata__'))
+  const groups = readMetadata(path, root.get('__metadata__'))
   const entries: Entry[] = []
   for (const [name, fields] of root) if (name !== '__metadata__') entries.push(readEntry(path, name, fields))
   checkCover(path, entries, dataBytes)
+  checkGroups(path, groups, entries)
   const found = noTensors()
   for (const { name, shape, dtypeName, begin } of entries) {
-    const dtype = safetensorsDTypes.get(dtypeName)?.dtype
+    const group = groups.get(name)
+    const dtype = group?.dtype ?? safetensorsDTypes.get(dtypeName)?.dtype
     if (dtype === undefined) found.skipped.set(name, `its element type is ${dtypeName}`)
-    else found.tensors.set(name, { info: describeTensor(name, shape, dtype), path, byteOffset: dataStart + begin })
+    else {
+      const info = describeTensor(name, group?.shape ?? shape, dtype)
+      found.tensors.set(name, { info, path, byteOffset: dataStart + begin })
+    }
   }
   return found
 }

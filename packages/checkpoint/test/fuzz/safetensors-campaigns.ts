@@ -2,13 +2,22 @@ import { applyByteEdits, byteEdits, type FuzzCampaign, jsonEditor, jsonEdits } f
 import fc from 'fast-check'
 import { openSafetensors } from '../../src/index.ts'
 import { concat, littleEndian, pattern, utf8 } from '../support/bytes.ts'
-import { smallSafetensors, writeSafetensors } from '../support/write-safetensors.ts'
+import { rawSafetensors, smallSafetensors, writeSafetensors } from '../support/write-safetensors.ts'
 import { type Files, sourceCampaign } from './source-campaign.ts'
 
 const small = smallSafetensors()
 const headerBytes = Number(new DataView(small.buffer).getBigUint64(0, true))
 const header: unknown = JSON.parse(new TextDecoder().decode(small.subarray(8, 8 + headerBytes)))
 const editHeader = jsonEditor({ __metadata__: { format: 'pt' }, ...(header as object) })
+
+/** Two tensors of 4-bit groups, one along the rows and one down the columns. */
+const groups = { w: { dtype: 'q4g64', shape: [2, 80] }, v: { dtype: 'q4g64c', shape: [50, 3] } }
+const editGroups = jsonEditor(groups)
+const groupHeader = (table: string): unknown => ({
+  __metadata__: { 'flexgen.version': '1', 'flexgen.tensors': table },
+  w: { dtype: 'U8', shape: [2, 2, 36], data_offsets: [0, 144] },
+  v: { dtype: 'U8', shape: [1, 3, 36], data_offsets: [144, 252] },
+})
 
 const shards: Files = {
   'one.safetensors': small,
@@ -39,6 +48,9 @@ export const safetensorsCampaigns: readonly FuzzCampaign[] = [
     const length = BigInt.asUintN(64, BigInt(text.byteLength + lengthError))
     return oneFile(concat(littleEndian(8, length), text, pattern(dataBytes)))
   }),
+  sourceCampaign('safetensors, table of 4-bit tensors', openSafetensors, jsonEdits, (edits) =>
+    oneFile(rawSafetensors(groupHeader(editGroups(edits)), pattern(252))),
+  ),
   sourceCampaign('safetensors index, bytes', openSafetensors, byteEdits, (edits) =>
     withIndex(applyByteEdits(utf8(JSON.stringify(index)), edits)),
   ),

@@ -1,4 +1,3 @@
-import { q4Group } from '@flexgen/spec'
 import type { FloatArrays, FloatDType } from '../float-arrays.ts'
 import { groupBatch } from './group-batch.ts'
 import { quantizeFloat16Groups } from './quantize-float16-groups.ts'
@@ -43,26 +42,6 @@ function copyFloats(source: Float32Array, from: number, to: number, step: number
 function widenBfloats(source: Uint16Array, from: number, to: number, step: number, count: number): void {
   const { floatBits } = groupBatch()
   for (let i = 0, at = to; i < count; i++, at += step) floatBits[at] = source[from + i]! << 16
-}
-
-/**
- * Copies 64 rows of some columns of float16 patterns to the staging as groups.
- *
- * @param pairs the matrix, two columns to an element, from element `from` on
- * @param rowPairs elements of a row
- * @param count pairs of columns
- */
-export function stageColumnPairs(pairs: Int32Array, from: number, rowPairs: number, count: number): void {
-  const { halfPairs } = groupBatch()
-  const groupPairs = q4Group.values / 2
-  for (let row = 0, at = from; row < groupPairs; row++, at += 2 * rowPairs) {
-    for (let column = 0, to = row; column < count; column++, to += q4Group.values) {
-      const first = pairs[at + column]!
-      const second = pairs[at + rowPairs + column]!
-      halfPairs[to] = (first & 0xffff) | (second << 16)
-      halfPairs[to + groupPairs] = (first >>> 16) | (second & 0xffff_0000)
-    }
-  }
 }
 
 /**
