@@ -22,6 +22,7 @@ export interface OrtFunctions {
     elementType: number,
     out: Pointer,
   ): Status
+  createMemoryInfo(name: string, allocatorType: number, device: number, memoryType: number, out: Pointer): Status
   createCpuMemoryInfo(allocatorType: number, memoryType: number, out: Pointer): Status
   releaseEnv: Release
   releaseStatus: Release
@@ -49,7 +50,21 @@ export interface OrtFunctions {
   releaseArenaCfg: Release
   createArenaCfgV2(keys: Pointer, values: Pointer, count: number, out: Pointer): Status
   addRunConfigEntry(runOptions: Pointer, key: string, value: string): Status
+  appendCuda(options: Pointer, cudaOptions: Pointer): Status
+  createCudaOptions(out: Pointer): Status
+  updateCudaOptions(cudaOptions: Pointer, keys: Pointer, values: Pointer, count: number): Status
+  releaseCudaOptions: Release
   addExternalInitializers(options: Pointer, names: Pointer, values: Pointer, count: number): Status
+  createAndRegisterAllocatorV2(
+    env: Pointer,
+    provider: string,
+    memoryInfo: Pointer,
+    arena: Pointer,
+    keys: Pointer,
+    values: Pointer,
+    count: number,
+  ): Status
+  updateCudaOptionsWithValue(cudaOptions: Pointer, key: string, value: Pointer): Status
   getKeyValue(pairs: Pointer, key: string): string | null
   releaseKeyValuePairs: Release
   allocatorGetStats(allocator: Pointer, out: Pointer): Status
@@ -81,6 +96,7 @@ export const apiFunctions: { readonly [Name in keyof OrtFunctions]: ApiFunction<
   setIntraOpNumThreads: [24, ['pointer', 'int'], 'status'],
   createRunOptions: [39, ['pointer'], 'status'],
   createTensorWithData: [49, ['pointer', 'pointer', 'size', 'pointer', 'size', 'int', 'pointer'], 'status'],
+  createMemoryInfo: [68, ['string', 'int', 'int', 'int', 'pointer'], 'status'],
   createCpuMemoryInfo: [69, ['int', 'int', 'pointer'], 'status'],
   releaseEnv: [92, ['pointer'], 'void'],
   releaseStatus: [93, ['pointer'], 'void'],
@@ -108,7 +124,17 @@ export const apiFunctions: { readonly [Name in keyof OrtFunctions]: ApiFunction<
   releaseArenaCfg: [157, ['pointer'], 'void'],
   createArenaCfgV2: [164, ['pointer', 'pointer', 'size', 'pointer'], 'status'],
   addRunConfigEntry: [165, ['pointer', 'string', 'string'], 'status'],
+  appendCuda: [204, ['pointer', 'pointer'], 'status'],
+  createCudaOptions: [205, ['pointer'], 'status'],
+  updateCudaOptions: [206, ['pointer', 'pointer', 'pointer', 'size'], 'status'],
+  releaseCudaOptions: [208, ['pointer'], 'void'],
   addExternalInitializers: [210, ['pointer', 'pointer', 'pointer', 'size'], 'status'],
+  createAndRegisterAllocatorV2: [
+    259,
+    ['pointer', 'string', 'pointer', 'pointer', 'pointer', 'pointer', 'size'],
+    'status',
+  ],
+  updateCudaOptionsWithValue: [263, ['pointer', 'string', 'pointer'], 'status'],
   getKeyValue: [297, ['pointer', 'string'], 'string'],
   releaseKeyValuePairs: [300, ['pointer'], 'void'],
   allocatorGetStats: [319, ['pointer', 'pointer'], 'status'],

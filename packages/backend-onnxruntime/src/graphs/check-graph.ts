@@ -1,4 +1,5 @@
 import {
+  type BackendCapabilities,
   type DType,
   type GraphNode,
   type GraphValue,
@@ -8,6 +9,9 @@ import {
   UnsupportedDataError,
 } from '@flexgen/spec'
 import { cpuCapabilities } from './capabilities.ts'
+
+/** What a graph is checked against. */
+export type GraphCapabilities = Pick<BackendCapabilities, 'operators' | 'weightDtypes' | 'computeDtypes'>
 
 /** Least and largest number of inputs; one where nothing is said. */
 const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, number]>>> = {
@@ -22,43 +26,61 @@ const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, numbe
   Sample: [2, 2],
 }
 
-const { operators, weightDtypes, computeDtypes } = cpuCapabilities(true)
-
 /**
  * Checks what can be known of a graph before a run, and gives the dtype of every value.
  * @throws {FlexgenError} `UNSUPPORTED_DATA` naming the graph and what is wrong with it
  */
-export function checkGraph(graph: LayerGraph): ReadonlyMap<string, DType> {
+export function checkGraph(
+  graph: LayerGraph,
+  capabilities: GraphCapabilities = cpuCapabilities(true),
+): ReadonlyMap<string, DType> {
   const fail = (what: string): never => {
     throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
   }
   for (const { operator, inputs } of graph.nodes) {
-    if (!operators.has(operator)) fail(`ONNX Runtime on the CPU has no operator ${operator} here`)
+    if (!capabilities.operators.has(operator)) fail(`ONNX Runtime has no operator ${operator} here`)
     const [least, largest] = inputCounts[operator] ?? [1, 1]
     if (inputs.length < least || inputs.length > largest) fail(`${operator} cannot take ${inputs.length} inputs`)
   }
   inferShapes(graph, { batch: 2, seq: 3 })
 
   const dtypes = new Map<string, DType>()
-  for (const input of graph.inputs) dtypes.set(input.name, inputDtype(input, fail))
+  for (const input of graph.inputs) dtypes.set(input.name, inputDtype(input, capabilities, fail))
   const inputNames = new Set(dtypes.keys())
+  const compute = computeDtypeOf(graph, capabilities, fail)
   for (const node of graph.nodes) {
     for (const [name, isIndex] of readsOf(node)) {
       const dtype = dtypes.get(name) ?? fail(`${node.operator} needs the input ${name}`)
       if ((dtype === 'int32') !== isIndex) fail(`${node.operator} cannot take ${name}, which is ${dtype}`)
     }
     checkAttributes(graph, node, fail)
-    for (const [index, name] of node.outputs.entries())
-      dtypes.set(name, givesIndices(node, index) ? 'int32' : 'float32')
+    for (const [index, name] of node.outputs.entries()) dtypes.set(name, givesIndices(node, index) ? 'int32' : compute)
   }
   for (const { name, dtype } of graph.outputs) {
+    // An output may ask for float32, whatever the graph computes in.
+    if (dtype === 'float32' && dtypes.get(name) === compute) dtypes.set(name, dtype)
     if (dtypes.get(name) !== dtype) fail(`output ${name} is ${dtypes.get(name)}, not ${dtype}`)
     if (inputNames.has(name)) fail(`output ${name} is an input`)
   }
   return dtypes
 }
 
-function inputDtype({ name, dtype, role, shape }: GraphValue, fail: (what: string) => never): DType {
+/** The dtype of activations: that of the inputs that are some, else that of the outputs. */
+function computeDtypeOf(graph: LayerGraph, { computeDtypes }: GraphCapabilities, fail: (what: string) => never): DType {
+  const isActivation = ({ role, dtype }: GraphValue): boolean => role !== 'weight' && dtype !== 'int32'
+  const inputs = graph.inputs.filter(isActivation)
+  const found = new Set((inputs.length > 0 ? inputs : graph.outputs.filter(isActivation)).map(({ dtype }) => dtype))
+  if (found.size > 1) fail(`activations cannot be ${[...found].join(' and ')} in one graph`)
+  const [dtype = computeDtypes[0]!] = found
+  if (!(computeDtypes as readonly string[]).includes(dtype)) fail(`activations cannot be ${dtype}`)
+  return dtype as DType
+}
+
+function inputDtype(
+  { name, dtype, role, shape }: GraphValue,
+  { weightDtypes, computeDtypes }: GraphCapabilities,
+  fail: (what: string) => never,
+): DType {
   const allowed: readonly string[] = role === 'weight' ? weightDtypes : [...computeDtypes, 'int32']
   if (!allowed.includes(dtype)) fail(`${role} ${name} cannot be ${dtype}; possible are ${allowed.join(', ')}`)
   const isBad = (size: string | number): boolean =>

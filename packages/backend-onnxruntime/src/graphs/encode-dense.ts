@@ -68,6 +68,7 @@ export function encodeDense(info: GraphInfo, plan: DensePlan, form: WeightForm):
 
 class DenseContext implements EmitContext {
   readonly builder: OnnxBuilder
+  readonly compute = 'float32'
   readsLastRows = false
   readonly #info: GraphInfo
   readonly #form: WeightForm

@@ -1,7 +1,7 @@
 import { type DType, elementCount, type GroupDType, inferShapes, type LayerGraph } from '@flexgen/spec'
 import type { OnnxDimension } from '../onnx/onnx-builder.ts'
 import type { TensorType } from '../onnx/tensor-type.ts'
-import { checkGraph } from './check-graph.ts'
+import { checkGraph, type GraphCapabilities } from './check-graph.ts'
 
 /** What is known of a value of a graph before a run. */
 export interface ValueInfo {
@@ -30,8 +30,8 @@ export interface GraphInfo {
  * Checks a graph and describes its values.
  * @throws {FlexgenError} `UNSUPPORTED_DATA`
  */
-export function describeGraph(graph: LayerGraph): GraphInfo {
-  const dtypes = checkGraph(graph)
+export function describeGraph(graph: LayerGraph, capabilities?: GraphCapabilities): GraphInfo {
+  const dtypes = checkGraph(graph, capabilities)
   const [first, second] = [inferShapes(graph, { batch: 2, seq: 3 }), inferShapes(graph, { batch: 5, seq: 7 })]
   const weights = new Map(
     graph.inputs.filter(({ role }) => role === 'weight').map(({ name, shape }) => [name, shape as readonly number[]]),

@@ -1,19 +1,26 @@
-import { type LayerGraph, UsageError } from '@flexgen/spec'
-import type { CacheTable } from '../memory/cache.ts'
-import type { OnnxBinding } from './onnx-binding.ts'
-import type { BoundCache } from './run-state.ts'
+import { type CacheRow, type LayerGraph, UsageError } from '@flexgen/spec'
+
+/** A cache as it is bound for a run. */
+export interface PlannedCache<Row> {
+  readonly maxPositions: number
+  /** A row of the cache for each row of the batch. */
+  readonly rows: readonly Row[]
+}
+
+/** Rows by the name of their cache. */
+export type BoundRows = ReadonlyMap<string, readonly CacheRow[]>
 
 /**
  * Checks the rows that are bound for the caches of a graph.
  * @throws {FlexgenError} `USAGE`
  */
-export function planCaches(
+export function planCaches<Row>(
   graph: LayerGraph,
-  binding: OnnxBinding,
+  bound: BoundRows,
   batch: number,
-  caches: CacheTable,
-): Map<string, BoundCache> {
-  for (const name of binding.caches.keys()) {
+  lendRow: (row: CacheRow) => Row,
+): Map<string, PlannedCache<Row>> {
+  for (const name of bound.keys()) {
     if (!graph.caches.some((cache) => cache.name === name)) throw new UsageError(`${graph.name} has no cache ${name}`)
   }
   return new Map(
@@ -21,7 +28,7 @@ export function planCaches(
       const fail = (what: string): never => {
         throw new UsageError(`${graph.name}: cache ${name} ${what}`)
       }
-      const rows = binding.caches.get(name) ?? fail('is not bound')
+      const rows = bound.get(name) ?? fail('is not bound')
       if (rows.length !== batch) fail(`has ${rows.length} rows for a batch of ${batch}`)
       const { maxPositions } = rows[0]!.cache.spec
       const seen = new Map<object, Set<number>>()
@@ -34,7 +41,7 @@ export function planCaches(
         if (taken.has(row)) fail(`has row ${row} twice`)
         seen.set(cache, taken.add(row))
       }
-      return [name, { rows: rows.map((row) => caches.lendRow(row)), maxPositions }]
+      return [name, { rows: rows.map(lendRow), maxPositions }]
     }),
   )
 }

@@ -1,12 +1,12 @@
-import { type DynamicDimensions, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
+import { elementCount, type GraphValue, UsageError } from '@flexgen/spec'
 import { flatShape, type ValueInfo } from '../graphs/graph-info.ts'
-import { checkSize } from '../memory/check-size.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
 import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'
 import type { BoundValue, CheckedValue, OnnxBinding } from './onnx-binding.ts'
 import { planCaches } from './plan-caches.ts'
+import { dimensionsOf } from './run-dimensions.ts'
 import type { Program } from './program.ts'
 import { alignScratch, type RunLayout, type ScratchPlace } from './run-layout.ts'
 import type { BoundCache } from './run-state.ts'
@@ -33,8 +33,8 @@ export function planRun(program: Program, binding: OnnxBinding, context: KernelC
     if (program.held.has(name)) throw new UsageError(`${graph.name}: ${name} is prepared and cannot be bound`)
     if (!program.borders.has(name)) throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
-  const { batch, seq } = dimensionsOf(program, binding)
-  const caches = planCaches(graph, binding, batch, context.caches)
+  const { batch, seq } = dimensionsOf(graph.name, program.borders, binding.values)
+  const caches = planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))
   const maxPositions = Math.max(0, ...[...caches.values()].map((cache) => cache.maxPositions))
   const layout = program.layouts.of({ batch, seq, maxPositions })
   const values = new Map<string, CheckedValue>()
@@ -53,21 +53,6 @@ export function planRun(program: Program, binding: OnnxBinding, context: KernelC
     scratchBytes += alignScratch(2 * tensor.bytes.byteLength)
   }
   return { layout, values, caches, lent, widened, scratchBytes }
-}
-
-/** Takes batch and seq from the first shapes that have them; all others must then agree. */
-function dimensionsOf({ info, borders }: Program, binding: OnnxBinding): DynamicDimensions {
-  const found: { batch?: number; seq?: number } = {}
-  for (const { name, shape } of borders.values()) {
-    const bound = binding.values.get(name)
-    if (bound === undefined) continue
-    for (const [axis, dimension] of shape.entries()) {
-      const size = bound.shape[axis] ?? Number.NaN
-      checkSize(`dimension ${axis} of ${info.graph.name}, ${name},`, size, 1)
-      if (typeof dimension !== 'number') found[dimension] ??= size
-    }
-  }
-  return { batch: found.batch ?? 1, seq: found.seq ?? 1 }
 }
 
 function checkValue(

@@ -1,12 +1,9 @@
 import type { Tensor } from '../sessions/session.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
+import type { PlannedCache } from './plan-caches.ts'
 
 /** A cache as it is bound for a run. */
-export interface BoundCache {
-  readonly maxPositions: number
-  /** A row of the cache for each row of the batch. */
-  readonly rows: readonly LentBytes[]
-}
+export type BoundCache = PlannedCache<LentBytes>
 
 /** What the steps of one run work on. */
 export interface RunState {

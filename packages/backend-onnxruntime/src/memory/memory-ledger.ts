@@ -17,6 +17,8 @@ export interface Workspace {
   heldBytes(preparedBytes: number): number
   /** Gives back what no run uses. */
   trim(): void
+  /** Whether it stays as it is while the limit is kept, since giving back stops the device. */
+  readonly isKept?: boolean
 }
 
 /** Workspace of a run, or of the largest runs: both are kept between runs, and serve runs of all kernels. */
@@ -51,7 +53,7 @@ export class MemoryLedger {
   take(use: MemoryUse, sizeBytes: number, what: string): void {
     if (use !== 'host') this.#makeRoom(sizeBytes, what)
     this.#held[use] += sizeBytes
-    this.#limitedBytes()
+    if (use !== 'host') this.#limitedBytes()
   }
 
   give(use: MemoryUse, sizeBytes: number): void {
@@ -97,7 +99,9 @@ export class MemoryLedger {
     this.#running = plus(this.#running, need, -1)
     if (this.#isClosed) return
     const mostBytes = this.#most.scratchBytes + this.#most.arenaBytes
-    if (this.#limitedBytes() > this.#limitBytes || this.#workspaceBytes() > mostBytes) this.#workspace.trim()
+    const isOverLimit = this.#limitedBytes() > this.#limitBytes
+    const isTooMuch = this.#workspace.isKept !== true && this.#workspaceBytes() > mostBytes
+    if (isOverLimit || isTooMuch) this.#workspace.trim()
     this.#settleLimits()
   }
 

@@ -1,4 +1,5 @@
 import type { OnnxBuilder } from '../onnx/onnx-builder.ts'
+import type { TensorType } from '../onnx/tensor-type.ts'
 
 /**
  * What an emitter writes to. Values of the layer graph keep their names in ONNX, and lie flat: an activation
@@ -7,11 +8,13 @@ import type { OnnxBuilder } from '../onnx/onnx-builder.ts'
  */
 export interface EmitContext {
   readonly builder: OnnxBuilder
+  /** Type of activations. */
+  readonly compute: TensorType
   /** Size of the last axis of a value. */
   width(name: string): number
-  /** The value as float32; half weights are cast, once. */
+  /** The value in the type of activations; weights of another type are cast, once. */
   float(name: string): string
-  /** Whether the value is a half weight that is not widened yet. */
+  /** Whether the value is a weight that `float` would cast. */
   isHalf(name: string): boolean
   /** The blocks of rows in which a half matrix is bound; undefined where it is bound whole. */
   blocks(name: string): readonly WeightBlock[] | undefined

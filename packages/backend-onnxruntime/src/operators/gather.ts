@@ -12,6 +12,6 @@ export function emitGather(node: NodeOf<'Gather'>, context: EmitContext): void {
   if (!context.isHalf(table!)) builder.nodes('Gather', [table!, shifted], { outputs: node.outputs })
   else {
     const rows = builder.node('Gather', [table!, shifted])
-    builder.nodes('Cast', [rows], { attributes: { to: tensorTypes.float32.onnx }, outputs: node.outputs })
+    builder.nodes('Cast', [rows], { attributes: { to: tensorTypes[context.compute].onnx }, outputs: node.outputs })
   }
 }

@@ -101,6 +101,7 @@ export class BlockRun {
       batchHomes: plan.hiddenHomes,
       maxRowBytes: plan.hiddenRowBytes,
       copyQueue: queues.hidden,
+      loadQueue: queues.hiddenLoad,
       readQueue: queues.hiddenRead,
       writeQueue: queues.hiddenWrite,
     })

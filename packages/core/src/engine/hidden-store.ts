@@ -26,7 +26,9 @@ export interface HiddenStoreOptions {
   readonly maxRowBytes: number
   /** Whether layers run in two parts, so that two batches may be under way at once. */
   readonly isSplit: boolean
+  /** Copies from the device or within it, and copies to it: apart, so that a load does not stand behind a store that waits. */
   readonly copyQueue: Queue
+  readonly loadQueue: Queue
   readonly readQueue: TierQueue
   readonly writeQueue: TierQueue
 }
@@ -164,9 +166,9 @@ export class HiddenStore {
   load(batch: number, rows: number, rowBytes: number): void {
     const homes = this.#homes[batch]!
     if (homes.length === 0) return
-    const { copyQueue, readQueue, ram } = this.#options
+    const { loadQueue, readQueue, ram } = this.#options
     const slot = this.#pool.take()
-    for (const event of slot.after) copyQueue.wait(event)
+    for (const event of slot.after) loadQueue.wait(event)
     const ready: QueueEvent[] = [...slot.after]
     for (const home of homes) {
       const count = Math.min(home.rowCount, rows - home.firstRow)
@@ -179,12 +181,12 @@ export class HiddenStore {
           ready.push(readQueue.read(hostSpan(target), home.region!, 0))
           continue
         }
-        copyQueue.wait(readQueue.read(spanOf(home.bounce, 0, target.byteLength), home.region!, 0))
-      } else if (home.stored !== undefined) copyQueue.wait(home.stored)
+        loadQueue.wait(readQueue.read(spanOf(home.bounce, 0, target.byteLength), home.region!, 0))
+      } else if (home.stored !== undefined) loadQueue.wait(home.stored)
       const last =
         home.device === undefined
-          ? copyQueue.copyIn(target, spanOf(home.bounce ?? ram.view!(home.region!), 0, target.byteLength))
-          : copyQueue.copy(target, spanOf(home.device, 0, target.byteLength))
+          ? loadQueue.copyIn(target, spanOf(home.bounce ?? ram.view!(home.region!), 0, target.byteLength))
+          : loadQueue.copy(target, spanOf(home.device, 0, target.byteLength))
       if (home.bounce !== undefined) home.stored = last
       ready.push(last)
     }

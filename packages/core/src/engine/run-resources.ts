@@ -12,6 +12,7 @@ export interface RunQueues {
   readonly cacheLoad: Queue
   readonly cacheStore: Queue
   readonly hidden: Queue
+  readonly hiddenLoad: Queue
   readonly cacheRead: TierQueue
   readonly cacheWrite: TierQueue
   readonly hiddenRead: TierQueue
@@ -61,6 +62,7 @@ export class RunResources {
       cacheLoad: backend.createQueue('load cache', trace),
       cacheStore: backend.createQueue('store cache', trace),
       hidden: backend.createQueue('hidden', trace),
+      hiddenLoad: backend.createQueue('load hidden', trace),
       cacheRead: reads('cache read', 'cache'),
       cacheWrite: writes('cache write', 'cache'),
       hiddenRead: reads('hidden read', 'hidden'),

@@ -28,7 +28,15 @@ export function checkSampling(options: SamplingOptions): void {
 /** Index of the largest logit, the first of equals. */
 export function argMax(logits: Float32Array): number {
   let best = 0
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i
+  let highest = logits[0]!
+  const { length } = logits
+  for (let i = 1; i < length; i++) {
+    const value = logits[i]!
+    if (value > highest) {
+      highest = value
+      best = i
+    }
+  }
   return best
 }
 

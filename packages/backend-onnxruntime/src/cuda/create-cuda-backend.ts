@@ -1,0 +1,174 @@
+import { AbortedError, type Backend, type Clock, systemClock, type TraceSink, UsageError } from '@flexgen/spec'
+import { createAddressOf } from '../ffi/address-of.ts'
+import { findLibrary } from '../ffi/find-library.ts'
+import { loadKoffi } from '../ffi/koffi-library.ts'
+import { createPageMemory } from '../ffi/native-memory.ts'
+import { loadOrtApi } from '../ffi/ort-api.ts'
+import { MemoryLedger } from '../memory/memory-ledger.ts'
+import type { BusyQueue, CudaContext } from './cuda-context.ts'
+import { openCudaDevice } from './driver/cuda-device.ts'
+import { createRectangleCopy } from './driver/rectangle.ts'
+import { findCudaRuntime } from './find-cuda-runtime.ts'
+import { cudaCapabilities } from './graph/cuda-capabilities.ts'
+import { AttentionKernels } from './kernel/attention-kernels.ts'
+import { ComputeScratch } from './kernel/compute-scratch.ts'
+import { CudaKernel } from './kernel/cuda-kernel.ts'
+import { CudaProgram } from './kernel/cuda-program.ts'
+import { CudaCacheTable } from './memory/cuda-cache.ts'
+import { CudaMemoryTable } from './memory/cuda-memory-table.ts'
+import { PinnedSlabs } from './memory/pinned-slabs.ts'
+import { createPageToucher } from './memory/touch-pages.ts'
+import { CompletionPoller } from './queue/completion-poller.ts'
+import { CudaQueue } from './queue/cuda-queue.ts'
+import { EventPool } from './queue/event-pool.ts'
+import { LoadingStream } from './queue/loading-stream.ts'
+import { StreamPool } from './queue/stream-pool.ts'
+import { CudaSessions, type SessionProvider } from './session/cuda-sessions.ts'
+
+/** How ONNX Runtime is opened on a GPU. */
+export interface OnnxRuntimeCudaOptions {
+  /** Which GPU; the first by default. */
+  readonly ordinal?: number
+  /** Path of a libonnxruntime with its CUDA provider beside it; the first that is found by default. */
+  readonly libraryPath?: string
+  /** Path of the driver's library; the system's by default. */
+  readonly driverPath?: string
+  readonly clock?: Clock
+  /** For tests on a driver whose device memory is host memory. */
+  readonly sessionProvider?: SessionProvider
+}
+
+/**
+ * Makes a backend that computes with ONNX Runtime on an NVIDIA GPU: on device memory, streams and events of its own.
+ * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where there is no driver, no GPU or no CUDA provider
+ */
+export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptions = {}): Promise<Backend> {
+  const { clock = systemClock, ordinal = 0, sessionProvider = 'cuda' } = options
+  const koffi = await loadKoffi()
+  const device = openCudaDevice(koffi, clock, ordinal, options.driverPath)
+  const notices: string[] = []
+  let sessions: CudaSessions
+  try {
+    const { libraryPath } = options
+    const path = sessionProvider === 'cuda' ? findCudaRuntime(koffi, libraryPath) : findLibrary(libraryPath)
+    sessions = await CudaSessions.open(loadOrtApi(koffi, path), device, sessionProvider)
+  } catch (error) {
+    device.release()
+    throw error
+  }
+  const pages = createPageMemory(koffi)
+  const pinned = new PinnedSlabs(koffi, pages, device.driver, createPageToucher(), (error) => {
+    if (notices.length === 0) notices.push(`host memory cannot be page-locked, so copies are slow: ${String(error)}`)
+  })
+  const scratch = new ComputeScratch(device, pinned)
+  const ledger: MemoryLedger = new MemoryLedger(clock, {
+    heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.unusedBytes,
+    trim: () => {
+      scratch.trim()
+      sessions.trim()
+    },
+    isKept: true,
+  })
+  const memory = new CudaMemoryTable(device.driver, pinned, ledger, createAddressOf(koffi))
+  const loading = new LoadingStream(device)
+  const caches: CudaCacheTable = new CudaCacheTable(device.driver, loading.stream, ledger, cudaCapabilities.cacheDtypes)
+  const busyQueues = new Set<BusyQueue>()
+  const kernels = new Set<AsyncDisposable>()
+  const works = new Set<Promise<unknown>>()
+  let disposing: Promise<void> | undefined
+  const assertOpen = (): void => {
+    if (disposing !== undefined) throw new UsageError('the backend is disposed')
+  }
+  const track: CudaContext['track'] = async (work) => {
+    assertOpen()
+    const working = work()
+    works.add(working)
+    const made = await working.finally(() => works.delete(working))
+    if (disposing === undefined) return made
+    made.release()
+    throw new AbortedError('the backend was disposed')
+  }
+  const context: CudaContext = {
+    device,
+    clock,
+    ledger,
+    memory,
+    caches,
+    sessions,
+    attention: new AttentionKernels(device.driver),
+    scratch,
+    events: new EventPool(device.driver, false),
+    timedEvents: new EventPool(device.driver, true),
+    streams: new StreamPool(device),
+    loading,
+    fusedTypes: sessionProvider === 'cuda' ? ['float16', 'bfloat16'] : ['float32', 'float16'],
+    poller: new CompletionPoller(),
+    copyRectangle: createRectangleCopy(device.driver),
+    busyQueues,
+    kernels,
+    track,
+    assertOpen,
+  }
+  const dispose = async (): Promise<void> => {
+    for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
+    await Promise.all([...busyQueues].map((queue) => queue.idle()))
+    await Promise.allSettled(works)
+    await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
+    caches.close()
+    memory.close()
+    scratch.close()
+    pinned.close()
+    ledger.close()
+    context.attention.release()
+    for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()
+    sessions.release()
+    device.release()
+  }
+
+  return {
+    specificationVersion: 'v1',
+    name: 'onnxruntime-cuda',
+    device: {
+      kind: 'cuda',
+      description: `${device.name}, CUDA ${Math.floor(device.driverVersion / 1000)}.${Math.floor((device.driverVersion % 1000) / 10)}, ONNX Runtime ${sessions.version}`,
+      memoryBytes: device.memoryBytes,
+      hostVisible: false,
+    },
+    capabilities: cudaCapabilities,
+    notices,
+    allocate(byteLength) {
+      assertOpen()
+      return memory.allocate(byteLength)
+    },
+    allocateHost(byteLength) {
+      assertOpen()
+      return memory.allocateHost(byteLength)
+    },
+    allocateCache(spec, rows) {
+      assertOpen()
+      return caches.allocate(spec, rows)
+    },
+    free(buffer, ...after) {
+      assertOpen()
+      if (caches.has(buffer)) caches.free(buffer, after)
+      else memory.free(buffer, after)
+    },
+    async compile(graph) {
+      assertOpen()
+      return new CudaKernel(context, await track(() => CudaProgram.create(context, graph)))
+    },
+    createQueue(name: string, trace?: TraceSink) {
+      assertOpen()
+      return new CudaQueue(name, context, trace)
+    },
+    memory: () => ledger.stats(),
+    setMemoryLimit(bytes) {
+      assertOpen()
+      return ledger.setLimit(bytes)
+    },
+    [Symbol.asyncDispose]() {
+      disposing ??= dispose()
+      return disposing
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '@flexgen/spec'
+import type { MemoryLedger } from '../memory/memory-ledger.ts'
+import type { TensorType } from '../onnx/tensor-type.ts'
+import type { CudaDevice } from './driver/cuda-device.ts'
+import type { createRectangleCopy } from './driver/rectangle.ts'
+import type { AttentionKernels } from './kernel/attention-kernels.ts'
+import type { ComputeScratch } from './kernel/compute-scratch.ts'
+import type { CudaCacheTable } from './memory/cuda-cache.ts'
+import type { CudaMemoryTable } from './memory/cuda-memory-table.ts'
+import type { CompletionPoller } from './queue/completion-poller.ts'
+import type { EventPool } from './queue/event-pool.ts'
+import type { LoadingStream } from './queue/loading-stream.ts'
+import type { StreamPool } from './queue/stream-pool.ts'
+import type { CudaSessions } from './session/cuda-sessions.ts'
+
+/** A queue as its backend sees it. */
+export interface BusyQueue {
+  cancel(reason?: unknown): void
+  idle(): Promise<void>
+}
+
+/** What the parts of a CUDA backend share. */
+export interface CudaContext {
+  readonly device: CudaDevice
+  readonly clock: Clock
+  readonly ledger: MemoryLedger
+  readonly memory: CudaMemoryTable
+  readonly caches: CudaCacheTable
+  readonly sessions: CudaSessions
+  readonly attention: AttentionKernels
+  readonly scratch: ComputeScratch
+  readonly events: EventPool
+  readonly timedEvents: EventPool
+  readonly streams: StreamPool
+  readonly loading: LoadingStream
+  /** Types in which the fused attention computes. */
+  readonly fusedTypes: readonly TensorType[]
+  readonly poller: CompletionPoller
+  readonly copyRectangle: ReturnType<typeof createRectangleCopy>
+  /** Queues that have operations. */
+  readonly busyQueues: Set<BusyQueue>
+  /** Kernels that are not disposed. */
+  readonly kernels: Set<AsyncDisposable>
+  /** Does work that the end of the backend waits for; what it made is released where the backend has ended meanwhile. */
+  readonly track: <Made extends { release(): void }>(work: () => Promise<Made>) => Promise<Made>
+  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
+  readonly assertOpen: () => void
+}

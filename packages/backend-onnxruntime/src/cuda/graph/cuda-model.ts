@@ -1,0 +1,232 @@
+import { elementCount, type GraphNode, type NodeOf } from '@flexgen/spec'
+import type { GraphInfo } from '../../graphs/graph-info.ts'
+import { microsoftDomain, OnnxBuilder } from '../../onnx/onnx-builder.ts'
+import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
+import type { EmitContext } from '../../operators/emit-context.ts'
+import { emitNode } from '../../operators/emit-node.ts'
+
+/** Names of inputs that a kernel makes by itself. */
+export const inputNames = {
+  /** Index of the last valid token of each row, int32 on the device. */
+  lastRows: '#lastRows',
+  /** Most positions of a row, an int32 in host memory. */
+  total: '#total',
+  /** `[batch, seq, width]` in host memory, by width. */
+  shape: (width: number): string => `#shape:${width}`,
+  pastKeys: (cache: string): string => `${cache}#pastKeys`,
+  pastValues: (cache: string): string => `${cache}#pastValues`,
+  presentKeys: (cache: string): string => `${cache}#presentKeys`,
+  presentValues: (cache: string): string => `${cache}#presentValues`,
+} as const
+
+/** An ONNX graph for the device and what it binds beside its inputs and outputs. */
+export interface CudaModel {
+  readonly model: Uint8Array
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly readsLastRows: boolean
+  /** Widths of the shapes that it reads. */
+  readonly shapeWidths: readonly number[]
+  readonly attentions: readonly NodeOf<'Attention'>[]
+}
+
+/** Part of a graph that becomes one session. */
+export interface CudaModelPart {
+  readonly nodes: readonly GraphNode[]
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
+/**
+ * Writes a part of a graph as an ONNX model: weights stay inputs as the checkpoint has them, and attention is
+ * GroupQueryAttention, whose past and present are bound to the same memory.
+ */
+export function encodeCudaModel(info: GraphInfo, part: CudaModelPart, compute: TensorType): CudaModel {
+  const builder = new OnnxBuilder(info.graph.name)
+  for (const name of part.inputs) {
+    const { type, shape } = info.values.get(name)!
+    builder.input(name, type, shape)
+  }
+  const context = new CudaEmitContext(builder, info, compute)
+  const packed = packedSplits(info, part)
+  for (const node of part.nodes) {
+    if (node.operator === 'Attention') context.emitAttention(node, packed.get(node))
+    else if (![...packed.values()].includes(node as NodeOf<'Split'>)) context.emit(context.narrowed(node))
+  }
+  context.widenOutputs(part.nodes)
+  for (const name of part.outputs) {
+    const { type, shape } = info.values.get(name)!
+    builder.output(name, type, shape)
+  }
+  const { readsLastRows, attentions, shapeWidths } = context
+  const { inputs, outputs } = part
+  return { model: builder.encode(), inputs, outputs, readsLastRows, shapeWidths: [...shapeWidths], attentions }
+}
+
+const narrowSuffix = '#narrow'
+
+class CudaEmitContext implements EmitContext {
+  readonly builder: OnnxBuilder
+  readonly compute: TensorType
+  readonly attentions: NodeOf<'Attention'>[] = []
+  readonly shapeWidths = new Set<number>()
+  readsLastRows = false
+  readonly #info: GraphInfo
+  readonly #cast = new Map<string, string>()
+  #lastIndex: string | undefined
+
+  constructor(builder: OnnxBuilder, info: GraphInfo, compute: TensorType) {
+    this.builder = builder
+    this.#info = info
+    this.compute = compute
+  }
+
+  readonly width = (name: string): number => this.#info.values.get(name.replace(narrowSuffix, ''))!.width
+
+  readonly isHalf = (name: string): boolean => {
+    const value = this.#info.values.get(name)
+    return value !== undefined && value.isWeight && value.type !== this.compute
+  }
+
+  /** The node with every value that becomes a float32 output under the name of its narrow form. */
+  narrowed(node: GraphNode): GraphNode {
+    const rename = (name: string): string => (this.#isWidened(name) ? `${name}${narrowSuffix}` : name)
+    return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }
+  }
+
+  /** Casts the narrow forms to the outputs that ask for float32. */
+  widenOutputs(nodes: readonly GraphNode[]): void {
+    for (const name of nodes.flatMap(({ outputs }) => outputs))
+      if (this.#isWidened(name)) this.#castTo(`${name}${narrowSuffix}`, 'float32', [name])
+  }
+
+  #isWidened(name: string): boolean {
+    const value = this.#info.values.get(name)
+    return value !== undefined && !value.isWeight && value.type === 'float32' && this.compute !== 'float32'
+  }
+
+  readonly float = (name: string): string => {
+    if (!this.isHalf(name)) return name
+    let cast = this.#cast.get(name)
+    if (cast === undefined) {
+      cast = this.#castTo(name, this.compute)
+      this.#cast.set(name, cast)
+    }
+    return cast
+  }
+
+  readonly blocks = (): undefined => undefined
+
+  readonly lastRows = (): string => {
+    if (!this.readsLastRows) this.builder.input(inputNames.lastRows, 'int32', ['rows'])
+    this.readsLastRows = true
+    return inputNames.lastRows
+  }
+
+  /** Writes a node; those that lose digits in half precision are computed in float32. */
+  emit(node: GraphNode): void {
+    if (node.operator === 'RMSNormalization') {
+      this.builder.nodes('SimplifiedLayerNormalization', node.inputs.map(this.float), {
+        attributes: { axis: -1, epsilon: { float: node.attributes.epsilon } },
+        outputs: node.outputs,
+      })
+      return
+    }
+    const isWide = node.operator === 'Softmax' || node.operator === 'Gelu' || node.operator === 'Silu'
+    if (!isWide || this.compute === 'float32') {
+      emitNode(node, this)
+      return
+    }
+    const wide = { ...node, inputs: [this.#castTo(node.inputs[0]!, 'float32')], outputs: [`${node.outputs[0]!}#wide`] }
+    const { builder, width, blocks, lastRows } = this
+    emitNode(wide, {
+      builder,
+      width,
+      blocks,
+      lastRows,
+      compute: 'float32',
+      float: (name) => name,
+      isHalf: () => false,
+    })
+    this.#castTo(wide.outputs[0]!, this.compute, node.outputs)
+  }
+
+  /** Attention of the three inputs, or of one `[q, k, v]` where a Split has just cut them. */
+  emitAttention(node: NodeOf<'Attention'>, split: NodeOf<'Split'> | undefined): void {
+    const { builder } = this
+    const { cache, heads, kvHeads, headDim, scale } = node.attributes
+    const kvShape = ['batch', kvHeads, 'room', headDim]
+    const past = [inputNames.pastKeys(cache), inputNames.pastValues(cache)]
+    for (const name of past) builder.input(name, this.compute, kvShape)
+    if (this.attentions.length === 0) builder.input(inputNames.total, 'int32', [1])
+    this.attentions.push(node)
+    const given = split === undefined ? node.inputs : split.inputs
+    const [query, key = '', value = ''] = given.map((name) => this.#reshape(name))
+    const present = [inputNames.presentKeys(cache), inputNames.presentValues(cache)]
+    const [attended] = builder.nodes(
+      'GroupQueryAttention',
+      [query!, key, value, ...past, this.#lastPosition(), inputNames.total],
+      {
+        domain: microsoftDomain,
+        attributes: { num_heads: heads, kv_num_heads: kvHeads, scale: { float: scale } },
+        outputs: [`${node.outputs[0]!}#rows`, ...present],
+      },
+    )
+    builder.nodes('Reshape', [attended!, builder.shape(-1, heads * headDim)], { outputs: node.outputs })
+    for (const name of present) builder.output(name, this.compute, kvShape)
+  }
+
+  /** `lengths - 1`, as GroupQueryAttention wants it. */
+  #lastPosition(): string {
+    this.#lastIndex ??= this.builder.node('Sub', ['lengths', this.builder.constant(Int32Array.of(1), [1])])
+    return this.#lastIndex
+  }
+
+  /** `[tokens, width]` to `[batch, seq, width]`. */
+  #reshape(name: string): string {
+    const width = this.width(name)
+    if (!this.shapeWidths.has(width)) this.builder.input(inputNames.shape(width), 'int64', [3])
+    this.shapeWidths.add(width)
+    return this.builder.node('Reshape', [name, inputNames.shape(width)])
+  }
+
+  #castTo(name: string, type: TensorType, outputs: readonly string[] | number = 1): string {
+    return this.builder.nodes('Cast', [name], { attributes: { to: tensorTypes[type].onnx }, outputs })[0]!
+  }
+}
+
+/** The Split before each Attention that cuts just its q, k and v. */
+function packedSplits({ graph }: GraphInfo, part: CudaModelPart): Map<NodeOf<'Attention'>, NodeOf<'Split'>> {
+  const found = new Map<NodeOf<'Attention'>, NodeOf<'Split'>>()
+  const readers = (name: string): number =>
+    graph.nodes.filter(({ inputs }) => inputs.includes(name)).length +
+    graph.outputs.filter((output) => output.name === name).length
+  for (const node of part.nodes) {
+    if (node.operator !== 'Attention') continue
+    const split = part.nodes.find(
+      (other): other is NodeOf<'Split'> => other.operator === 'Split' && String(other.outputs) === String(node.inputs),
+    )
+    if (split !== undefined && new Set(node.inputs).size === 3 && node.inputs.every((name) => readers(name) === 1))
+      found.set(node, split)
+  }
+  return found
+}
+
+/** Bytes of all results of some nodes, of which not all live at once. */
+export function resultBytes(
+  nodes: readonly GraphNode[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+  compute: TensorType,
+): number {
+  const results = nodes.flatMap((node) => {
+    const own = node.outputs.map((name) => elementCount(shapes.get(name)!) * tensorTypes[compute].bytes)
+    const bytes = own.reduce((sum, size) => sum + size, 0)
+    // Attention unpacks its inputs and keeps sums; what is computed in float32 has two casts.
+    if (node.operator === 'Attention') return [8 * bytes]
+    return ['Softmax', 'Gelu', 'Silu'].includes(node.operator) ? [5 * bytes] : [bytes]
+  })
+  return results.reduce((sum, bytes) => sum + bytes + pieceBytes, 0)
+}
+
+/** The arena rounds every piece up. */
+const pieceBytes = 1024

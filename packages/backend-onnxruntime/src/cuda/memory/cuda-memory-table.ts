@@ -1,0 +1,132 @@
+import { type DeviceBuffer, type HostBuffer, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
+import type { AddressOf } from '../../ffi/address-of.ts'
+import { checkSize } from '../../memory/check-size.ts'
+import type { MemoryLedger } from '../../memory/memory-ledger.ts'
+import type { CudaDriver } from '../driver/cuda-driver.ts'
+import { CudaBuffer, PinnedBuffer } from './buffers.ts'
+import type { Owned } from './owned.ts'
+import type { PinnedSlabs } from './pinned-slabs.ts'
+
+/** A checked span of device memory. */
+export interface LentDevice {
+  readonly owner: CudaBuffer
+  readonly byteOffset: number
+  readonly address: bigint
+}
+
+/** A checked span of host memory: page-locked memory of our own, or anybody's. */
+export interface LentHost {
+  readonly owner: PinnedBuffer | undefined
+  readonly bytes: Uint8Array
+  readonly address: bigint
+}
+
+/** Gives device memory of at least one byte. */
+export function allocateDevice(driver: CudaDriver, byteLength: number): bigint {
+  return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+}
+
+/** All buffers of one CUDA backend. */
+export class CudaMemoryTable {
+  readonly #driver: CudaDriver
+  readonly #pinned: PinnedSlabs
+  readonly #ledger: MemoryLedger
+  readonly #addressOf: AddressOf
+  readonly #uses = new Map<Owned, 'device' | 'host'>()
+
+  constructor(driver: CudaDriver, pinned: PinnedSlabs, ledger: MemoryLedger, addressOf: AddressOf) {
+    this.#driver = driver
+    this.#pinned = pinned
+    this.#ledger = ledger
+    this.#addressOf = addressOf
+  }
+
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit or by the device */
+  allocate(byteLength: number): CudaBuffer {
+    checkSize('a number of bytes', byteLength)
+    return this.#count('device', byteLength, () => {
+      const address = allocateDevice(this.#driver, byteLength)
+      return new CudaBuffer(address, byteLength, () => this.#driver.call.memoryFree(address))
+    })
+  }
+
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` */
+  allocateHost(byteLength: number): PinnedBuffer {
+    checkSize('a number of bytes', byteLength)
+    return this.#count('host', byteLength, () => new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength))
+  }
+
+  /** Frees a buffer once all events have ended, well or not, and no operation uses it. */
+  free(buffer: object, after: readonly QueueEvent[]): void {
+    const memory = buffer as CudaBuffer | PinnedBuffer
+    const use = this.#uses.get(memory)
+    if (use === undefined) throw new UsageError('the buffer was freed, or belongs to another allocator')
+    memory.giveUp(() => {
+      if (!this.#uses.delete(memory)) return
+      if (use === 'device') this.#ledger.giveAnnounced(memory.byteLength)
+      else this.#ledger.give(use, memory.byteLength)
+    })
+    if (use === 'device') this.#ledger.announce(memory.byteLength)
+    releaseAfter(memory, after)
+  }
+
+  /** @throws {FlexgenError} `USAGE` for a span outside its buffer, freed memory, or memory of others */
+  lendDevice({ buffer, byteOffset, byteLength }: Span<DeviceBuffer>, what: string): LentDevice {
+    checkSpan(buffer, byteOffset, byteLength, what)
+    if (!(buffer instanceof CudaBuffer) || !this.#uses.has(buffer)) {
+      if (buffer instanceof CudaBuffer) buffer.assertLive()
+      throw new UsageError(`${what} is no device memory of this backend`)
+    }
+    buffer.assertLive()
+    return { owner: buffer, byteOffset, address: buffer.address + BigInt(byteOffset) }
+  }
+
+  /** @throws {FlexgenError} `USAGE` for a span outside its buffer or freed memory */
+  lendHost({ buffer, byteOffset, byteLength }: Span<HostBuffer>, what: string): LentHost {
+    checkSpan(buffer, byteOffset, byteLength, what)
+    const owner = buffer instanceof PinnedBuffer ? buffer : undefined
+    owner?.assertLive()
+    const { bytes } = buffer as Partial<HostBuffer>
+    if (bytes === undefined) throw new UsageError(`${what} is no host memory`)
+    if (bytes.byteLength < buffer.byteLength) throw new UsageError(`${what} lies in a buffer that was freed`)
+    const part = bytes.subarray(byteOffset, byteOffset + byteLength)
+    const address = owner === undefined ? this.#addressOf(part) : owner.address + BigInt(byteOffset)
+    return { owner, bytes: part, address }
+  }
+
+  /** Ends all memory that nothing uses. */
+  close(): void {
+    const buffers = [...this.#uses.keys()]
+    this.#uses.clear()
+    for (const memory of buffers) memory.end()
+  }
+
+  #count<Memory extends Owned>(use: 'device' | 'host', byteLength: number, make: () => Memory): Memory {
+    this.#ledger.take(use, byteLength, 'a buffer')
+    try {
+      const memory = make()
+      this.#uses.set(memory, use)
+      return memory
+    } catch (error) {
+      this.#ledger.give(use, byteLength)
+      throw error
+    }
+  }
+}
+
+/** Releases once all events have ended. */
+export function releaseAfter(memory: Owned, after: readonly QueueEvent[]): void {
+  let open = after.length + 1
+  const settle = (): void => {
+    if (--open === 0) memory.release()
+  }
+  for (const event of after) event.onSettled(settle)
+  settle()
+}
+
+function checkSpan(buffer: { byteLength: number }, byteOffset: number, byteLength: number, what: string): void {
+  checkSize(`the byte offset of ${what}`, byteOffset)
+  checkSize(`the byte length of ${what}`, byteLength)
+  if (byteOffset + byteLength > buffer.byteLength)
+    throw new UsageError(`${what} ends at byte ${byteOffset + byteLength} of a buffer of ${buffer.byteLength} bytes`)
+}

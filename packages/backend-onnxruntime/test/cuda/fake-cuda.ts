@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Backend } from '@flexgen/spec'
+import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
+import { findLibrary } from '../../src/ffi/find-library.ts'
+import { loadKoffi } from '../../src/ffi/koffi-library.ts'
+
+const koffi = await loadKoffi()
+
+let built: string | undefined
+
+/** Compiles the fake driver, once for each process. */
+export function fakeDriverPath(): string {
+  if (built !== undefined && existsSync(built)) return built
+  const library = path.join(mkdtempSync(path.join(tmpdir(), 'flexgen-fake-cuda-')), 'libfakecuda.so')
+  const source = fileURLToPath(new URL('fake-cuda.c', import.meta.url))
+  execFileSync(process.env['CC'] || 'cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-lm'])
+  built = library
+  return library
+}
+
+type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation'
+type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
+
+const loaded: { library?: ReturnType<typeof koffi.load> } = {}
+
+function memoryOf(name: FakeInt | FakeLong, byteLength: number): ArrayBuffer {
+  loaded.library ??= koffi.load(fakeDriverPath())
+  const address = koffi.address(loaded.library.symbol(name, 'int'))
+  return koffi.view(address, byteLength)
+}
+
+/** Sets what the fake driver does. */
+export function setFake(name: FakeInt, value: number): void {
+  new Int32Array(memoryOf(name, 4))[0] = value
+}
+
+/** Reads what the fake driver has counted. */
+export function readFake(name: FakeLong): number {
+  return Number(new BigInt64Array(memoryOf(name, 8))[0])
+}
+
+/** A CUDA backend on the fake driver, which computes with ONNX Runtime on the CPU in float32. */
+export function createFakeBackend(): Promise<Backend> {
+  return createOnnxRuntimeCudaBackend({
+    driverPath: fakeDriverPath(),
+    libraryPath: findLibrary(''),
+    sessionProvider: 'cpu',
+  })
+}

@@ -1,0 +1,97 @@
+import { spanOf } from '@flexgen/spec'
+import { createHostBuffer } from '@flexgen/conformance'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
+import { createFakeBackend, fakeDriverPath, readFake, setFake } from './fake-cuda.ts'
+
+afterEach(() => {
+  setFake('fakeDeviceCount', 1)
+  setFake('fakeLateQueries', 2)
+  setFake('fakeFailAllocation', 0)
+})
+
+const spec = { kvHeads: 2, headDim: 8, maxPositions: 10, dtype: 'float32' } as const
+
+describe('a CUDA backend', () => {
+  it('gives all device memory, streams, events and page-locked memory back', async () => {
+    const before = [readFake('fakeDeviceBytes'), readFake('fakeHandles'), readFake('fakeRegistered')]
+    const backend = await createFakeBackend()
+    const device = backend.allocate(3 * 2 ** 20)
+    const host = backend.allocateHost(3 * 2 ** 20)
+    backend.allocateCache(spec, 1)
+    backend.allocateCache(spec, 5)
+    host.bytes.fill(7)
+    await backend.createQueue('in').copyIn(spanOf(device), spanOf(host)).whenDone()
+    expect(readFake('fakeRegistered')).toBeGreaterThan(0)
+    backend.free(host)
+    await backend[Symbol.asyncDispose]()
+    expect([readFake('fakeDeviceBytes'), readFake('fakeHandles'), readFake('fakeRegistered')]).toEqual(before)
+  })
+
+  it('copies wait until page-locked memory is there, and large ones go in pieces', async () => {
+    await using backend = await createFakeBackend()
+    const size = 20 * 2 ** 20 + 5
+    const host = backend.allocateHost(size)
+    host.bytes.fill(3)
+    host.bytes[size - 1] = 9
+    const device = backend.allocate(size)
+    const queue = backend.createQueue('copies')
+    queue.copyIn(spanOf(device), spanOf(host))
+    const target = createHostBuffer(size)
+    await queue.copyOut(spanOf(target), spanOf(device)).whenDone()
+    expect(Buffer.compare(target.bytes, host.bytes)).toBe(0)
+  })
+
+  it.each([1, 2, 3])(
+    'refuses the %i. allocation that fails, with the text of the driver, and counts nothing',
+    async (n) => {
+      await using backend = await createFakeBackend()
+      const allocations = [
+        () => backend.allocate(1000),
+        () => backend.allocateCache(spec, 4),
+        () => backend.allocateCache(spec, 1),
+      ]
+      setFake('fakeFailAllocation', n)
+      for (const [i, allocate] of allocations.entries()) {
+        const before = backend.memory().deviceBytes
+        // Of a slab for many rows less is asked for at the second try.
+        if (i + 1 !== n || n === 3) allocate()
+        else {
+          expect(allocate).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY' }))
+          expect(allocate).not.toThrow()
+        }
+        expect(backend.memory().deviceBytes).toBeGreaterThan(before)
+      }
+    },
+  )
+
+  it('is unavailable where the driver finds no GPU, or has no library', async () => {
+    setFake('fakeDeviceCount', 0)
+    await expect(createFakeBackend()).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: 'there is no GPU 0: the NVIDIA driver finds 0',
+    })
+    await expect(createOnnxRuntimeCudaBackend({ driverPath: '/nowhere/libcuda.so.1' })).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: 'the library of the NVIDIA driver, /nowhere/libcuda.so.1, cannot be loaded',
+    })
+  })
+
+  it('is unavailable where ONNX Runtime has no CUDA provider beside it', async () => {
+    await expect(createOnnxRuntimeCudaBackend({ driverPath: fakeDriverPath() })).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('there is no ONNX Runtime with a CUDA provider'),
+      hint: expect.stringContaining('pip install'),
+    })
+  })
+
+  it('keeps rows that come one by one side by side, and gives their memory back with the last', async () => {
+    await using backend = await createFakeBackend()
+    const before = readFake('fakeDeviceBytes')
+    const caches = Array.from({ length: 40 }, () => backend.allocateCache(spec, 1))
+    expect(backend.memory().deviceBytes).toBe(40 * caches[0]!.byteLength)
+    for (const cache of caches) backend.free(cache)
+    expect(readFake('fakeDeviceBytes')).toBe(before)
+    expect(backend.memory()).toMatchObject({ deviceBytes: 0 })
+  })
+})

@@ -1,0 +1,12 @@
+import { describe, it } from 'vitest'
+import { testModels } from './models.ts'
+import { createFakeBackend } from './fake-backend.ts'
+
+testModels({
+  describe,
+  it,
+  createBackend: createFakeBackend,
+  dtypes: ['float32', 'float16'],
+  fixtures: ['pre-norm', 'post-norm', 'float16'],
+  policies: 5,
+})
