@@ -1,0 +1,70 @@
+import {
+  type CacheBuffer,
+  type CachePage,
+  cachePageBytes,
+  type CacheRow,
+  type CacheSpec,
+  type QueueEvent,
+  UnsupportedDataError,
+  UsageError,
+} from '@flexgen/spec'
+import { capabilities } from '../capabilities.ts'
+import { checkSize } from './check-size.ts'
+import type { LentBytes, MemoryTable } from './memory-table.ts'
+import { cacheOf, HostCache, viewOf } from './host-cache.ts'
+
+/** The caches of one backend: own memory and views of host pages. */
+export class CacheTable {
+  readonly #memory: MemoryTable
+  readonly #live = new Map<CacheBuffer, 'own' | 'view'>()
+
+  constructor(memory: MemoryTable) {
+    this.#memory = memory
+  }
+
+  has(buffer: object): boolean {
+    return buffer instanceof HostCache
+  }
+
+  allocate(spec: CacheSpec, rows: number): CacheBuffer {
+    checkSpec(spec)
+    checkSize('a number of cache rows', rows, 1)
+    const byteLength = rows * cachePageBytes(spec, spec.maxPositions)
+    const cache = this.#memory.allocate('device', byteLength, (allocation) => cacheOf(spec, rows, allocation))
+    this.#live.set(cache, 'own')
+    return cache
+  }
+
+  view(pages: readonly CachePage[], spec: CacheSpec): CacheBuffer {
+    checkSpec(spec)
+    checkSize('a number of pages', pages.length, 1)
+    const cache = viewOf(spec, pages, ({ span }) => this.#memory.lend(span, 'a cache page'))
+    this.#live.set(cache, 'view')
+    return cache
+  }
+
+  free(cache: CacheBuffer, after: readonly QueueEvent[]): void {
+    const kind = this.#live.get(cache)
+    if (kind === undefined) throw strange()
+    this.#live.delete(cache)
+    if (kind === 'own') this.#memory.free(cache, after)
+  }
+
+  /** Checks a row now and gives its bytes, `[K or V, kv head, max positions, head dim]`, later. */
+  lendRow({ cache, row }: CacheRow): LentBytes {
+    if (!(cache instanceof HostCache) || !this.#live.has(cache)) throw strange()
+    return cache.lendRow(row)
+  }
+}
+
+function strange(): UsageError {
+  return new UsageError('the cache was freed or belongs to another backend')
+}
+
+function checkSpec(spec: CacheSpec): void {
+  checkSize('kvHeads of a cache', spec.kvHeads, 1)
+  checkSize('headDim of a cache', spec.headDim, 1)
+  checkSize('maxPositions of a cache', spec.maxPositions, 1)
+  if (!capabilities.cacheDtypes.includes(spec.dtype))
+    throw new UnsupportedDataError(`the TensorFlow.js backend has no ${spec.dtype} caches`, { hint: 'use float32' })
+}

@@ -1,0 +1,144 @@
+import {
+  doneEvent,
+  type Clock,
+  type MemoryStats,
+  OutOfMemoryError,
+  type QueueEvent,
+  SettableEvent,
+  UsageError,
+} from '@flexgen/spec'
+
+/** What memory is held for: buffers, tensors of prepared weights, prepared tables (in JavaScript), tensors of runs. */
+export type MemoryUse = 'device' | 'host' | 'prepared' | 'tables' | 'workspace'
+
+/** The memory of an engine that grows and never shrinks, if it has one; prepared weights and runs share it. */
+export interface EngineArena {
+  /** Bytes that it holds now, beside what a fresh one has. */
+  heldBytes(): number
+  /** Bytes that it would hold if so many were in use at once. */
+  heldBytesWith(usedBytes: number): number
+  /** Upper estimate of what a fresh one holds once so many have been in use at once. */
+  plannedBytes(usedBytes: number): number
+  /** What it can hold at most. */
+  readonly mostBytes: number
+}
+
+/** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
+export class MemoryLedger {
+  readonly #clock: Clock
+  readonly #arena: EngineArena | undefined
+  readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0, tables: 0, workspace: 0 }
+  /** Device bytes whose free waits for events. */
+  #leavingBytes = 0
+  #peakBytes = 0
+  #limitBytes = Number.POSITIVE_INFINITY
+  #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
+  #isClosed = false
+
+  constructor(clock: Clock, arena: EngineArena | undefined) {
+    this.#clock = clock
+    this.#arena = arena
+  }
+
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` where the limit would be passed; then nothing is counted */
+  take(use: MemoryUse, sizeBytes: number, what: string): void {
+    const inArena = use === 'prepared' || use === 'workspace'
+    if (use !== 'host') {
+      const nextBytes = inArena ? this.#outsideBytes() + this.#engineBytesWith(sizeBytes) : this.#limited() + sizeBytes
+      if (nextBytes > this.#limitBytes)
+        throw new OutOfMemoryError(
+          `${what} needs ${sizeBytes} bytes, but ${this.#limited()} of ${this.#limitBytes} bytes are held`,
+        )
+    }
+    const mostBytes = this.#arena?.mostBytes ?? Number.POSITIVE_INFINITY
+    if (inArena && this.#engineBytesWith(sizeBytes) > mostBytes)
+      throw new OutOfMemoryError(
+        `${what} needs ${sizeBytes} bytes, but the engine has room for ${mostBytes} bytes in all`,
+      )
+    this.#held[use] += sizeBytes
+    this.#limited()
+  }
+
+  give(use: MemoryUse, sizeBytes: number): void {
+    if (this.#isClosed) return
+    this.#limited()
+    this.#held[use] -= sizeBytes
+    this.#settleLimits()
+  }
+
+  /** Says that device bytes will be given back without further ado. */
+  announce(sizeBytes: number): void {
+    this.#leavingBytes += sizeBytes
+  }
+
+  /** Gives announced device bytes back. */
+  giveAnnounced(sizeBytes: number): void {
+    this.#leavingBytes -= sizeBytes
+    this.give('device', sizeBytes)
+  }
+
+  /** The new limit holds for allocations at once; the event settles once what is held is below it. */
+  setLimit(limitBytes: number): QueueEvent {
+    if (!(limitBytes >= 0)) throw new UsageError(`a memory limit is a number of bytes, not ${limitBytes}`)
+    const event = new SettableEvent()
+    const leastBytes =
+      this.#outsideBytes() - this.#leavingBytes + Math.max(this.#held.prepared, this.#arena?.heldBytes() ?? 0)
+    if (leastBytes > limitBytes) {
+      const message = `a limit of ${limitBytes} bytes cannot be held: buffers, prepared kernels and the engine hold ${leastBytes} bytes`
+      event.settle(this.#clock.now(), new OutOfMemoryError(message))
+      return event
+    }
+    this.#limitBytes = limitBytes
+    if (this.#limited() <= limitBytes) return doneEvent
+    this.#waiting.push({ limitBytes, event })
+    return event
+  }
+
+  stats(): MemoryStats {
+    if (!this.#isClosed) this.#limited()
+    return {
+      deviceBytes: this.#held.device,
+      hostBytes: this.#held.host,
+      preparedBytes: this.#held.prepared + this.#held.tables,
+      workspaceBytes: this.#isClosed ? 0 : this.#engineBytes() - this.#held.prepared,
+      peakDeviceBytes: this.#peakBytes,
+    }
+  }
+
+  /** Everything is given back; whatever is given later was counted here. */
+  close(): void {
+    this.#isClosed = true
+    for (const use of ['device', 'host', 'prepared', 'tables', 'workspace'] as const) this.#held[use] = 0
+    for (const { event } of this.#waiting.splice(0)) event.settle(this.#clock.now())
+  }
+
+  /** What counts for the limit and does not lie in the engine. */
+  #outsideBytes(): number {
+    return this.#held.device + this.#held.tables
+  }
+
+  /** Prepared weights and workspace, free room of the arena included. */
+  #engineBytes(): number {
+    return Math.max(this.#held.prepared + this.#held.workspace, this.#arena?.heldBytes() ?? 0)
+  }
+
+  #engineBytesWith(extraBytes: number): number {
+    const usedBytes = this.#held.prepared + this.#held.workspace + extraBytes
+    return Math.max(usedBytes, this.#arena?.heldBytesWith(usedBytes) ?? 0)
+  }
+
+  /** What counts for the limit, remembered where it is the largest so far. */
+  #limited(): number {
+    const sizeBytes = this.#outsideBytes() + this.#engineBytes()
+    this.#peakBytes = Math.max(this.#peakBytes, sizeBytes)
+    return sizeBytes
+  }
+
+  #settleLimits(): void {
+    if (this.#waiting.length === 0) return
+    const heldBytes = this.#limited()
+    const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
+    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
+    for (const { event } of met) event.settle(this.#clock.now())
+  }
+}
