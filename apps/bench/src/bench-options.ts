@@ -13,9 +13,9 @@ export interface BenchOptions {
   readonly commands?: readonly string[] | undefined
   /** Foreign commands that are run beside, as `COMMAND` or `TITLE: COMMAND`. */
   readonly against?: readonly string[] | undefined
-  /** Measured runs of each side. Default 3. */
+  /** Measured runs of each side. Default 3; 1 on a simulated machine, where all are the same. */
   readonly repeat?: number | undefined
-  /** Whole runs of each side that are thrown away first. Default 1. */
+  /** Whole runs of each side that are thrown away first. Default 1; 0 on a simulated machine. */
   readonly warmUp?: number | undefined
   /**
    * Tokens that our engine generates before each measured run, for short prompts. Default 1 as FlexGen does it, but 0
@@ -31,6 +31,8 @@ export interface BenchOptions {
   /** False for no log. */
   readonly log?: boolean | undefined
   readonly title?: string | undefined
+  /** File for a Chrome trace of the first measured run; with several sides each has one of its own, `FILE-1.json`. */
+  readonly trace?: string | undefined
   /** Print the report as one JSON object instead of text. */
   readonly json?: boolean | undefined
   readonly signal?: AbortSignal | undefined

@@ -1,5 +1,4 @@
-import { FlexgenError, StorageError, UsageError } from '@flexgen/spec'
-import { mkdir } from 'node:fs/promises'
+import { FlexgenError, UsageError } from '@flexgen/spec'
 import path from 'node:path'
 import type { BenchOptions, BenchOutput } from './bench-options.ts'
 import { formatLogLines } from './log/format-log.ts'
@@ -13,10 +12,12 @@ import { listSides } from './run/list-sides.ts'
 import { measureSides, type MeasureSidesOptions, planRuns } from './run/measure-sides.ts'
 import { toError } from './run/failure.ts'
 import type { Failure, Outcome } from './run/outcome.ts'
+import { makeOutputFolder } from './run/output-folder.ts'
 import { openResults, type ResultLine } from './run/results-file.ts'
 import { runChild } from './run/run-child.ts'
 import { createRunDiary } from './run/run-diary.ts'
 import type { Side } from './run/side.ts'
+import { checkSimulatedSides, profileOf, simulatedLinks } from './simulate/simulated-sides.ts'
 import { examineMachine } from './system/machine.ts'
 
 /** What a benchmark may be given instead of what it does by itself; for tests. */
@@ -35,12 +36,15 @@ export async function runBench(
   output: BenchOutput,
   seams: BenchSeams = {},
 ): Promise<BenchReport> {
-  const { repeat = 3, warmUp = 1, signal } = options
-  if (repeat < 1) throw new UsageError(`--repeat must be 1 or above, got ${repeat}`)
+  const { signal } = options
   const { sides, warmUpTokens } = listSides(options)
+  // A simulation is the same every time.
+  const isSimulated = sides.every((side) => profileOf(side) !== undefined)
+  const { repeat = isSimulated ? 1 : 3, warmUp = isSimulated ? 0 : 1 } = options
+  if (repeat < 1) throw new UsageError(`--repeat must be 1 or above, got ${repeat}`)
+  await checkSimulatedSides(sides)
   const title = options.title ?? options.suite ?? 'run'
-  const folder = options.outputDir ?? path.join('flexgen-bench', `${fileName(title)}-${timeStamp(new Date())}`)
-  await makeFolder(folder)
+  const folder = await makeOutputFolder(options.outputDir, title)
   const file = await openResults(path.join(folder, 'results.jsonl'), sides, options.resume ?? false)
   const results: ResultLine[] = [...file.earlier]
   const failures = new Map<number, Failure>()
@@ -50,6 +54,7 @@ export async function runBench(
   await measureSides({
     ...plan,
     ...seams,
+    traceOf: traceFiles(options.trace, sides),
     signal,
     onStart: (run) => diary.begin(run),
     onProgress: (step) => output.progress?.(step),
@@ -76,10 +81,21 @@ export async function runBench(
   return report
 }
 
+/** Where the trace of a run goes: the first measured one of each of our sides has one. */
+function traceFiles(file: string | undefined, sides: readonly Side[]): MeasureSidesOptions['traceOf'] {
+  if (file === undefined) return undefined
+  const { dir, name, ext } = path.parse(file)
+  return ({ side, repetition }) => {
+    if (repetition !== 0 || sides[side]!.kind !== 'flexgen') return undefined
+    return sides.length === 1 ? file : path.join(dir, `${name}-${side + 1}${ext}`)
+  }
+}
+
 /** Bandwidth of the disk where our sides keep scratch; it only explains, so a failure leaves it out. */
 async function measureLinksOf(sides: readonly Side[]): Promise<readonly MeasuredLink[]> {
   const ours = sides.find((side) => side.kind === 'flexgen')
   if (ours === undefined) return []
+  if (sides.some((side) => profileOf(side) !== undefined)) return simulatedLinks(sides)
   const { backend, offloadDir } = ours.settings
   try {
     return (await runChild({ type: 'links', options: { backend, offloadDir } })).result
@@ -127,23 +143,4 @@ function print(report: BenchReport, { json }: BenchOptions, { out }: BenchOutput
     if (log !== undefined) for (const line of [title, ...formatLogLines(log), '']) out(line)
   }
   for (const line of describeReport(report)) out(line)
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true })
-  } catch (error) {
-    throw StorageError.from(error, `create ${folder}`)
-  }
-}
-
-function fileName(title: string): string {
-  return title.replaceAll(/[^\w.-]+/g, '-')
-}
-
-/** Local time as `20261120-101530`. */
-function timeStamp(date: Date): string {
-  const parts = [date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()]
-  const [month, day, ...time] = parts.map((part) => String(part).padStart(2, '0'))
-  return `${date.getFullYear()}${month}${day}-${time.join('')}`
 }

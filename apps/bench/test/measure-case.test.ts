@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -83,8 +83,12 @@ describe('measuring a case', () => {
   it('accounts for the time in breakdown mode', async () => {
     const measured = await measure({ debugMode: 'breakdown', gpuBatchSize: 8, numGpuBatches: 1, promptLen: 200 })
     expect(measured.projected).toBe(true)
-    const busy = sum(measured.queues.map(({ busySeconds }) => busySeconds))
-    expect(busy / (measured.prefillSeconds + measured.decodeSeconds)).toBeGreaterThan(0.5)
+    const tasks = measured.tasks!
+    expect(new Set(tasks.map(({ phase }) => phase))).toEqual(new Set(['prefill', 'decode']))
+    expect(tasks.map(({ task }) => task)).toEqual(expect.arrayContaining(['loadWeight', 'compute mlp']))
+    const known = sum(tasks.map(({ seconds }) => seconds))
+    expect(known / (measured.prefillSeconds + measured.decodeSeconds)).toBeGreaterThan(0.8)
+    expect(await measure({})).not.toHaveProperty('tasks')
   })
 
   it('makes one token where one is asked for, block after block', async () => {
@@ -93,6 +97,37 @@ describe('measuring a case', () => {
     expect(measured).toMatchObject({ decodeSeconds: 0, projected: false })
     expect(measured).not.toHaveProperty('timeline')
     expect(measured.queues.every(({ phase }) => phase === 'prefill')).toBe(true)
+  })
+
+  it('reads no faster than a throttled disk gives, and says so', async () => {
+    const bytesPerSecond = 20e6
+    const measured = await measure({ percent: [0, 0, 100, 0, 100, 0], throttleDisk: '20MB/s' })
+    const readBytes = sum(measured.disk.map(({ read }) => read.weights))
+    expect(readBytes).toBeGreaterThan(5e6)
+    expect(measured.prefillSeconds + measured.decodeSeconds).toBeGreaterThan((0.9 * readBytes) / bytesPerSecond)
+    expect(measured.notices.join()).toContain('slowed down to 20 MB/s')
+  })
+
+  it('takes every placement, 4 bits, sparsity and a host backend', async () => {
+    const flags = { backend: 'reference', promptLen: 5, maxNewTokens: 3, numGpuBatches: 1 } satisfies CaseFlags
+    const flexgen = await measure({ ...flags, placement: 'flexgen', percent: [12, 78, 0, 100, 0, 100] })
+    expect(flexgen.placement.weights.realised.device).toBeLessThan(5)
+    const small = await measure({ ...flags, compressWeight: true, compressCache: true, attnSparsity: 0.5 })
+    expect(sum(Object.values(small.placement.weights.bytes))).toBeLessThan(
+      0.35 * sum(Object.values(flexgen.placement.weights.bytes)),
+    )
+    const host = { cpuCacheCompute: true, hostBackend: 'native', percent: [100, 0, 0, 100, 100, 0] }
+    const beside = await measure({ ...flags, ...host })
+    expect(beside.queues.some(({ queue }) => queue === 'host attention')).toBe(true)
+  })
+
+  it('writes a Chrome trace', async () => {
+    const traceFile = path.join(offloadDir, 'trace.json')
+    await measureCase(settingsOf({ ...small, maxNewTokens: 2 }), { traceFile })
+    const { traceEvents } = JSON.parse(readFileSync(traceFile, 'utf8')) as { traceEvents: { args: { name: string } }[] }
+    const threads = traceEvents.map(({ args }) => args?.name)
+    expect(threads).toEqual(expect.arrayContaining(['compute', 'weights read']))
+    rmSync(traceFile)
   })
 
   it('stops at a signal, and refuses a model that does not fit', async () => {

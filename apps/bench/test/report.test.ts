@@ -5,7 +5,8 @@ import { renderPage } from '../src/page/render-page.ts'
 import { benchReportSchema } from '../src/report/bench-report.ts'
 import { formatCsv } from '../src/report/csv.ts'
 import { describeReport } from '../src/report/describe-report.ts'
-import { sampleReport, sampleResults } from './support/sample-report.ts'
+import { linkUsesOf } from '../src/report/link-use.ts'
+import { sampleMeasurement, sampleReport, sampleResults } from './support/sample-report.ts'
 
 describe('the report', () => {
   it('has medians, all values, and the typical repetition in full', () => {
@@ -76,6 +77,8 @@ describe('the report', () => {
       { link: 'disk read', phase: 'decode', sizeBytes: 4e9, bytesPerSecond: 1e9, utilisation: 0.5 },
     ])
     expect(sampleReport({ links: [] }).sides[0]!.links[0]).not.toHaveProperty('utilisation')
+    const slowed = linkUsesOf(sampleMeasurement, { direct: false, diskBytesPerSecond: 1.25e9 }, [])
+    expect(slowed[0]).toMatchObject({ bytesPerSecond: 1e9, utilisation: 0.8 })
   })
 
   it('is of the published schema', async () => {
@@ -122,7 +125,7 @@ describe('the report', () => {
       'Prefill',
       'Use of the disk while decoding',
       'One decode step, queue by queue',
-      'Memory over time',
+      'Bytes on each tier over time',
       'Placement',
     ]) {
       expect(page).toContain(`<h3>${title}</h3>`)

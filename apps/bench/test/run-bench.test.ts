@@ -57,7 +57,7 @@ describe('a benchmark', () => {
     const flags = { model: 'facebook/opt-125m', gpuBatchSize: 2 }
     const { printed, logged, ran, ended } = bench({ flags, outputDir, logFile, repeat: 2 })
     const report = await ended
-    const title = 'opt-125m: 512/32, 100 0 100 0 100 0, 2x1'
+    const title = 'opt-125m: 512/32, auto, 2x1'
     expect(ran).toEqual([title, title, title])
     expect(printed.slice(0, 7)).toEqual([title, ...five, ''])
     expect(printed[7]).toContain('median of 2 [min..max]')

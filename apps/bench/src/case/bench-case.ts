@@ -10,7 +10,6 @@ export interface BenchCase {
 export function titleOf(flags: CaseFlags): string {
   const model = (flags.model ?? 'opt-6.7b').split(/[/\\]/).findLast((part) => part !== '')
   const lengths = `${flags.promptLen ?? 512}/${flags.maxNewTokens ?? 32}`
-  const batches = `${flags.gpuBatchSize ?? 4}x${flags.numGpuBatches ?? 1}`
   const switches = [
     flags.overlap === false && 'no overlap',
     flags.sepLayer === false && 'whole layers',
@@ -18,7 +17,14 @@ export function titleOf(flags: CaseFlags): string {
     flags.compressWeight && '4-bit weights',
     flags.compressCache && '4-bit KV',
   ].filter((text) => typeof text === 'string')
-  return [`${model}: ${lengths}`, (flags.percent ?? [100, 0, 100, 0, 100, 0]).join(' '), batches, ...switches].join(
-    ', ',
-  )
+  return [`${model}: ${lengths}`, ...placeOf(flags), ...switches].join(', ')
+}
+
+/** Percents and batches; of a policy that is not known yet, who says it. */
+function placeOf({ policy, percent, placement, gpuBatchSize, numGpuBatches }: CaseFlags): string[] {
+  const batches = `${gpuBatchSize ?? 4}x${numGpuBatches ?? 1}`
+  if (percent !== undefined) return [percent.join(' '), batches]
+  if (policy === undefined && placement === 'flexgen') return ['100 0 100 0 100 0', batches]
+  const given = gpuBatchSize === undefined && numGpuBatches === undefined ? [] : [batches]
+  return [policy === undefined || policy === 'auto' ? 'auto' : `policy ${policy}`, ...given]
 }

@@ -28,13 +28,25 @@ export interface CaseFlags {
   readonly includeReallocatePunish?: boolean
 
   readonly numPrompts?: number
+  /** `auto`, or a file of `flexgen plan --save`. */
+  readonly policy?: string
+  readonly hardware?: string
+  readonly history?: boolean
   readonly backend?: string
+  readonly hostBackend?: string
   readonly api?: 'auto' | 'c' | 'js'
   readonly threads?: number
   readonly dtype?: DType
   readonly seed?: number
+  readonly placement?: 'exact' | 'flexgen'
   readonly directIo?: boolean
+  /** Most bytes a second that the disk gives and takes, such as `500MB/s`. */
+  readonly throttleDisk?: string
   readonly maxRam?: string
   readonly maxDeviceMemory?: string
   readonly maxDisk?: string
+  /** A hardware profile, by name or file: the case runs on a simulation of it. */
+  readonly simulate?: string
+  /** File of what happens on the simulated machine. */
+  readonly scenario?: string
 }

@@ -22,7 +22,4 @@ export function checkSupported(flags: CaseFlags): void {
       hint: 'leave it out, or choose other cases of a suite with --only',
     })
   }
-  if (flags.includeReallocatePunish === true && (flags.reallocateTiming ?? 0) === 0) {
-    throw new UsageError('--include-reallocate-punish has no meaning without --reallocate-timing')
-  }
 }

@@ -17,10 +17,15 @@ export const flagTable: { readonly [Key in keyof Required<CaseFlags>]: Flag } = 
   model: { names: ['model'], kind: 'text' },
   path: { names: ['path'], kind: 'text' },
   backend: { names: ['backend'], kind: 'text' },
+  hostBackend: { names: ['host-backend'], kind: 'text' },
   api: { names: ['api'], kind: 'choice', choices: ['auto', 'c', 'js'] },
   threads: { names: ['threads'], ...count },
   dtype: { names: ['dtype'], kind: 'choice', choices: ['float32', 'float16', 'bfloat16'] },
+  policy: { names: ['policy'], kind: 'text' },
+  hardware: { names: ['hardware'], kind: 'text' },
+  history: { names: ['history'], kind: 'switch' },
   percent: { names: ['percent'], kind: 'percents' },
+  placement: { names: ['placement'], kind: 'choice', choices: ['exact', 'flexgen'] },
   gpuBatchSize: { names: ['gpu-batch-size'], ...count },
   numGpuBatches: { names: ['num-gpu-batches'], ...count },
   numPrompts: { names: ['num-prompts'], ...count },
@@ -41,13 +46,20 @@ export const flagTable: { readonly [Key in keyof Required<CaseFlags>]: Flag } = 
   maxDeviceMemory: { names: ['max-device-memory', 'gpu-mem'], kind: 'text' },
   maxDisk: { names: ['max-disk', 'disk'], kind: 'text' },
   directIo: { names: ['direct-io'], kind: 'switch' },
+  throttleDisk: { names: ['throttle-disk'], kind: 'text' },
   offloadDir: { names: ['offload-dir'], kind: 'text' },
   seed: { names: ['seed'], kind: 'whole', least: 0 },
+  simulate: { names: ['simulate'], kind: 'text' },
+  scenario: { names: ['scenario'], kind: 'text' },
 }
 
 /** The flags that FlexGen does not have: its own may be cut short as if these were not there (`--cpu`). */
 export const ownFlags: ReadonlySet<keyof CaseFlags> = new Set<keyof CaseFlags>([
+  'policy',
+  'hardware',
+  'history',
   'backend',
+  'hostBackend',
   'api',
   'threads',
   'dtype',
@@ -55,8 +67,12 @@ export const ownFlags: ReadonlySet<keyof CaseFlags> = new Set<keyof CaseFlags>([
   'maxRam',
   'maxDeviceMemory',
   'maxDisk',
+  'placement',
   'directIo',
+  'throttleDisk',
   'seed',
+  'simulate',
+  'scenario',
 ])
 
 /** Flags of a FlexGen command that belong to the whole run here; a case's command may have them, without effect. */

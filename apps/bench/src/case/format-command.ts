@@ -6,7 +6,8 @@ import { quoteWord } from './split-words.ts'
 export function formatCommand(flags: CaseFlags): string {
   const words = Object.entries(flagTable).flatMap(([key, { names, kind }]) => {
     const value = flags[key as keyof CaseFlags]
-    if (value === undefined) return []
+    // The command keeps a history where nothing else is said.
+    if (value === undefined || (key === 'history' && value === true)) return []
     const name = `--${names[0]}`
     if (kind === 'switch') return value === true ? [name] : [`--no-${names[0]}`]
     return [name, ...(Array.isArray(value) ? value : [value]).map((each) => quoteWord(String(each)))]

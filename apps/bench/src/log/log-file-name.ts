@@ -1,3 +1,5 @@
+import path from 'node:path'
+
 /** The settings that FlexGen puts into the name of a log. */
 export interface LogFileNameParts {
   readonly model: string
@@ -9,6 +11,8 @@ export interface LogFileNameParts {
   readonly cpuCacheCompute?: boolean | undefined
   readonly compressWeight?: boolean | undefined
   readonly compressCache?: boolean | undefined
+  /** Profile of the machine that was simulated; FlexGen has no such thing. */
+  readonly simulate?: string | undefined
 }
 
 /** The name of `--log-file auto` (`get_filename` of flex_opt.py), such as `fo-30b-gbs32-...-gpu-cache.log`. */
@@ -26,5 +30,6 @@ export function autoLogFileName(parts: LogFileNameParts): string {
     parts.cpuCacheCompute ? 'cpu-cache' : 'gpu-cache',
   ]
   const compressed = `${parts.compressWeight ? '-compw' : ''}${parts.compressCache ? '-compc' : ''}`
-  return `${fields.join('-')}${compressed}.log`
+  const simulated = parts.simulate === undefined ? '' : `-simulated-${path.basename(parts.simulate, '.json')}`
+  return `${fields.join('-')}${compressed}${simulated}.log`
 }

@@ -1,13 +1,18 @@
 import type { RunReport } from '@flexgen/core'
-import { type Backend, type Model, UsageError } from '@flexgen/spec'
-import { createEngine, type FlexgenEngine, openBackend, openModel, randomPrompts } from 'flexgen'
-import type { CaseSettings } from '../case/case-settings.ts'
+import { type Backend, type Model, nodeFileSystem, type TraceSink } from '@flexgen/spec'
+import { createChromeTrace, createEngine, type FlexgenEngine, randomPrompts } from 'flexgen'
+import { type CaseSettings, checkOneBlock } from '../case/case-settings.ts'
 import { fewerBatchSteps, projectCutRun, projectFewerBatches } from '../formulas/projection.ts'
 import type { Latency } from '../formulas/throughput.ts'
+import { formatBytes } from '../format/format-amount.ts'
+import type { CaseMachine } from './case-machine.ts'
 import { createMemorySampler, type MemorySampler } from './memory-sampler.ts'
 import type { Measurement } from './measurement.ts'
 import { measurementOf } from './measurement-of.ts'
+import { openMachine } from './open-machine.ts'
 import { RunRecorder } from './run-recorder.ts'
+import { settleCase } from './settle-case.ts'
+import { throttleFileSystem } from './throttled-file-system.ts'
 
 /** How far a case has come. */
 export interface CaseProgress {
@@ -21,24 +26,24 @@ export interface CaseProgress {
 export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: CaseProgress) => void) | undefined
+  /** File for a Chrome trace of loading, warm-up and run. */
+  readonly traceFile?: string | undefined
 }
-
-/** Share of the available memory that a case may use where it names no limit of its own. */
-const memoryShare = 0.95
 
 /**
  * Runs a case once in this process: loads the model, warms up as FlexGen does (one token for short prompts), and
- * measures one generation. Without `maxRam` the limit is what the machine has free, so that a case that is too large
- * is refused instead of killed.
+ * measures one generation, on this machine or a simulated one.
  * @throws {FlexgenError} whatever is wrong with model, budgets or machine; `ABORTED` after the signal
  */
-export async function measureCase(settings: CaseSettings, options: MeasureOptions = {}): Promise<Measurement> {
+export async function measureCase(given: CaseSettings, options: MeasureOptions = {}): Promise<Measurement> {
   const { signal, onProgress } = options
-  await using opened = await openModel(settings)
-  const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
-  await using _ = backend
-  checkDevice(settings, backend)
+  await using machine = await openMachineOf(given)
+  const { settings, notices: chosen } = await settleCase(given, machine)
+  const { diskBytesPerSecond } = settings
+  const { backend, clock, notices } = machine
+  await using traceFile = options.traceFile === undefined ? undefined : await createChromeTrace(options.traceFile)
   const { gpuBatchSize, numGpuBatches } = settings.policy
+  checkOneBlock(settings, gpuBatchSize * numGpuBatches)
   const blockPrompts = Math.min(settings.numPrompts, gpuBatchSize * numGpuBatches)
   const enough = new AbortController()
   const recorder = new RunRecorder({
@@ -49,32 +54,77 @@ export async function measureCase(settings: CaseSettings, options: MeasureOption
       if (settings.debugMode === 'fewer_batch' && steps === fewerBatchSteps.made) queueMicrotask(() => enough.abort())
     },
   })
-  using sampler = createMemorySampler(backend)
+  using sampler = createMemorySampler(backend, clock)
   await using engine = await createEngine({
     ...settings,
-    model: opened,
+    ...machine.engine,
+    // What the planner has chosen for; else what the machine has.
+    ...(settings.maxRam !== given.maxRam && { maxRam: settings.maxRam }),
+    // Only the command keeps one: programs that measure need not leave anything in the user's folders.
+    history: settings.history ?? false,
+    model: machine.model,
     backend,
-    maxRam: settings.maxRam ?? Math.floor(memoryShare * process.availableMemory()),
     workload: { sequences: settings.numPrompts, maxPromptTokens: settings.promptLen, maxNewTokens: settings.genLen },
-    trace: recorder,
+    trace: traceFile === undefined ? recorder : bothOf(recorder, traceFile),
+    ...(diskBytesPerSecond !== undefined && {
+      fileSystem: throttleFileSystem(nodeFileSystem, diskBytesPerSecond),
+    }),
     signal,
     onProgress: ({ doneBytes, totalBytes }) =>
       onProgress?.({ label: 'loading weights', done: doneBytes, total: totalBytes, unit: 'bytes' }),
   })
   await warmUp(engine, settings, blockPrompts, signal)
   if (settings.warmUpTokens > 0) sampler.setDiskBytes(engine.report().peakDiskBytes)
-  await generate(engine, { settings, recorder, sampler, blockPrompts, enough: enough.signal, options })
+  machine.begin?.()
+  await generate(engine, { settings, recorder, sampler, machine, blockPrompts, enough: enough.signal, options })
   const report = engine.report()
-  const latency = latencyOf(settings, opened.model, report, recorder)
-  return measurementOf({ settings, blockPrompts, model: opened.model, notices, report, latency, recorder, sampler })
+  const { model } = machine.model
+  const latency = latencyOf(settings, model, report, recorder)
+  const said = [...notices, ...chosen, ...noticesOf(settings, backend)]
+  // Of a disk that is slowed down the planner knows nothing.
+  const isPredicted = [settings.simulate, settings.debugMode, settings.cutGenLen, diskBytesPerSecond].every(
+    (each) => each === undefined,
+  )
+  const prediction = isPredicted ? await engine.prediction() : undefined
+  return measurementOf({
+    settings,
+    blockPrompts,
+    model,
+    notices: said,
+    report,
+    prediction,
+    latency,
+    recorder,
+    sampler,
+  })
 }
 
-/** Flags that mean something else on a device with memory of its own. */
-function checkDevice({ cpuCacheCompute, pinWeight }: CaseSettings, { name, device }: Backend): void {
-  // Where device and RAM are one memory, attention runs beside the KV anyway, and nothing is pinned.
-  if (device.hostVisible) return
-  if (cpuCacheCompute) throw new UsageError(`--cpu-cache-compute is not there yet on backend ${name}`)
-  if (!pinWeight) throw new UsageError(`--pin-weight false is not there yet on backend ${name}`)
+async function openMachineOf(settings: CaseSettings): Promise<CaseMachine> {
+  if (settings.simulate === undefined) return openMachine(settings)
+  const { openSimulatedMachine } = await import('../simulate/open-simulated-machine.ts')
+  return openSimulatedMachine(settings, settings.simulate)
+}
+
+/** What the engine does whatever a flag says, for the report. */
+function noticesOf({ pinWeight, diskBytesPerSecond, simulate }: CaseSettings, { name, device }: Backend): string[] {
+  return [
+    // Where device and RAM are one memory, nothing is pinned in any case.
+    ...(pinWeight || device.hostVisible || simulate !== undefined
+      ? []
+      : [`--pin-weight false changes nothing: ${name} copies from page-locked memory only`]),
+    ...(diskBytesPerSecond === undefined
+      ? []
+      : [`the disk was slowed down to ${formatBytes(diskBytesPerSecond)}/s in this process (--throttle-disk)`]),
+  ]
+}
+
+function bothOf(first: TraceSink, second: TraceSink): TraceSink {
+  return {
+    span: (span) => {
+      first.span(span)
+      second.span(span)
+    },
+  }
 }
 
 /** The step in the middle of decoding: it has a step before it and, mostly, one behind it. */
@@ -97,6 +147,7 @@ interface Generation {
   readonly settings: CaseSettings
   readonly recorder: RunRecorder
   readonly sampler: MemorySampler
+  readonly machine: CaseMachine
   readonly blockPrompts: number
   /** Aborts once the layer steps of a shortened run have been made. */
   readonly enough: AbortSignal
@@ -104,33 +155,44 @@ interface Generation {
 }
 
 async function generate(engine: FlexgenEngine, generation: Generation): Promise<void> {
-  const { settings, recorder, sampler, blockPrompts, enough, options } = generation
+  const { settings, recorder, sampler, machine, blockPrompts, enough, options } = generation
   const { numPrompts, genLen, cutGenLen } = settings
+  const { clock, stopRule } = machine
   const prompts = randomPrompts(engine.model, { count: numPrompts, length: settings.promptLen, seed: settings.seed })
   const total = numPrompts * (cutGenLen ?? genLen)
   let done = 0
-  let sweepTokens = 0
-  recorder.begin(performance.now())
+  /** Token that the sweep under way makes, and prompts up to the end of its block. */
+  let token = 0
+  let blockEnd = blockPrompts
+  recorder.begin(clock.now())
   try {
     const signal = AbortSignal.any(options.signal === undefined ? [enough] : [enough, options.signal])
-    for await (const event of engine.generate(prompts, { maxNewTokens: genLen, ignoreEos: true, signal })) {
-      if (event.type !== 'token') continue
-      const sweepRows = Math.min(blockPrompts, numPrompts - blockPrompts * Math.floor(done / (blockPrompts * genLen)))
-      // All tokens of a sweep come at once, right behind it.
-      if (sweepTokens === 0) {
-        recorder.endSweep((event.position + 1) % genLen, performance.now())
-        sampler.setDiskBytes(engine.report().peakDiskBytes)
-        sampler.sample()
+    for await (const event of engine.generate(prompts, {
+      maxNewTokens: genLen,
+      ignoreEos: true,
+      breakdown: settings.debugMode === 'breakdown',
+      stopRule,
+      signal,
+    })) {
+      if (event.type === 'token') {
+        done++
+        options.onProgress?.({ label: 'generating', done, total, unit: 'tokens' })
       }
-      sweepTokens = (sweepTokens + 1) % sweepRows
-      done++
-      options.onProgress?.({ label: 'generating', done, total, unit: 'tokens' })
-      if (cutGenLen !== undefined && sweepTokens === 0 && event.position === cutGenLen - 1) break
+      if (event.type !== 'sweep') continue
+      const isBlockEnd = event.progress.finishedSequences >= Math.min(blockEnd, numPrompts)
+      const nextToken = isBlockEnd ? 0 : token + 1
+      const { peakDiskBytes, sweeps } = engine.report()
+      recorder.endSweep(nextToken, clock.now(), sweeps.at(-1)!.phase)
+      sampler.setDiskBytes(peakDiskBytes)
+      sampler.sample()
+      if (token + 1 === cutGenLen) break
+      token = nextToken
+      if (isBlockEnd) blockEnd += blockPrompts
     }
   } catch (error) {
     if (!enough.aborted || options.signal?.aborted) throw error
   } finally {
-    recorder.end(performance.now())
+    recorder.end(clock.now())
   }
 }
 

@@ -1,9 +1,10 @@
 import type { RunReport } from '@flexgen/core'
 import type { Model } from '@flexgen/spec'
+import type { RunPrediction } from 'flexgen'
 import type { CaseSettings } from '../case/case-settings.ts'
 import type { Latency } from '../formulas/throughput.ts'
 import type { MemorySampler } from './memory-sampler.ts'
-import type { ByKind, DiskPhase, Measurement, Phase } from './measurement.ts'
+import type { ByKind, DiskPhase, Measurement, Phase, TaskShare } from './measurement.ts'
 import type { RunRecorder } from './run-recorder.ts'
 
 /** What a measurement is put together from. */
@@ -14,6 +15,8 @@ export interface MeasurementParts {
   /** What was said when the backend was opened. */
   readonly notices: readonly string[]
   readonly report: RunReport
+  /** What was expected of the run. */
+  readonly prediction: RunPrediction | undefined
   readonly latency: Latency & { readonly projected: boolean }
   readonly recorder: RunRecorder
   readonly sampler: MemorySampler
@@ -24,6 +27,7 @@ export function measurementOf(parts: MeasurementParts): Measurement {
   const { settings, blockPrompts, model, report, latency, recorder, sampler } = parts
   const { decoderLayers } = model.facts
   const { timeline } = recorder
+  const tasks = (['prefill', 'decode'] as const).flatMap((phase) => tasksOf(report, phase))
   return {
     backend: report.backend,
     device: report.device,
@@ -48,8 +52,10 @@ export function measurementOf(parts: MeasurementParts): Measurement {
       diskBytes: report.plan.diskBytes,
     },
     placement: report.placement,
+    ...(parts.prediction !== undefined && { prediction: parts.prediction }),
     disk: (['prefill', 'decode'] as const).map((phase) => diskPhase(report, phase)),
     queues: recorder.queues,
+    ...(tasks.length > 0 && { tasks }),
     ...(timeline !== undefined && { timeline }),
     memory: [...sampler.samples],
   }
@@ -64,6 +70,19 @@ function diskPhase({ sweeps }: RunReport, phase: Phase): DiskPhase {
     add(written, sweep.diskBytesWritten)
   }
   return { phase, read, written }
+}
+
+/** Seconds by task over the sweeps of a phase, the longest first; none but in a breakdown. */
+function tasksOf({ sweeps }: RunReport, phase: Phase): TaskShare[] {
+  const seconds = new Map<string, number>()
+  for (const sweep of sweeps) {
+    if (sweep.phase !== phase) continue
+    for (const [task, value] of Object.entries(sweep.taskSeconds ?? {}))
+      seconds.set(task, (seconds.get(task) ?? 0) + value)
+  }
+  return [...seconds]
+    .map(([task, value]) => ({ phase, task, seconds: value }))
+    .toSorted((a, b) => b.seconds - a.seconds)
 }
 
 function add(sum: { -readonly [Kind in keyof ByKind]: number }, { weights, cache, hidden }: ByKind): void {

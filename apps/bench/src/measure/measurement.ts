@@ -1,3 +1,4 @@
+import type { RunPrediction } from 'flexgen'
 import { z } from 'zod'
 import type { ModelSizes } from '../formulas/model-sizes.ts'
 import type { Latency, Work } from '../formulas/throughput.ts'
@@ -40,6 +41,14 @@ export interface QueueShare {
   /** Time in which at least one operation was under way. */
   readonly busySeconds: number
   readonly sizeBytes: number
+}
+
+/** Time of one kind of task in one phase; tasks of a breakdown run one at a time. */
+export interface TaskShare {
+  readonly phase: Phase
+  /** Such as `loadWeight` or `compute attention`. */
+  readonly task: string
+  readonly seconds: number
 }
 
 /** One operation of the time line; times count from the start of the step. */
@@ -95,8 +104,12 @@ export interface Measurement extends Latency {
     readonly diskBytes: number
   }
   readonly placement: Readonly<Record<'weights' | 'cache' | 'activations', PlacedKind>>
+  /** What was expected of the run beside what it did; absent where nothing was. */
+  readonly prediction?: RunPrediction
   readonly disk: readonly DiskPhase[]
   readonly queues: readonly QueueShare[]
+  /** Present where `--debug-mode breakdown` was given. */
+  readonly tasks?: readonly TaskShare[]
   /** Absent where nothing was decoded. */
   readonly timeline?: Timeline
   readonly memory: readonly MemorySample[]
@@ -107,6 +120,15 @@ const byTier = z.object({ device: amount, ram: amount, disk: amount }).meta({ id
 const byKind = z.object({ weights: amount, cache: amount, hidden: amount }).meta({ id: 'ByKind' })
 const placedKind = z.object({ requested: byTier, realised: byTier, bytes: byTier }).meta({ id: 'PlacedKind' })
 const phase = z.enum(['prefill', 'decode'])
+const figures = z
+  .object({
+    prefillSeconds: amount,
+    decodeStepSeconds: amount,
+    peakRamBytes: amount,
+    peakDeviceBytes: amount,
+    peakDiskBytes: amount,
+  })
+  .meta({ id: 'RunFigures' })
 
 /** Schema of `Measurement`. */
 export const measurementSchema: z.ZodType<Measurement> = z
@@ -131,8 +153,18 @@ export const measurementSchema: z.ZodType<Measurement> = z
     peakDiskBytes: amount,
     plan: z.object({ ramBytes: z.record(z.string(), amount), deviceBytes: amount, diskBytes: amount }),
     placement: z.object({ weights: placedKind, cache: placedKind, activations: placedKind }),
+    prediction: z.exactOptional(
+      z.object({
+        hardware: z.string(),
+        isAssumed: z.boolean(),
+        predicted: figures,
+        measured: figures,
+        correction: z.object({ prefillFactor: amount, decodeFactor: amount, runs: amount }),
+      }),
+    ),
     disk: z.array(z.object({ phase, read: byKind, written: byKind })),
     queues: z.array(z.object({ queue: z.string(), phase, busySeconds: amount, sizeBytes: amount })),
+    tasks: z.exactOptional(z.array(z.object({ phase, task: z.string(), seconds: amount }))),
     timeline: z.exactOptional(
       z.object({
         token: amount,

@@ -1,4 +1,4 @@
-import type { Backend } from '@flexgen/spec'
+import { type Backend, type Clock, systemClock } from '@flexgen/spec'
 import type { MemorySample } from './measurement.ts'
 import { SampleList } from './sample-list.ts'
 
@@ -11,14 +11,18 @@ export interface MemorySampler extends Disposable {
   readonly samples: readonly MemorySample[]
 }
 
-/** Samples what a backend holds every 50 ms until disposed. */
-export function createMemorySampler(backend: Pick<Backend, 'memory'>, intervalMs = 50): MemorySampler {
+/** Samples what a backend holds every 50 ms until disposed; `clock` says when. */
+export function createMemorySampler(
+  backend: Pick<Backend, 'memory'>,
+  clock: Clock = systemClock,
+  intervalMs = 50,
+): MemorySampler {
   const list = new SampleList<MemorySample>()
   let diskBytes = 0
   const sample = (): void => {
     const memory = backend.memory()
     list.add({
-      atMs: performance.timeOrigin + performance.now(),
+      atMs: performance.timeOrigin + clock.now(),
       deviceBytes: memory.deviceBytes + memory.preparedBytes + memory.workspaceBytes,
       hostBytes: memory.hostBytes,
       diskBytes,

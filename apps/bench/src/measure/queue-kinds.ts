@@ -1,5 +1,12 @@
 /** What a queue of the engine is for: FlexGen's tasks. */
-export type QueueKind = 'load weights' | 'load KV' | 'compute' | 'store KV' | 'hidden states' | 'other'
+export type QueueKind =
+  | 'load weights'
+  | 'load KV'
+  | 'compute'
+  | 'host attention'
+  | 'store KV'
+  | 'hidden states'
+  | 'other'
 
 /** The disk as a link, by direction; other queues stay within memory. */
 export type DiskLink = 'disk read' | 'disk write'
@@ -21,6 +28,11 @@ export const queueKinds: Readonly<Record<string, QueueInfo>> = {
   'hidden read': { kind: 'hidden states', link: 'disk read' },
   hidden: { kind: 'hidden states' },
   compute: { kind: 'compute' },
+  'attention out': { kind: 'hidden states' },
+  'load cache on host': { kind: 'load KV' },
+  'host attention': { kind: 'host attention' },
+  'attention in': { kind: 'hidden states' },
+  'store cache on host': { kind: 'store KV' },
   'store cache': { kind: 'store KV' },
   'cache write': { kind: 'store KV', link: 'disk write' },
   'hidden write': { kind: 'hidden states', link: 'disk write' },

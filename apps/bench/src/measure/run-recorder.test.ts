@@ -52,4 +52,19 @@ describe('what is recorded of a run', () => {
     expect(told).toEqual([1, 2, 3])
     expect(recorder.timeline).toBeUndefined()
   })
+
+  it('are one run each where the batches decode together', () => {
+    const recorder = new RunRecorder({ timelineToken: undefined, batches: 4 })
+    recorder.begin(0)
+    recorder.endSweep(1, 100)
+    const run = (label: string, endMs: number): void => recorder.span(span('compute', endMs - 2, endMs, 0, label))
+    for (const [i, label] of ['embed', 'layer', 'layer', 'head'].entries()) run(`run ${label}`, 110 + 10 * i)
+    recorder.endSweep(2, 150)
+    // Where the host attends, a layer is a run before attention and one behind it.
+    for (const endMs of [160, 170]) run('run embed', endMs)
+    for (const endMs of [175, 180]) run('run layer.before', endMs)
+    for (const endMs of [185, 190]) run('run layer.after', endMs)
+    recorder.end(200)
+    expect(recorder.layerStepSeconds).toEqual([0.01, 0.01, 0.01, 0.01, 0.02, 0.02])
+  })
 })

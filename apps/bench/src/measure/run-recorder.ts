@@ -2,14 +2,14 @@ import type { TraceSink, TraceSpan } from '@flexgen/spec'
 import { coveredMs, type Interval } from './busy-time.ts'
 import type { Phase, QueueShare, Timeline } from './measurement.ts'
 
-/** The queue on which layers are computed, and how its spans of layers begin. */
-const compute = { queue: 'compute', label: 'run ' } as const
+/** The queue on which layers are computed, how its spans of layers begin, and how those end that attention follows. */
+const compute = { queue: 'compute', label: 'run ', firstPart: '.before' } as const
 
 /** What a recorder is made for. */
 export interface RunRecorderOptions {
   /** Token whose step becomes the time line; undefined for none. */
   readonly timelineToken: number | undefined
-  /** Gpu batches of a block: so many kernel runs make one layer step. */
+  /** Gpu batches of a block: so many kernel runs make one layer step at most, fewer where batches decode together. */
   readonly batches: number
   /** Told the number of decode layer steps so far, after each. */
   readonly onLayerStep?: (steps: number) => void
@@ -19,6 +19,8 @@ interface QueueRecord {
   intervals: Interval[]
   busyMs: Record<Phase, number>
   sizeBytes: Record<Phase, number>
+  /** Of the sweep under way. */
+  sweepBytes: number
 }
 
 /** Collects from the trace of a run how long each queue worked, the time line of one step, and the layer steps. */
@@ -33,7 +35,11 @@ export class RunRecorder implements TraceSink {
   #token = 0
   #sweepStartMs = 0
   #stepStartMs = 0
+  /** Of the layer under way. */
   #computeRuns = 0
+  /** Known once the first layer of a sweep is through: its runs bear one label. */
+  #runsPerLayer: number | undefined
+  #firstRun: { readonly label: string; readonly endMs: number } | undefined
   #spans: TraceSpan[] = []
   #timeline: Timeline | undefined
 
@@ -47,9 +53,13 @@ export class RunRecorder implements TraceSink {
     this.#beginSweep(0, nowMs)
   }
 
-  /** A sweep has ended, the next one makes `nextToken` (0 for the first of a new block). */
-  endSweep(nextToken: number, nowMs: number): void {
+  /**
+   * A sweep has ended, the next one makes `nextToken` (0 for the first of a new block).
+   * @param phase what the sweep was; that of its token by default, but prompts may come between tokens
+   */
+  endSweep(nextToken: number, nowMs: number, phase: Phase = this.#phase): void {
     if (!this.#isOn) return
+    this.#phase = phase
     if (this.#token === this.#options.timelineToken && this.#timeline === undefined) {
       this.#timeline = timelineOf(this.#token, this.#spans, this.#sweepStartMs, nowMs)
     }
@@ -66,14 +76,13 @@ export class RunRecorder implements TraceSink {
   span(span: TraceSpan): void {
     if (!this.#isOn) return
     const { queue, startMs, endMs, sizeBytes } = span
-    const record = this.#queues.get(queue) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes() }
+    const record = this.#queues.get(queue) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes(), sweepBytes: 0 }
     this.#queues.set(queue, record)
     record.intervals.push([startMs, endMs])
-    record.sizeBytes[this.#phase] += sizeBytes
+    record.sweepBytes += sizeBytes
     if (this.#token === this.#options.timelineToken && this.#timeline === undefined) this.#spans.push(span)
-    if (this.#phase === 'decode' && queue === compute.queue && span.label.startsWith(compute.label)) {
-      this.#countRun(endMs)
-    }
+    if (this.#phase === 'decode' && queue === compute.queue && isWholeLayer(span.label))
+      this.#countRun(span.label, endMs)
   }
 
   /** Work of each queue by phase, of queues that worked at all. */
@@ -101,11 +110,24 @@ export class RunRecorder implements TraceSink {
     this.#sweepStartMs = this.#stepStartMs = nowMs
     this.#spans = []
     this.#computeRuns = 0
+    this.#runsPerLayer = undefined
+    this.#firstRun = undefined
   }
 
-  #countRun(endMs: number): void {
+  #countRun(label: string, endMs: number): void {
+    if (this.#firstRun !== undefined && this.#runsPerLayer === undefined && this.#firstRun.label !== label) {
+      this.#runsPerLayer = this.#computeRuns
+      this.#endStep(this.#firstRun.endMs)
+    }
+    if (this.#runsPerLayer === undefined) this.#firstRun = { label, endMs }
     this.#computeRuns++
-    if (this.#computeRuns % this.#options.batches !== 0) return
+    if (this.#computeRuns < (this.#runsPerLayer ?? this.#options.batches)) return
+    this.#runsPerLayer ??= this.#computeRuns
+    this.#endStep(endMs)
+  }
+
+  #endStep(endMs: number): void {
+    this.#computeRuns = 0
     this.layerStepSeconds.push((endMs - this.#stepStartMs) / 1000)
     this.#stepStartMs = endMs
     this.#options.onLayerStep?.(this.layerStepSeconds.length)
@@ -117,8 +139,15 @@ export class RunRecorder implements TraceSink {
     for (const record of this.#queues.values()) {
       record.busyMs[this.#phase] += coveredMs(record.intervals)
       record.intervals = []
+      record.sizeBytes[this.#phase] += record.sweepBytes
+      record.sweepBytes = 0
     }
   }
+}
+
+/** Whether a run ends a layer; where the host attends, one run comes before attention and one behind it. */
+function isWholeLayer(label: string): boolean {
+  return label.startsWith(compute.label) && !label.endsWith(compute.firstPart)
 }
 
 function zeroes(): Record<Phase, number> {

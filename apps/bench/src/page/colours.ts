@@ -10,6 +10,7 @@ export const tierColours: Readonly<Record<'device' | 'RAM' | 'disk', string>> = 
 /** Colours of the kinds of queues. */
 export const kindColours: Readonly<Record<QueueKind, string>> = {
   compute: 'var(--blue)',
+  'host attention': 'var(--rose)',
   'load weights': 'var(--orange)',
   'load KV': 'var(--teal)',
   'store KV': 'var(--violet)',

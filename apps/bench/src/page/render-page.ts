@@ -2,7 +2,8 @@ import { formatBytes } from '../format/format-amount.ts'
 import type { BenchReport } from '../report/bench-report.ts'
 import type { SideReport } from '../report/side-report.ts'
 import type { Spread } from '../report/spread.ts'
-import { html, markup, type Markup } from './html.ts'
+import { html, type Markup } from './html.ts'
+import { pageFrame } from './page-frame.ts'
 import { type LinkBar, linksPlot } from './plots/links-plot.ts'
 import { throughputPlot } from './plots/throughput-plot.ts'
 import { renderFigure } from './render-plot.ts'
@@ -10,7 +11,6 @@ import { shortTitles } from './short-titles.ts'
 import { resultsTable } from './sections/results-table.ts'
 import { sideSection } from './sections/side-section.ts'
 import { summaryCards } from './sections/summary-cards.ts'
-import { style } from './style.ts'
 
 /** The report as one page of HTML that needs nothing else: no script, no font, no image of its own. */
 export async function renderPage(report: BenchReport): Promise<string> {
@@ -18,56 +18,32 @@ export async function renderPage(report: BenchReport): Promise<string> {
   const names = shortTitles(sides.map((side) => side.title))
   const sections: Markup[] = []
   for (const [i, side] of sides.entries()) sections.push(await sideSection(side, `side-${i}`))
-  const when = new Date(createdAt).toISOString().slice(0, 16).replace('T', ' ')
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title}: FlexGen benchmark</title>
-        <style>
-          ${markup(style)}
-        </style>
-      </head>
-      <body>
-        <main>
-          <header>
-            <h1>${title}</h1>
-            <p class="quiet">
-              ${when} UTC, ${machine.processor}, ${machine.cores} cores, ${formatBytes(machine.memoryBytes)} of memory,
-              ${machine.platform}, Node ${machine.nodeVersion}, FlexGen for Node ${machine.flexgenVersion}
-            </p>
-            ${summaryCards(report)}
-          </header>
-          <h2>Results</h2>
-          ${resultsTable(report)}
-          <h2>Throughput</h2>
-          <div class="plots">
-            ${await throughputFigure(sides, names, 'Decode', 'New tokens but the first; bar: median, line: range, dots: each repetition.', 'decodeTokensPerSecond')}
-            ${await throughputFigure(sides, names, 'Prefill', 'Prompt tokens until the first new one.', 'prefillTokensPerSecond')}
-            ${await linksFigure(report, names)}
-          </div>
-          ${
-            sides.length > 1 &&
-            html`<h2>Each side</h2>
-              <nav>${names.map((name, i) => html`<a href="#side-${i}">${name}</a>`)}</nav>`
-          }
-          ${sections}
-          <footer class="quiet">
-            <p>
-              Every repetition ran in a fresh process, one at a time, the sides in turn; before them ${settings.warmUp}
-              run(s) of each side to warm up, and ${settings.warmUpTokens} token(s) in each of our processes. Details
-              are of the repetition with the median total
-              time.${sittings > 1 && ` Measured in ${sittings} sittings: what lies in different ones was not side by side.`}
-              Times and sizes of the log are FlexGen's, GB there are 2^30 bytes; elsewhere units are decimal. Raw
-              values: report.json, report.csv, results.jsonl.
-            </p>
-          </footer>
-        </main>
-      </body>
-    </html> `
-  return page.markup
+  return pageFrame({
+    title,
+    machine,
+    createdAt,
+    cards: summaryCards(report),
+    body: html`<h2>Results</h2>
+      ${resultsTable(report)}
+      <h2>Throughput</h2>
+      <div class="plots">
+        ${await throughputFigure(sides, names, 'Decode', 'New tokens but the first; bar: median, line: range, dots: each repetition.', 'decodeTokensPerSecond')}
+        ${await throughputFigure(sides, names, 'Prefill', 'Prompt tokens until the first new one.', 'prefillTokensPerSecond')}
+        ${await linksFigure(report, names)}
+      </div>
+      ${
+        sides.length > 1 &&
+        html`<h2>Each side</h2>
+          <nav>${names.map((name, i) => html`<a href="#side-${i}">${name}</a>`)}</nav>`
+      }
+      ${sections}`,
+    footer: html`Every repetition ran in a fresh process, one at a time, the sides in turn; before them
+    ${settings.warmUp} run(s) of each side to warm up, and ${settings.warmUpTokens} token(s) in each of our processes.
+    Details are of the repetition with the median total
+    time.${sittings > 1 && ` Measured in ${sittings} sittings: what lies in different ones was not side by side.`} Times
+    and sizes of the log are FlexGen's, GB there are 2^30 bytes; elsewhere units are decimal. Raw values: report.json,
+    report.csv, results.jsonl.`,
+  })
 }
 
 async function throughputFigure(

@@ -1,6 +1,7 @@
 import { parse, View } from 'vega'
 import { compile, type TopLevelSpec } from 'vega-lite'
 import { html, type Markup, markup } from './html.ts'
+import { style } from './style.ts'
 
 /** A plot for a width in pixels; the page has each in two widths, so that its text stays readable on a phone. */
 export type Plot = (width: number) => TopLevelSpec
@@ -41,6 +42,16 @@ export async function renderFigure({ title, about, size, legend = [], plot }: Fi
     </figcaption>
     ${withClass(wide, 'wide', title)} ${withClass(narrow, 'narrow', title)}
   </figure>`
+}
+
+/** A plot as an image that stands alone, in the light colours. */
+export async function renderImage(plot: Plot): Promise<string> {
+  const svg = await toSvg(plot(widths.full))
+  const light = new Map(
+    [...style.matchAll(/(--[\w-]+): (#\w+);/g)].toReversed().map(([, name, value]) => [name!, value!]),
+  )
+  const coloured = svg.replaceAll(/var\((--[\w-]+)\)/g, (_, name: string) => light.get(name) ?? 'currentColor')
+  return coloured.replace(/(<svg[^>]*>)/, `$1<rect width="100%" height="100%" fill="${light.get('--card')}"/>`)
 }
 
 /** The frame of every plot: quiet axes, the page's font and colours. */

@@ -4,12 +4,14 @@ export const style: string = `
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --text: #16191f; --muted: #667085; --line: #e4e7ec; --grid: #eef0f3;
   --blue: #3b6fe0; --teal: #12967f; --orange: #e07b39; --violet: #8a63d2; --yellow: #c59a1a; --bad: #c4372b;
+  --rose: #d0518f;
   --blue-soft: #dbe6fc;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0f1216; --card: #181c22; --text: #e8eaee; --muted: #98a1b0; --line: #2a303a; --grid: #232932;
     --blue: #6d9bff; --teal: #3fc4ab; --orange: #f39a5c; --violet: #ae8df0; --yellow: #e0bd4c; --bad: #f0766b;
+    --rose: #f08abb;
     --blue-soft: #22325a;
   }
 }
@@ -31,6 +33,7 @@ p { margin: 0 0 10px; }
 .card b { display: block; font-size: 26px; line-height: 1.25; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .card b small { font-size: 15px; font-weight: 500; color: var(--muted); letter-spacing: 0; }
 .card span { display: block; color: var(--muted); font-size: 13px; line-height: 1.4; }
+.plots + .quiet { margin-top: 12px; }
 .plots { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 14px; }
 .plot { padding: 16px 18px 12px; margin: 0; min-width: 0; }
 .plot.full { grid-column: 1 / -1; }
@@ -73,6 +76,7 @@ footer { margin-top: 56px; padding-top: 18px; border-top: 1px solid var(--line);
   .plot svg.wide { display: none; }
   .plot svg.narrow { display: block; }
   th, td { padding: 8px 10px; }
+  th:first-child, td:first-child { position: sticky; left: 0; background: var(--card); min-width: 116px; max-width: 132px; }
 }
 @media print { body { background: none; } .plot, .card { break-inside: avoid; } }
 `

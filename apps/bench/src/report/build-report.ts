@@ -67,8 +67,7 @@ function sideReport(
     ...(measurement !== undefined && {
       log: logFiguresOf(measurement.sizes, { ...measurement, ...measurement.work }),
     }),
-    links:
-      measurement === undefined ? [] : linkUsesOf(measurement, side.kind === 'flexgen' && side.settings.direct, links),
+    links: measurement === undefined || side.kind === 'command' ? [] : linkUsesOf(measurement, side.settings, links),
   }
 }
 

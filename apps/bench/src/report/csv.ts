@@ -1,4 +1,5 @@
 import type { BenchReport } from './bench-report.ts'
+import { formatCsvRows } from './csv-rows.ts'
 
 const columns = [
   'side',
@@ -39,11 +40,5 @@ export function formatCsv({ sides }: BenchReport): string {
       command,
     })),
   )
-  const lines = [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))]
-  return lines.map((line) => `${line}\r\n`).join('')
-}
-
-function cell(value: string | number | undefined): string {
-  const text = String(value ?? '')
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return formatCsvRows([columns, ...rows.map((row) => columns.map((column) => row[column]))])
 }

@@ -1,6 +1,7 @@
 import { formatBytes, formatNumber } from '../format/format-amount.ts'
 import { formatTable } from '../format/format-table.ts'
 import type { BenchReport } from './bench-report.ts'
+import { describePredictions } from './describe-prediction.ts'
 import type { SpeedRatio } from './comparison.ts'
 import type { Spread } from './spread.ts'
 
@@ -31,8 +32,32 @@ export function describeReport({ sides, comparison, settings, sittings }: BenchR
     ...sides.flatMap(({ title, failure }) =>
       failure === undefined ? [] : [`${title}: ${failure.code}: ${failure.message}`],
     ),
+    ...sides.flatMap(describeTasks),
+    ...describePredictions({ sides }),
     ...(comparison === undefined ? [] : ['', ...describeComparison(sides, comparison)]),
   ]
+}
+
+/** Where the time of a breakdown went, phase by phase. */
+function describeTasks({ title, typical }: BenchReport['sides'][number]): string[] {
+  const { tasks, phaseSeconds } = typical?.measurement ?? {}
+  if (tasks === undefined || phaseSeconds === undefined) return []
+  const share = (seconds: number, whole: number): string => `${((100 * seconds) / whole).toFixed(1)} %`
+  return (['prefill', 'decode'] as const).flatMap((phase) => {
+    const mine = tasks.filter((each) => each.phase === phase)
+    if (mine.length === 0) return []
+    const whole = phaseSeconds[phase]
+    const known = mine.reduce((sum, { seconds }) => sum + seconds, 0)
+    return [
+      '',
+      ...formatTable([
+        [`${title}, ${phase}`, 'seconds', 'share'],
+        ...mine.map(({ task, seconds }) => [task, seconds.toFixed(3), share(seconds, whole)]),
+        ['accounted for', known.toFixed(3), share(known, whole)],
+        ['wall time', whole.toFixed(3), ''],
+      ]),
+    ]
+  })
 }
 
 function describeComparison(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { CaseSettings } from '../case/case-settings.ts'
 import type { MeasuredLink } from '../measure/measured-link.ts'
 import type { Measurement, Phase } from '../measure/measurement.ts'
 import { type DiskLink, queueInfo } from '../measure/queue-kinds.ts'
@@ -26,12 +27,12 @@ export const linkUseSchema: z.ZodType<LinkUse> = z.object({
 })
 
 /**
- * Use of every link that moved bytes.
+ * Use of every link that moved bytes. Where a run slowed the disk down, that is what the link gave alone at most.
  * @param direct whether the run read around the page cache; writes always go through it
  */
 export function linkUsesOf(
   { queues, phaseSeconds }: Measurement,
-  direct: boolean,
+  { direct, diskBytesPerSecond }: Pick<CaseSettings, 'direct' | 'diskBytesPerSecond'>,
   measured: readonly MeasuredLink[],
 ): LinkUse[] {
   return (['disk read', 'disk write'] as const).flatMap((link) =>
@@ -42,8 +43,9 @@ export function linkUsesOf(
       if (sizeBytes === 0) return []
       const bytesPerSecond = sizeBytes / phaseSeconds[phase]
       const way = direct && link === 'disk read'
-      const bandwidth = measured.find((each) => each.link === link && each.direct === way)?.bytesPerSecond
-      const utilisation = bandwidth === undefined ? {} : { utilisation: bytesPerSecond / bandwidth }
+      const found = measured.find((each) => each.link === link && each.direct === way)?.bytesPerSecond
+      const bandwidth = Math.min(found ?? Number.POSITIVE_INFINITY, diskBytesPerSecond ?? Number.POSITIVE_INFINITY)
+      const utilisation = Number.isFinite(bandwidth) ? { utilisation: bytesPerSecond / bandwidth } : {}
       return [{ link, phase, sizeBytes, bytesPerSecond, ...utilisation }]
     }),
   )

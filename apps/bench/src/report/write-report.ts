@@ -1,6 +1,4 @@
-import { StorageError } from '@flexgen/spec'
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { writeTexts } from '../run/output-folder.ts'
 import type { BenchReport } from './bench-report.ts'
 import { formatCsv } from './csv.ts'
 
@@ -12,20 +10,9 @@ import { formatCsv } from './csv.ts'
 export async function writeReport(report: BenchReport, folder: string): Promise<string[]> {
   // Plots are large to load; nothing else needs them.
   const { renderPage } = await import('../page/render-page.ts')
-  const contents = {
+  return writeTexts(folder, {
     'report.json': `${JSON.stringify(report, undefined, 2)}\n`,
     'report.csv': formatCsv(report),
     'report.html': await renderPage(report),
-  }
-  const files: string[] = []
-  for (const [name, text] of Object.entries(contents)) {
-    const file = path.join(folder, name)
-    try {
-      await writeFile(file, text)
-    } catch (error) {
-      throw StorageError.from(error, `write ${file}`)
-    }
-    files.push(file)
-  }
-  return files
+  })
 }

@@ -1,7 +1,8 @@
 import { AbortedError } from '@flexgen/spec'
 import { type CaseProgress, measureCase } from '../measure/measure-case.ts'
 import { measureLinks } from '../measure/measure-links.ts'
-import type { ChildMessage, ChildRequest } from './child-messages.ts'
+import { measureQuality } from '../quality/measure-quality.ts'
+import type { ChildMessage, ChildRequest, ChildResults } from './child-messages.ts'
 import { toFailure } from './failure.ts'
 
 /** The process that measures one repetition: takes a request from its parent, sends what came of it, and ends. */
@@ -22,13 +23,22 @@ async function run(request: ChildRequest): Promise<void> {
 
 async function answer(request: ChildRequest): Promise<ChildMessage> {
   try {
-    const result =
-      request.type === 'links'
-        ? await measureLinks(request.options)
-        : await measureCase(request.settings, { signal: stop.signal, onProgress: createReporter() })
+    const result = await resultOf(request)
     return { type: 'result', result }
   } catch (error) {
     return { type: 'failure', failure: toFailure(error) }
+  }
+}
+
+function resultOf(request: ChildRequest): Promise<ChildResults[ChildRequest['type']]> {
+  const options = { signal: stop.signal, onProgress: createReporter() }
+  switch (request.type) {
+    case 'case':
+      return measureCase(request.settings, { ...options, traceFile: request.traceFile })
+    case 'quality':
+      return measureQuality(request.settings, options)
+    case 'links':
+      return measureLinks(request.options)
   }
 }
 

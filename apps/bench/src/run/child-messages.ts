@@ -3,16 +3,19 @@ import type { CaseProgress } from '../measure/measure-case.ts'
 import type { MeasureLinksOptions } from '../measure/measure-links.ts'
 import type { MeasuredLink } from '../measure/measured-link.ts'
 import type { Measurement } from '../measure/measurement.ts'
+import type { QualityMeasurement, QualitySettings } from '../quality/quality-settings.ts'
 import type { Failure } from './outcome.ts'
 
 /** What the process that measures is asked for, once. */
 export type ChildRequest =
-  | { readonly type: 'case'; readonly settings: CaseSettings }
+  | { readonly type: 'case'; readonly settings: CaseSettings; readonly traceFile?: string | undefined }
+  | { readonly type: 'quality'; readonly settings: QualitySettings }
   | { readonly type: 'links'; readonly options: MeasureLinksOptions }
 
 /** What answers each request. */
 export interface ChildResults {
   readonly case: Measurement
+  readonly quality: QualityMeasurement
   readonly links: readonly MeasuredLink[]
 }
 

@@ -10,7 +10,7 @@ describe('what is to be measured', () => {
     expect(sides).toMatchObject([
       {
         kind: 'flexgen',
-        title: 'opt-tiny: 512/32, 100 0 100 0 100 0, 2x1',
+        title: 'opt-tiny: 512/32, auto, 2x1',
         command: 'flexgen bench --model ./models/opt-tiny --gpu-batch-size 2',
         settings: { model: './models/opt-tiny', numPrompts: 2 },
       },
@@ -27,11 +27,11 @@ describe('what is to be measured', () => {
     expect(sides.map(({ title, command }) => [title, command])).toEqual([
       ['many at once', 'flexgen bench --model demo --gpu-batch-size 3 --prompt-len 8'],
       [
-        'demo: 8/32, 100 0 100 0 100 0, 2x1, direct reads',
+        'demo: 8/32, auto, 2x1, direct reads',
         'flexgen bench --model demo --gpu-batch-size 2 --prompt-len 8 --direct-io',
       ],
       [
-        'demo: 8/32, 100 0 100 0 100 0, 2x1, direct reads (2)',
+        'demo: 8/32, auto, 2x1, direct reads (2)',
         'flexgen bench --model demo --gpu-batch-size 2 --prompt-len 8 --direct-io',
       ],
       ['HF, disk', 'python their.py a=b'],

@@ -23,9 +23,13 @@ export function listSides(options: BenchOptions): SideList {
   const cases: BenchCase[] = suite === undefined ? [] : casesOfSuite(suite, flags, only)
   for (const given of commands) cases.push(caseOfCommand(given, flags))
   if (suite === undefined && commands.length === 0) cases.push(untitled(flags))
-  const warmUpTokens = options.warmUpTokens ?? (against.length > 0 ? 0 : 1)
+  const warmUpTokens = options.warmUpTokens ?? (against.length > 0 || cases.every(isSimulated) ? 0 : 1)
   const sides = [...cases.map((each) => sideNaming(each, warmUpTokens)), ...against.map(sideOfCommand)]
   return { sides: withDistinctTitles(sides), warmUpTokens }
+}
+
+function isSimulated({ flags }: BenchCase): boolean {
+  return flags.simulate !== undefined
 }
 
 function caseOfCommand(given: string, common: BenchCase['flags']): BenchCase {

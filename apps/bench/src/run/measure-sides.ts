@@ -1,4 +1,4 @@
-import type { CaseProgress } from '../measure/measure-case.ts'
+import type { CaseProgress, MeasureOptions } from '../measure/measure-case.ts'
 import { runCase } from './run-case.ts'
 import { runCommand } from './run-command.ts'
 import { toFailure } from './failure.ts'
@@ -28,8 +28,10 @@ export interface MeasureSidesOptions {
   readonly onProgress?: (progress: CaseProgress) => void
   /** Told every outcome, warm-up included, before the next run starts. */
   readonly onOutcome?: (run: PlannedRun, outcome: Outcome) => Promise<void> | void
+  /** File for a Chrome trace of a run; undefined for none. */
+  readonly traceOf?: ((run: PlannedRun) => string | undefined) | undefined
   /** Runs a side once; a process of its own by default. */
-  readonly execute?: (side: Side, options: Pick<MeasureSidesOptions, 'signal' | 'onProgress'>) => Promise<Repetition>
+  readonly execute?: (side: Side, options: MeasureOptions) => Promise<Repetition>
 }
 
 /**
@@ -58,7 +60,7 @@ export async function measureSides(options: MeasureSidesOptions): Promise<void> 
     signal?.throwIfAborted()
     options.onStart?.(run)
     const outcome = await outcomeOf(
-      () => execute(sides[run.side]!, { signal, ...(onProgress && { onProgress }) }),
+      () => execute(sides[run.side]!, { signal, traceFile: options.traceOf?.(run), ...(onProgress && { onProgress }) }),
       signal,
     )
     if (!outcome.ok) failed.add(run.side)
@@ -75,7 +77,7 @@ async function outcomeOf(work: () => Promise<Repetition>, signal: AbortSignal | 
   }
 }
 
-function executeSide(side: Side, options: Pick<MeasureSidesOptions, 'signal' | 'onProgress'>): Promise<Repetition> {
+function executeSide(side: Side, options: MeasureOptions): Promise<Repetition> {
   return side.kind === 'flexgen' ? runCase(side.settings, options) : runCommand(side.command, options)
 }
 

@@ -12,7 +12,10 @@ import { runChild } from './run-child.ts'
 export async function runCase(settings: CaseSettings, options: MeasureOptions = {}): Promise<Repetition> {
   const startedAt = new Date().toISOString()
   const startMs = performance.now()
-  const { result: measurement, processMemory } = await runChild({ type: 'case', settings }, options)
+  const { result: measurement, processMemory } = await runChild(
+    { type: 'case', settings, traceFile: options.traceFile },
+    options,
+  )
   const { prefillSeconds, decodeSeconds, work } = measurement
   return {
     startedAt,

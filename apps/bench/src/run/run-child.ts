@@ -82,8 +82,10 @@ function resultOf(
 
 /** Why a process ended that said nothing. */
 function deathOf(code: number | null, killedBy: NodeJS.Signals | null, errorText: string): FlexgenError {
-  const lastLine = errorText.trim().split('\n').at(-1) ?? ''
-  const said = lastLine === '' ? '' : `: ${lastLine}`
+  const lines = errorText.trim().split('\n')
+  // Node ends with its version; what went wrong stands above the stack.
+  const telling = lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ''
+  const said = telling === '' ? '' : `: ${telling}`
   if (killedBy === 'SIGKILL') return new OutOfMemoryError(`the system killed the run${said}`)
   return new InternalError(`the process of the run ended with ${killedBy ?? `code ${code}`}${said}`)
 }

@@ -1,6 +1,7 @@
 import type { BenchCase } from '../case/bench-case.ts'
 import { type CaseSettings, settingsOf } from '../case/case-settings.ts'
 import { formatCommand } from '../case/format-command.ts'
+import { simulatedTitle } from '../simulate/simulated-title.ts'
 
 /** One of the things that are measured side by side. */
 export type Side =
@@ -17,7 +18,9 @@ export type Side =
  * The side of a case of ours.
  * @throws {UsageError} where the engine cannot do it, naming the case
  */
-export function sideOfCase({ title, flags }: BenchCase, warmUpTokens: number): Side {
+export function sideOfCase(benchCase: BenchCase, warmUpTokens: number): Side {
+  const { flags } = benchCase
+  const title = simulatedTitle(benchCase.title, flags.simulate)
   return { kind: 'flexgen', title, command: formatCommand(flags), settings: settingsOf(flags, warmUpTokens) }
 }
 

@@ -17,7 +17,9 @@ export const suites: readonly Suite[] = [...ownSuites, ...flexgenSuites, seedSui
 export function findSuite(name: string): Suite {
   const suite = suites.find((each) => each.name === name || each.flexgenName === name)
   if (suite !== undefined) return suite
-  throw new UsageError(`there is no suite '${name}'`, { hint: `one of: ${suites.map((each) => each.name).join(', ')}` })
+  throw new UsageError(`there is no suite '${name}'`, {
+    hint: `one of: ${[...suites.map((each) => each.name), 'quality', 'kernels'].join(', ')}`,
+  })
 }
 
 /**

@@ -29,8 +29,8 @@ export function checkRequests(
   )
   return {
     sequences: requests.length,
-    maxPromptTokens: Math.max(0, ...requests.map((request) => request.promptIds.length)),
-    maxNewTokens: Math.max(0, ...requests.map((request) => request.maxNewTokens ?? options.maxNewTokens)),
+    maxPromptTokens: most(requests, (request) => request.promptIds.length),
+    maxNewTokens: most(requests, (request) => request.maxNewTokens ?? options.maxNewTokens),
     logits: allPositions ? 'all' : 'last',
   }
 }
@@ -63,4 +63,9 @@ function checkRequest(
       message: `${name} has id ${wrong}, the vocabulary of ${model.name} is 0 to ${model.vocabularySize - 1}`,
     })
   }
+}
+
+/** The largest of some sizes; a job may have more requests than a call can have arguments. */
+function most(requests: readonly GenerationRequest[], sizeOf: (request: GenerationRequest) => number): number {
+  return requests.reduce((largest, request) => Math.max(largest, sizeOf(request)), 0)
 }

@@ -73,7 +73,8 @@ export interface GenerateOptions {
   readonly stopRule?: ((sequence: number, position: number, id: number) => boolean) | undefined
   /**
    * Receives rows of logits `[vocabulary]` (a view that is valid during the call): with `logits: 'last'` the row
-   * of every new token, with `'all'` also those of all prompt positions. `position` is that of the input token.
+   * of every new token, with `'all'` also those of all prompt positions. `position` is that of the input token. What it
+   * changes in the row is what the next id is taken from.
    */
   readonly onLogits?: ((sequence: number, position: number, row: Float32Array) => void) | undefined
   readonly logits?: 'last' | 'all'

@@ -17,7 +17,7 @@ export function memoryFigure(memory: Measurement['memory'], process: readonly Pr
   const isOurs = memory.length > 0
   const held = tiers.map(({ label, colour }) => ({ label: label === 'disk' ? 'scratch on disk' : label, colour }))
   return renderFigure({
-    title: 'Memory over time',
+    title: 'Bytes on each tier over time',
     about: isOurs
       ? 'What the engine holds, stacked, from the start of loading on; scratch on disk is the most so far.'
       : 'From the start of the process on.',

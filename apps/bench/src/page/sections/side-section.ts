@@ -5,6 +5,7 @@ import type { SideReport } from '../../report/side-report.ts'
 import { html, type Markup } from '../html.ts'
 import { numbers } from './numbers.ts'
 import { memoryFigure, placementFigure, timelineFigure } from './side-figures.ts'
+import { tasksFigures } from './tasks-figures.ts'
 
 /** One side in detail: where its time went, what it held, where its data lay. */
 export async function sideSection(side: SideReport, id: string): Promise<Markup> {
@@ -29,7 +30,7 @@ async function figures(typical: SideReport['typical']): Promise<Markup | false> 
   const samples = processMemory?.samples ?? []
   if (measurement !== undefined) {
     return html`<div class="plots">
-      ${measurement.timeline && (await timelineFigure(measurement.timeline))}
+      ${measurement.timeline && (await timelineFigure(measurement.timeline))} ${await tasksFigures(measurement)}
       ${await memoryFigure(measurement.memory, samples)} ${await placementFigure(measurement.placement)}
     </div>`
   }

@@ -1,0 +1,17 @@
+import type { Backend, Clock } from '@flexgen/spec'
+import type { CreateEngineOptions, OpenedModel, TextGenerationOptions } from 'flexgen'
+
+/** What a case runs on: this machine, or a simulated one. */
+export interface CaseMachine extends AsyncDisposable {
+  readonly model: OpenedModel
+  readonly backend: Backend
+  readonly clock: Clock
+  /** What was said when the backend was opened. */
+  readonly notices: readonly string[]
+  /** What the engine is made with. */
+  readonly engine: Pick<CreateEngineOptions, 'hostBackend' | 'machine' | 'maxRam' | 'maxDeviceMemory' | 'maxDisk'>
+  /** Where sequences end before their time. */
+  readonly stopRule?: TextGenerationOptions['stopRule']
+  /** Told that the measured generation begins. */
+  readonly begin?: () => void
+}
