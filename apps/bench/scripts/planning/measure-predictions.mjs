@@ -2,6 +2,7 @@
 // two of another backend. No run is used to fit anything: everything comes from a profile that is measured first, and the
 // history is off. Writes JSON and prints a Markdown table. On two quiet cores it takes three quarters of an hour.
 //   node apps/bench/scripts/planning/measure-predictions.mjs [--force] [--profile FILE] [--output FILE] [--only TEXT]
+//     [--repeat N]
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     profile: { type: 'string' },
     output: { type: 'string', default: 'docs/measurements/predictions.json' },
     only: { type: 'string', default: '' },
+    repeat: { type: 'string' },
   },
 })
 checkQuiet(values.force)
@@ -49,7 +51,7 @@ const cases = [
 const rows = []
 for (const [title, model, promptLen, flags] of cases) {
   const words = `--model ${model} --path _DUMMY_ --prompt-len ${promptLen} --gen-len ${newTokens} ${flags}`.split(' ')
-  const repeat = model === 'opt-6.7b' ? '3' : '5'
+  const repeat = values.repeat ?? (model === 'opt-6.7b' ? '3' : '5')
   const fixed = ['--no-history', '--hardware', profile, '--repeat', repeat, '--warm-up', '0', '--no-log', '--json']
   const report = runFlexgen(['bench', ...words, ...fixed, '--output-dir', path.join(folder, String(rows.length))])
   rows.push({ title, command: `flexgen bench ${words.join(' ')}`, ...figuresOf(report.sides[0], newTokens) })
