@@ -14,7 +14,8 @@ import { scoreOf, withoutNewTokens } from './generate/score.ts'
 import type { TextResult } from './generate/text-generation.ts'
 import { openModel } from './model/open-model.ts'
 import { knownPolicyOf, settlePolicy } from './policy/settle-policy.ts'
-import { openBackend, type OpenedBackend } from './registry/open-backend.ts'
+import { openBackendHere } from './policy/backend-preference.ts'
+import type { OpenedBackend } from './registry/open-backend.ts'
 import { parseSize, type Size } from './size/parse-size.ts'
 
 /**
@@ -130,7 +131,7 @@ function sizeOf(size: Size | undefined, what: string): number | undefined {
 }
 
 async function backendOf({ backend = 'auto', api, threads }: CreateEngineOptions): Promise<OpenedBackend> {
-  return typeof backend === 'object' ? { backend, notices: [] } : openBackend(backend, { api, threads })
+  return typeof backend === 'object' ? { backend, notices: [] } : openBackendHere(backend, { api, threads })
 }
 
 /** The backend that attends on the host: the one asked for, which may be the device's. */
@@ -139,5 +140,5 @@ async function hostBackendOf(
   backend: Backend,
 ): Promise<Backend | undefined> {
   if (typeof hostBackend !== 'string') return hostBackend
-  return hostBackend === backend.name ? backend : (await openBackend(hostBackend, { api, threads })).backend
+  return hostBackend === backend.name ? backend : (await openBackendHere(hostBackend, { api, threads })).backend
 }

@@ -21,12 +21,13 @@ export interface RealisedCandidate {
 /** A layout in the words of a plan: with the bytes of the engine's plan, and times for what is really where. */
 export function realise(found: FoundLayout, allowed: TierAmounts): RealisedCandidate {
   const { model, percent, hostAttentionPercent, isAhead } = found
-  const { engine: searched, split, prefill, decode } = model
+  const { engine: searched, split, prefill } = model
   const engine = { ...searched, allowedBytes: allowed }
   const { promptTokens, newTokens } = engine.problem
   const laidOut = layOutExactly(engine, { split, percent, hostAttentionPercent })
   const bytes = exactBytes(engine, laidOut)
   const shares = realShares(found, laidOut.plan.weights)
+  const decode = laidOut.block.decodeBatchRows > split.gpuBatchSize ? model.decode : model.apart
   const candidate: Candidate = {
     policy: {
       ...split,

@@ -6,7 +6,7 @@ import { blockBytes, type BlockBytes } from './block-bytes.ts'
 import { fits, layoutBytes } from './engine-memory.ts'
 import type { EngineProblem } from './engine-problem.ts'
 import { type EngineShareName, engineShareNames, type EngineShares } from './engine-shares.ts'
-import { decodeTerms, engineResources, prefillTerms, type SweepMode, type SweepTerms } from './sweep-terms.ts'
+import { canMerge, decodeTerms, engineResources, prefillTerms, type SweepMode, type SweepTerms } from './sweep-terms.ts'
 
 /** One batch split in one mode: times over the shares, and bytes. */
 export interface SplitModel {
@@ -14,7 +14,10 @@ export interface SplitModel {
   readonly split: BatchSplit
   readonly mode: SweepMode
   readonly prefill: SweepTerms
+  /** At best: with batches merged where they can be. */
   readonly decode: SweepTerms
+  /** With batches apart, as where KV is streamed. */
+  readonly apart: SweepTerms
   readonly block: BlockBytes
   /** Seconds of a block at given shares, with weights that are loaded ahead or only when their turn comes. */
   readonly blockSeconds: (shares: EngineShares, isAhead: boolean) => number
@@ -25,22 +28,30 @@ export function splitModel(engine: EngineProblem, split: BatchSplit, mode: Sweep
   const block = blockBytes(engine, split)
   if (!fits(constantBytes(engine, block, mode))) return undefined
   const prefill = prefillTerms(engine, split, mode)
-  const decode = decodeTerms(engine, split, mode)
+  const decode = decodeTerms(engine, split, mode, canMerge(engine, split, mode))
+  const apart = decodeTerms(engine, split, mode, false)
   const steps = engine.problem.newTokens - 1
-  const ahead = { prefill: compile(prefill, true), decode: compile(decode, true) }
-  const waiting = { prefill: compile(prefill, false), decode: compile(decode, false) }
+  const ahead = { prefill: compile(prefill, true), merged: compile(decode, true), apart: compile(apart, true) }
+  const waiting = { prefill: compile(prefill, false), merged: compile(decode, false), apart: compile(apart, false) }
   return {
     engine,
     split,
     mode,
     prefill,
     decode,
+    apart,
     block,
     blockSeconds: (shares, isAhead) => {
       const seconds = isAhead ? ahead : waiting
-      return seconds.prefill(shares) + (steps === 0 ? 0 : steps * seconds.decode(shares))
+      const decodes = isStreamed(engine, shares) ? seconds.apart : seconds.merged
+      return seconds.prefill(shares) + (steps === 0 ? 0 : steps * decodes(shares))
     },
   }
+}
+
+/** Whether a layout has KV that streams, so that batches decode apart. */
+export function isStreamed({ isHost }: EngineProblem, { cr, cn }: EngineShares): boolean {
+  return cn > 0 || (!isHost && cr > 0)
 }
 
 /** What a layout takes at least. */

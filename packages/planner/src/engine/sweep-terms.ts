@@ -52,9 +52,10 @@ export interface SweepMode {
 /** The prefill: all prompt tokens of all sequences. */
 export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode): SweepTerms {
   const { promptTokens } = engine.problem
-  const { block } = blockSequences(engine, split)
+  const { block, batch } = blockSequences(engine, split)
   const flops = 4 * promptTokens ** 2 * engine.hiddenSize * block * engine.decoderLayers
   return sweepTerms(engine, split, mode, {
+    batch,
     rowsPerSequence: promptTokens,
     cachedPositions: 0,
     newPositions: promptTokens,
@@ -64,11 +65,22 @@ export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: Swe
   })
 }
 
-/** A decode step of average length. */
-export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode): SweepTerms {
+/**
+ * Whether the batches of a split decode together, as core merges those of which nothing moves; that no KV is streamed is
+ * for the layout to say.
+ */
+export function canMerge(engine: EngineProblem, split: BatchSplit, mode: SweepMode): boolean {
+  const { block, batch } = blockSequences(engine, split)
+  const stays = engine.isHost || mode.hiddenOnDevice
+  return !mode.hostAttention && stays && Math.ceil(block / batch) <= engine.problem.promptTokens
+}
+
+/** A decode step of average length, with batches apart or merged into one. */
+export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, isMerged: boolean): SweepTerms {
   const { promptTokens, newTokens } = engine.problem
   const positions = promptTokens + newTokens / 2
-  const { block, batch } = blockSequences(engine, split)
+  const { block, batch: apart } = blockSequences(engine, split)
+  const batch = isMerged ? block : apart
   const rows = block * engine.decoderLayers
   const wideBytes = rows * engine.widePositionBytes * positions
   const onDevice = engine.device.decodeAttention(batch, wideBytes) + rows * engine.device.attentionRowSeconds
@@ -78,6 +90,7 @@ export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: Swee
       : engine.host.decodeAttention(batch, wideBytes) * besideCopies(engine, 'ramRead') +
         rows * engine.host.attentionRowSeconds
   return sweepTerms(engine, split, mode, {
+    batch,
     rowsPerSequence: 1,
     cachedPositions: positions,
     newPositions: 1,
@@ -88,6 +101,8 @@ export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: Swee
 }
 
 interface PhaseWork {
+  /** Sequences of a run. */
+  readonly batch: number
   readonly rowsPerSequence: number
   /** Positions of KV that are read of every sequence, new ones that are stored, and those that go to disk. */
   readonly cachedPositions: number
@@ -119,10 +134,10 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     wr: isHost ? 0 : weights.headBytes / toDevice,
     wn: Math.max(weights.headBytes / diskRead, isHost ? 0 : weights.headBytes / toDevice),
   })
-  const batches = Math.ceil(sequences / split.gpuBatchSize)
+  const batches = Math.ceil(sequences / work.batch)
   const values = sequences * work.rowsPerSequence * hiddenSize * decoderLayers
   const deviceCompute = sumForms([
-    denseForm(engine, split, work.rowsPerSequence),
+    denseForm(engine, sequences, work),
     work.attention,
     linearForm({}, values * engine.device.elementwiseSeconds),
   ])
@@ -185,9 +200,8 @@ function contendedForms(
 }
 
 /** Products: weights that the kernels hold, and weights that they are given. The head sees the last position only. */
-function denseForm(engine: EngineProblem, split: BatchSplit, rowsPerSequence: number): Form {
+function denseForm(engine: EngineProblem, block: number, { batch, rowsPerSequence }: PhaseWork): Form {
   const { device, weights, compressWeight } = engine
-  const { block, batch } = blockSequences(engine, split)
   const last = block % batch
   const batches = [...(Math.floor(block / batch) > 0 ? [[Math.floor(block / batch), batch]] : []), [1, last]]
   const seconds = (form: 'prepared' | 'bound'): number => {
