@@ -28,13 +28,13 @@ const first = Math.max(...marks.filter(({ count }) => count === 0).map(({ at }) 
 const last = Math.max(...marks.map(({ at }) => at))
 const early = marks.filter(({ at }) => at <= first).length
 const seconds = (from, to) => (to - from) / 1000
-console.log(
-  JSON.stringify({
+process.stdout.write(
+  `${JSON.stringify({
     batch,
     prefill_s: seconds(start, first),
     decode_s: seconds(first, last),
     decode_tok_s: (batch * gen - early) / seconds(first, last),
     total_tok_s: (batch * gen) / seconds(start, last),
-  }),
+  })}\n`,
 )
 process.exit(0)
