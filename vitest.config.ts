@@ -1,6 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const report = process.env.FLEXGEN_TEST_REPORT
+
+// Hardware profiles, histories and offload folders of tests are not those of whoever runs them.
+const cacheHome = mkdtempSync(path.join(tmpdir(), 'flexgen-tests-'))
+process.on('exit', () => rmSync(cacheHome, { recursive: true, force: true }))
 
 /** What all suites share; `vitest.long.config.ts` uses it too. */
 export const shared = {
@@ -8,6 +15,7 @@ export const shared = {
   ssr: { resolve: { conditions: ['@flexgen/source', 'module', 'node', 'development|production'] } },
   test: {
     pool: 'forks',
+    env: { XDG_CACHE_HOME: cacheHome },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     passWithNoTests: true,
