@@ -68,6 +68,21 @@ describe('an offload directory', () => {
     expect((await readdir(folder.path)).toSorted()).toEqual(before.toSorted())
   })
 
+  it('loses the folder of a run that was killed before it could say whose it is', async () => {
+    await using folder = await tempFolder()
+    const names = [
+      'flexgen-4194305-0123456789abcdef',
+      'flexgen-4194305-fedcba9876543210',
+      `flexgen-${process.pid}-0000000000000000`,
+    ]
+    for (const name of names) await mkdir(join(folder.path, name))
+    await writeFile(join(folder.path, names[1]!, 'owner.json'), '')
+    await using tier = await makeDiskTier(folder.path)
+    expect(tier.notices).toEqual([])
+    // A process that lives may be just about to write its note. No process id is beyond 2^22.
+    expect(await readdir(folder.path)).toEqual([names[2]])
+  })
+
   it.skipIf(process.platform !== 'linux')('knows that a process id or a boot is not the same any more', async () => {
     await using folder = await tempFolder()
     await makeFolderOf(folder.path, { startTicks: '1' })

@@ -47,7 +47,8 @@ export async function isGone(owner: Owner, current: Owner): Promise<boolean> {
   return differ(owner.startTicks, await processStart(owner.pid))
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process here has this number. */
+export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {

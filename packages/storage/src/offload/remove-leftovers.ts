@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type FileSystem, StorageError } from '@flexgen/spec'
 import { folderPattern, ownerFile, removeOffloadFolder } from './offload-folder.ts'
-import { currentOwner, isGone, type Owner, parseOwner } from './owner.ts'
+import { currentOwner, isGone, isRunning, type Owner, parseOwner } from './owner.ts'
 
 /**
  * Removes what crashed runs have left in an offload directory: subfolders with our name and an owner that has ended.
@@ -25,7 +25,8 @@ export async function removeLeftovers(fileSystem: FileSystem, offloadDir: string
   for (const name of candidates) {
     const folder = join(offloadDir, name)
     const owner = await readOwner(fileSystem, folder)
-    if (owner === undefined || !(await isGone(owner, current))) continue
+    const isLeft = owner === undefined ? await isUnborn(fileSystem, folder, name) : await isGone(owner, current)
+    if (!isLeft) continue
     try {
       await removeOffloadFolder(fileSystem, folder)
     } catch (error) {
@@ -36,6 +37,15 @@ export async function removeLeftovers(fileSystem: FileSystem, offloadDir: string
     }
   }
   return notices
+}
+
+/**
+ * Whether a run was killed after it had made its folder and before it had written its note: there is nothing else in it, and
+ * no process here has the number in its name.
+ */
+async function isUnborn(fileSystem: FileSystem, folder: string, name: string): Promise<boolean> {
+  const names = await fileSystem.list(folder).catch(() => undefined)
+  return names?.every((entry) => entry === ownerFile) === true && !isRunning(Number(name.split('-')[1]))
 }
 
 async function readOwner(fileSystem: FileSystem, folder: string): Promise<Owner | undefined> {
