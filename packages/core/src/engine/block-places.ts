@@ -20,7 +20,7 @@ export class BlockPlaces {
     this.#shape = shape
     this.#waiting = waiting
     this.#sequences = [...block]
-    this.#fresh = block.map(({ promptIds }, id) => ({ id, newTokens: promptIds.length, cachedPositions: 0 }))
+    this.#fresh = block.map((sequence, id) => freshRow(id, sequence))
   }
 
   /** The sequence of a row. */
@@ -44,21 +44,28 @@ export class BlockPlaces {
     return this.#waiting.length > 0 || (this.isPrefill && this.#live.length > 0) || this.rows.some(mayGoOn)
   }
 
-  /** Goes on after a sweep: frees the places of sequences that have ended, and gives them to others when that pays. */
-  advance(): void {
+  /**
+   * Goes on after a sweep: frees the places of sequences that have ended, and gives them to others when that pays.
+   * @returns the sequences that have ended
+   */
+  advance(): Sequence[] {
     const swept = this.rows
-    const rest = this.isPrefill ? this.#live : []
+    const ended: Sequence[] = []
+    const live = this.isPrefill ? this.#live : []
     this.#fresh = []
-    const going = swept.filter((row) => this.of(row).finishReason === undefined)
-    this.#free.push(...swept.filter((row) => !going.includes(row)).map(({ id }) => id))
-    const cached = going.map(({ id, newTokens, cachedPositions }) => ({
-      id,
-      newTokens: 1,
-      cachedPositions: cachedPositions + newTokens,
-    }))
+    for (const { id, newTokens, cachedPositions } of swept) {
+      const sequence = this.#sequences[id]!
+      if (sequence.finishReason === undefined) {
+        live.push({ id, newTokens: 1, cachedPositions: cachedPositions + newTokens })
+      } else {
+        ended.push(sequence)
+        this.#free.push(id)
+      }
+    }
     // In the order of the places, which is that of their homes.
-    this.#live = [...rest, ...cached].toSorted((a, b) => a.id - b.id)
+    this.#live = live.toSorted((a, b) => a.id - b.id)
     if (this.#live.length > 0) this.#refill()
+    return ended
   }
 
   /**
@@ -85,7 +92,7 @@ export class BlockPlaces {
       this.#waiting.splice(at, 1)
       const id = this.#free.shift()!
       this.#sequences[id] = sequence
-      this.#fresh.push({ id, newTokens: sequence.promptIds.length, cachedPositions: 0 })
+      this.#fresh.push(freshRow(id, sequence))
     }
     if (this.#fresh.length > 0) this.#idleSweeps = 0
   }
@@ -94,4 +101,8 @@ export class BlockPlaces {
     const { maxPromptTokens, maxPositions } = this.#shape
     return promptIds.length <= maxPromptTokens && promptIds.length + maxNewTokens <= maxPositions
   }
+}
+
+function freshRow(id: number, { promptIds }: Sequence): LiveRow {
+  return { id, newTokens: promptIds.length, cachedPositions: 0 }
 }

@@ -1,14 +1,10 @@
 import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataError, UsageError } from '@flexgen/spec'
-import { mergeLayers } from '../graph/merge-layers.ts'
-import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
-import { placeWeights } from '../placement/place-weights.ts'
-import { listWeightUnits } from '../placement/weight-unit.ts'
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { LoadedEngine } from './loaded-engine.ts'
-import { chooseComputeDtype } from './compute-dtype.ts'
 import { compileLayers } from './compile-layers.ts'
+import { chooseDtypes, cutModel } from '../plan/cut-model.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
 import { loadResident } from './resident-weights.ts'
@@ -25,29 +21,29 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const attentionHost = chooseAttentionHost(options)
   const allPositions = options.workload?.logits === 'all'
-  const head = allPositions ? { ...model.layers.at(-1)!, stages: model.headAllPositions } : model.layers.at(-1)!
-  const schedule = [...model.layers.slice(0, -1), head]
-  const layers = mergeLayers(schedule, policy.sepLayer)
-  const units = listWeightUnits(layers, source)
+  const { layers, units, place } = cutModel(model, source, {
+    sepLayer: policy.sepLayer,
+    logits: options.workload?.logits,
+  })
   const unsupported = units.find((unit) => !backend.capabilities.weightDtypes.includes(unit.dtype))
   if (unsupported !== undefined) {
     throw new UnsupportedDataError(
       `${backend.name} cannot take ${unsupported.dtype} weights (${unsupported.spec.name})`,
     )
   }
-  const computeDtype = chooseComputeDtype(units, options.dtype, attentionHost ? [backend, attentionHost] : [backend])
-  const cacheDtype: DType = policy.compressCache ? 'q4g64' : computeDtype
+  const { computeDtype, cacheDtype } = chooseDtypes(
+    units,
+    { dtype: options.dtype, compressCache: policy.compressCache },
+    backend,
+    attentionHost,
+  )
   checkCacheDtype(cacheDtype, backend, attentionHost)
   if (policy.compressWeight && !units.some(({ dtype }) => dtype.startsWith('q4'))) {
     throw new UsageError(`--compress-weight: ${source.description} has no compressed weights`, {
       hint: 'open the checkpoint with compressed weights, or convert it',
     })
   }
-  const placement =
-    policy.placement === 'exact'
-      ? placeWeights(units, policy.weights)
-      : // FlexGen rounds attention and mlp apart, also where they are merged; the order of units is the same.
-        placeWeightsLikeFlexgen(listWeightUnits(schedule, source), policy.weights)
+  const placement = place(policy)
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({

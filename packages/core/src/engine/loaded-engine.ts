@@ -123,8 +123,7 @@ export class LoadedEngine implements Engine {
           places.continues,
         )
         meter.endSweep(isPrefill ? 'prefill' : 'decode', rows.length, events.length)
-        const ended = rows.map((row) => places.of(row)).filter(({ finishReason }) => finishReason !== undefined)
-        places.advance()
+        const ended = places.advance()
         for (const id of places.takeUnneeded()) blockRun.release(id)
         events.push(...ended.map((sequence) => ({ type: 'result' as const, result: resultOf(sequence, options) })))
         yield* events

@@ -177,7 +177,7 @@ function workspaceBytes(
 }
 
 /** The most scratch that any kernel needs for any of the shapes; merged batches need no more than prompts. */
-function kernelWorkspace(runtimes: readonly LayerRuntime[], shapes: readonly RunShape[]): PlannedBytes {
+export function kernelWorkspace(runtimes: readonly LayerRuntime[], shapes: readonly RunShape[]): PlannedBytes {
   const largest = (kernels: readonly (Kernel | undefined)[]): number =>
     kernels
       .flatMap((kernel) => shapes.map((shape) => kernel?.workspaceBytes(shape) ?? 0))

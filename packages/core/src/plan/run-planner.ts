@@ -2,15 +2,13 @@ import type { Backend, DType, Model, Policy, WeightSource } from '@flexgen/spec'
 import type { BlockPlan } from '../engine/block-plan.ts'
 import { Cleanup } from '../engine/cleanup.ts'
 import { compileLayers } from '../engine/compile-layers.ts'
-import { chooseComputeDtype } from '../engine/compute-dtype.ts'
 import type { EngineOptions, Workload } from '../engine/engine-options.ts'
 import type { LayerRuntime, PlacedUnit } from '../engine/layer-runtime.ts'
 import { streamedPieces } from '../engine/weight-loader.ts'
-import { mergeLayers } from '../graph/merge-layers.ts'
-import { placeWeightsLikeFlexgen } from '../placement/place-like-flexgen.ts'
 import { placeWeights, type UnitPlacement } from '../placement/place-weights.ts'
-import { listWeightUnits, type WeightUnit } from '../placement/weight-unit.ts'
-import { type PlannedModel, planRun, planWorkload } from './plan-run.ts'
+import type { WeightUnit } from '../placement/weight-unit.ts'
+import { chooseDtypes, cutModel } from './cut-model.ts'
+import { kernelWorkspace, type PlannedModel, planRun, planWorkload } from './plan-run.ts'
 import type { RunPlan } from './run-plan.ts'
 
 /** What runs are planned for: everything but what a policy places and how it cuts batches. */
@@ -60,14 +58,9 @@ export interface RunPlanner extends AsyncDisposable {
  */
 export async function createRunPlanner(options: RunPlannerOptions): Promise<RunPlanner> {
   const { model, weights, backend, attentionHost } = options
-  const last = model.layers.at(-1)!
-  const head = options.logits === 'all' ? { ...last, stages: model.headAllPositions } : last
-  const schedule = [...model.layers.slice(0, -1), head]
-  const layers = mergeLayers(schedule, options.sepLayer)
-  const units = listWeightUnits(layers, weights)
-  const apart = listWeightUnits(schedule, weights)
-  const computeDtype = chooseComputeDtype(units, options.dtype, attentionHost ? [backend, attentionHost] : [backend])
-  const cacheDtype: DType = options.compressCache ? 'q4g64' : computeDtype
+  const { layers, units, place } = cutModel(model, weights, options)
+  const { dtype, compressCache } = options
+  const { computeDtype, cacheDtype } = chooseDtypes(units, { dtype, compressCache }, backend, attentionHost)
   const cleanup = new Cleanup()
   try {
     const everything = placeWeights(units, { device: 100, ram: 0, disk: 0 })
@@ -84,11 +77,7 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
     const placements = new Map<string, readonly UnitPlacement[]>()
     const placementOf = (policy: Policy): readonly UnitPlacement[] => {
       const key = `${policy.placement} ${policy.weights.device} ${policy.weights.ram}`
-      const made =
-        placements.get(key) ??
-        (policy.placement === 'exact'
-          ? placeWeights(units, policy.weights)
-          : placeWeightsLikeFlexgen(apart, policy.weights))
+      const made = placements.get(key) ?? place(policy)
       placements.set(key, made)
       return made
     }
@@ -125,10 +114,8 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
       },
       workspaceBytes(batch, { maxPromptTokens, maxNewTokens }) {
         const maxPositions = maxPromptTokens + maxNewTokens
-        const sizes = [maxPromptTokens, 1].flatMap((seq) =>
-          compiled.flatMap(({ stages }) => stages.map(({ base }) => base.workspaceBytes({ batch, seq, maxPositions }))),
-        )
-        return Math.max(0, ...sizes)
+        const shapes = [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions }))
+        return kernelWorkspace(compiled, shapes).device
       },
       [Symbol.asyncDispose]: () => cleanup.run(),
     }
