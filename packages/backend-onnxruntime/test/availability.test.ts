@@ -20,6 +20,7 @@ function openWhere(installed: readonly (typeof packages)[number][]): Record<'aut
     symlinkSync(target, place, 'junction')
   }
   cpSync(path.join(backend, 'src'), path.join(root, 'backend'), { recursive: true })
+  link('@flexgen/backend-kit', path.join(backend, '../backend-kit'))
   link('@flexgen/spec', path.join(backend, '../spec'))
   for (const name of ['@bufbuild/protobuf', ...installed]) link(name, folderOf(name))
   writeFileSync(path.join(root, 'package.json'), '{"type":"module"}')

@@ -1,24 +1,20 @@
 import { totalmem } from 'node:os'
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { CacheTable, HostQueue, MemoryTable } from '@flexgen/backend-kit'
 import {
   AbortedError,
   type Backend,
   type CacheBuffer,
   type Clock,
   type DeviceBuffer,
-  type HostBuffer,
   type Queue,
   systemClock,
   UsageError,
 } from '@flexgen/spec'
 import { capabilities } from './kernel/capabilities.ts'
 import { checkGraph } from './kernel/check-graph.ts'
-import { type KernelContext, ReferenceKernel } from './kernel/reference-kernel.ts'
-import type { Allocation } from './memory/allocation.ts'
-import { CacheTable } from './memory/cache-table.ts'
+import { type KernelContext, planOf, ReferenceKernel } from './kernel/reference-kernel.ts'
 import { MemoryLedger } from './memory/memory-ledger.ts'
-import { MemoryTable } from './memory/memory-table.ts'
-import { ReferenceQueue } from './queue/reference-queue.ts'
 
 /** How a reference backend behaves; all of it is for tests. */
 export interface ReferenceBackendOptions {
@@ -39,7 +35,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
   const { clock = systemClock, hostVisible = true, memoryBytes, asyncDelayMs } = options
   const ledger = new MemoryLedger(clock, memoryBytes ?? Number.POSITIVE_INFINITY)
   const table = new MemoryTable(ledger, hostVisible)
-  const caches = new CacheTable(table)
+  const caches = new CacheTable(table, capabilities.cacheDtypes, 'the reference backend')
   const busyQueues = new Set<Queue>()
   let isOpen = true
   const assertOpen = (): void => {
@@ -64,11 +60,11 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     notices: [],
     allocate(byteLength): DeviceBuffer {
       assertOpen()
-      return table.allocate('device', byteLength, hostVisible ? visible : ({ byteLength }) => ({ byteLength }))
+      return table.allocateBuffer('device', byteLength)
     },
     allocateHost(byteLength) {
       assertOpen()
-      return table.allocate('host', byteLength, visible)
+      return table.allocateBuffer('host', byteLength)
     },
     allocateCache(spec, rows) {
       assertOpen()
@@ -92,7 +88,12 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     },
     createQueue(name, trace) {
       assertOpen()
-      return new ReferenceQueue(name, context, clock, trace)
+      return new HostQueue(
+        name,
+        { ...context, plan: (kernel, binding) => planOf(context, kernel, binding) },
+        clock,
+        trace,
+      )
     },
     memory: () => ledger.stats(),
     setMemoryLimit(bytes) {
@@ -107,14 +108,4 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
       ledger.close()
     },
   } satisfies Backend
-}
-
-/** A buffer whose bytes JavaScript sees. */
-function visible(allocation: Allocation): HostBuffer {
-  return {
-    byteLength: allocation.byteLength,
-    get bytes() {
-      return allocation.bytes
-    },
-  }
 }

@@ -1,4 +1,6 @@
 import { cpus, totalmem } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
+import { CacheTable, HostQueue, type HostQueueContext, MemoryTable } from '@flexgen/backend-kit'
 import {
   AbortedError,
   type Backend,
@@ -13,11 +15,8 @@ import type { EngineName } from './engine/engine-name.ts'
 import { openEngine } from './engine/open-engine.ts'
 import type { TensorEngine } from './engine/tensor-engine.ts'
 import { checkGraph } from './kernel/check-graph.ts'
-import { type KernelContext, TfjsKernel } from './kernel/tfjs-kernel.ts'
-import { CacheTable } from './memory/cache-table.ts'
+import { type KernelContext, planOf, TfjsKernel } from './kernel/tfjs-kernel.ts'
 import { MemoryLedger } from './memory/memory-ledger.ts'
-import { MemoryTable } from './memory/memory-table.ts'
-import { TfjsQueue } from './queue/tfjs-queue.ts'
 
 /** Which TensorFlow.js computes. */
 export interface TfjsBackendOptions {
@@ -39,8 +38,8 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
 /** Makes a backend over an engine that is open. */
 export function createBackendOn(engine: TensorEngine, name: EngineName, clock: Clock = systemClock): Backend {
   const ledger = new MemoryLedger(clock, engine.arena)
-  const table = new MemoryTable(ledger)
-  const caches = new CacheTable(table)
+  const table = new MemoryTable(ledger, true)
+  const caches = new CacheTable(table, capabilities.cacheDtypes, 'the TensorFlow.js backend')
   const busyQueues = new Set<Queue>()
   const prepared = new Set<TfjsKernel>()
   let disposing: Promise<void> | undefined
@@ -99,7 +98,8 @@ export function createBackendOn(engine: TensorEngine, name: EngineName, clock: C
     },
     createQueue(queueName, trace) {
       assertOpen()
-      return new TfjsQueue(queueName, context, clock, trace)
+      const plan: HostQueueContext['plan'] = (kernel, binding) => planOf(context, kernel, binding)
+      return new HostQueue(queueName, { ...context, pause: () => setImmediate(), plan }, clock, trace)
     },
     memory: () => ledger.stats(),
     setMemoryLimit(bytes) {

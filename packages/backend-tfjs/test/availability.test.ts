@@ -22,7 +22,7 @@ function openWhere(installed: readonly string[], written: Readonly<Record<string
     return folder
   }
   cpSync(path.join(backend, 'src'), path.join(root, 'backend'), { recursive: true })
-  for (const name of ['@flexgen/spec', ...installed])
+  for (const name of ['@flexgen/backend-kit', '@flexgen/spec', ...installed])
     symlinkSync(realpathSync(path.join(backend, 'node_modules', name)), place(name), 'junction')
   for (const [name, code] of Object.entries(written)) {
     mkdirSync(place(name))

@@ -20,8 +20,9 @@ export const arrows = {
   storage: { imports: ['spec'] },
   opt: { imports: ['spec'], tests: ['checkpoint'] },
   'opt-fixtures': { imports: ['spec'] },
-  'backend-*': { imports: ['spec', 'quantize'], tests: ['checkpoint', 'opt', 'storage'] },
-  'backend-simulated': { imports: ['spec'], tests: ['checkpoint', 'opt', 'storage'] },
+  'backend-kit': { imports: ['spec'] },
+  'backend-*': { imports: ['spec', 'quantize', 'backend-kit'], tests: ['checkpoint', 'opt', 'storage'] },
+  'backend-simulated': { imports: ['spec', 'backend-kit'], tests: ['checkpoint', 'opt', 'storage'] },
   conformance: { imports: ['spec'] },
   'demo-model': { tests: ['checkpoint', 'tokenizer'] },
   flexgen: {

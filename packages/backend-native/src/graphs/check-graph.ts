@@ -1,3 +1,4 @@
+import { checkInputCount } from '@flexgen/backend-kit'
 import {
   type BackendCapabilities,
   type DType,
@@ -9,19 +10,6 @@ import {
   type OperatorName,
   UnsupportedDataError,
 } from '@flexgen/spec'
-
-/** Least and largest number of inputs; one where nothing is said. */
-const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, number]>>> = {
-  Gather: [2, 2],
-  Linear: [2, 3],
-  Add: [2, 2],
-  Mul: [2, 2],
-  LayerNormalization: [3, 3],
-  RMSNormalization: [2, 2],
-  RotaryEmbedding: [2, 2],
-  Attention: [3, 3],
-  Sample: [2, 2],
-}
 
 /** Nodes that move values as they are, so that their outputs have the dtype of their first input. */
 const keepsDtype: ReadonlySet<OperatorName> = new Set(['Split', 'LastPosition', 'Attention'])
@@ -35,10 +23,9 @@ export function checkGraph(graph: LayerGraph, capabilities: BackendCapabilities)
   const fail = (what: string): never => {
     throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
   }
-  for (const { operator, inputs } of graph.nodes) {
-    if (!operators.has(operator)) fail(`there is no host kernel for the operator ${operator}`)
-    const [least, largest] = inputCounts[operator] ?? [1, 1]
-    if (inputs.length < least || inputs.length > largest) fail(`${operator} cannot take ${inputs.length} inputs`)
+  for (const node of graph.nodes) {
+    if (!operators.has(node.operator)) fail(`there is no host kernel for the operator ${node.operator}`)
+    checkInputCount(node, fail)
   }
   inferShapes(graph, { batch: 2, seq: 3 })
 

@@ -1,6 +1,6 @@
 import { type QueueEvent, type Span, UsageError } from '@flexgen/spec'
 import type { PageMemory } from './page-memory.ts'
-import { checkSize } from './check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from './memory-ledger.ts'
 import { OwnedMemory } from './owned-memory.ts'
 

@@ -1,6 +1,6 @@
 import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { LentBytes } from '../memory/memory-table.ts'
 
 /** How a copy between a cache row and a host page moves: a lane of bytes for each head of K and of V. */

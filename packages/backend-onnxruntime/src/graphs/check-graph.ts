@@ -1,3 +1,4 @@
+import { checkInputCount } from '@flexgen/backend-kit'
 import {
   type BackendCapabilities,
   type DType,
@@ -5,26 +6,12 @@ import {
   type GraphValue,
   inferShapes,
   type LayerGraph,
-  type OperatorName,
   UnsupportedDataError,
 } from '@flexgen/spec'
 import { cpuCapabilities } from './capabilities.ts'
 
 /** What a graph is checked against. */
 export type GraphCapabilities = Pick<BackendCapabilities, 'operators' | 'weightDtypes' | 'computeDtypes'>
-
-/** Least and largest number of inputs; one where nothing is said. */
-const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, number]>>> = {
-  Gather: [2, 2],
-  Linear: [2, 3],
-  Add: [2, 2],
-  Mul: [2, 2],
-  LayerNormalization: [3, 3],
-  RMSNormalization: [2, 2],
-  RotaryEmbedding: [2, 2],
-  Attention: [3, 3],
-  Sample: [2, 2],
-}
 
 /**
  * Checks what can be known of a graph before a run, and gives the dtype of every value.
@@ -37,10 +24,9 @@ export function checkGraph(
   const fail = (what: string): never => {
     throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
   }
-  for (const { operator, inputs } of graph.nodes) {
-    if (!capabilities.operators.has(operator)) fail(`ONNX Runtime has no operator ${operator} here`)
-    const [least, largest] = inputCounts[operator] ?? [1, 1]
-    if (inputs.length < least || inputs.length > largest) fail(`${operator} cannot take ${inputs.length} inputs`)
+  for (const node of graph.nodes) {
+    if (!capabilities.operators.has(node.operator)) fail(`ONNX Runtime has no operator ${node.operator} here`)
+    checkInputCount(node, fail)
   }
   inferShapes(graph, { batch: 2, seq: 3 })
 

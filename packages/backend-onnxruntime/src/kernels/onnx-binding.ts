@@ -1,16 +1,9 @@
-import { type Binding, type CacheRow, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
+import { type BoundValue as KitBoundValue, RunBinding } from '@flexgen/backend-kit'
 import type { LentBytes } from '../memory/memory-table.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelRunState } from './kernel-run-state.ts'
 import type { RunPlan } from './plan-run.ts'
 import type { StepBinding } from './run-state.ts'
-
-/** An input or output as it is bound; what a check has found out stays with it until another is bound. */
-export interface BoundValue {
-  readonly span: Span
-  readonly shape: readonly number[]
-  checked: CheckedValue | undefined
-}
 
 /** A bound value whose span fits, as tensors for the runtime. */
 export interface CheckedValue {
@@ -20,82 +13,23 @@ export interface CheckedValue {
   readonly blocks: readonly Tensor[]
 }
 
-/** What is bound for runs of one kernel; checked as a whole when a run is queued. */
-export class OnnxBinding implements Binding {
-  readonly values: Map<string, BoundValue> = new Map()
-  readonly caches: Map<string, readonly CacheRow[]> = new Map()
-  /** What the last check has found; undefined after every change. */
-  plan: RunPlan | undefined
+/** An input or output as it is bound. */
+export type BoundValue = KitBoundValue<CheckedValue>
+
+/** What is bound for runs of one kernel, and what the runtime keeps bound for it. */
+export class OnnxBinding extends RunBinding<RunPlan, CheckedValue> {
   /** What the runtime keeps bound, made by the first run. */
   steps: readonly StepBinding[] | undefined
   /** State of the last run, which the next one takes again where nothing has changed. */
   state: KernelRunState | undefined
   /** Whether a run works with what the runtime keeps bound. */
   isRunning = false
-  readonly #onRelease: () => void
-  #runs = 0
-  #isReleased = false
-
-  /** @param onRelease called once, when the binding is released */
-  constructor(onRelease: () => void) {
-    this.#onRelease = onRelease
-  }
-
-  set(name: string, span: Span, shape: readonly number[]): void {
-    this.#assertIdle()
-    const bound = this.values.get(name)
-    if (bound !== undefined && isSame(bound, span, shape)) return
-    this.values.set(name, { span, shape: [...shape], checked: undefined })
-    this.plan = undefined
-  }
-
-  setCache(name: string, rows: readonly CacheRow[]): void {
-    this.#assertIdle()
-    this.caches.set(name, [...rows])
-    this.plan = undefined
-  }
-
-  release(): void {
-    this.#assertIdle()
-    this.end()
-    this.#onRelease()
-  }
 
   /** Gives back what the runtime holds for it; for the end of the kernel. */
-  end(): void {
-    this.#isReleased = true
+  override end(): void {
     for (const step of this.steps ?? []) step.release()
     this.steps = undefined
-    this.plan = undefined
     this.state = undefined
-    this.values.clear()
-    this.caches.clear()
+    super.end()
   }
-
-  /** @throws {FlexgenError} `USAGE` after `release` */
-  assertUsable(): void {
-    if (this.#isReleased) throw new UsageError('the binding was released')
-  }
-
-  /** Holds the binding as it is until a run has ended. */
-  hold(run: QueueEvent): void {
-    this.#runs++
-    run.onSettled(() => this.#runs--)
-  }
-
-  #assertIdle(): void {
-    this.assertUsable()
-    if (this.#runs > 0) throw new UsageError('the binding is in use by a run that has not ended')
-  }
-}
-
-function isSame(bound: BoundValue, { buffer, byteOffset, byteLength }: Span, shape: readonly number[]): boolean {
-  const { span } = bound
-  return (
-    span.buffer === buffer &&
-    span.byteOffset === byteOffset &&
-    span.byteLength === byteLength &&
-    bound.shape.length === shape.length &&
-    bound.shape.every((size, axis) => size === shape[axis])
-  )
 }

@@ -1,5 +1,5 @@
 import type { DynamicDimensions, GraphValue } from '@flexgen/spec'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 
 /**
  * Takes batch and seq from the first shapes that have them; all others must then agree.

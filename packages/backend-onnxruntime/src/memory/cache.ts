@@ -8,7 +8,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
-import { checkSize } from './check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { LentBytes, MemoryTable } from './memory-table.ts'
 import type { OwnedMemory } from './owned-memory.ts'
 

@@ -1,6 +1,6 @@
 import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { LentBytes } from '../memory/memory-table.ts'
 
 /** A copy between a cache row and a host page that has been checked. */

@@ -1,3 +1,4 @@
+import { checkInputCount } from '@flexgen/backend-kit'
 import {
   type DType,
   type GraphNode,
@@ -5,23 +6,9 @@ import {
   inferShapes,
   isGroupDType,
   type LayerGraph,
-  type OperatorName,
   UnsupportedDataError,
 } from '@flexgen/spec'
 import { capabilities } from './capabilities.ts'
-
-/** Least and largest number of inputs of an operator. */
-const inputCounts: Readonly<Partial<Record<OperatorName, readonly [number, number]>>> = {
-  Gather: [2, 2],
-  Linear: [2, 3],
-  Add: [2, 2],
-  Mul: [2, 2],
-  LayerNormalization: [3, 3],
-  RMSNormalization: [2, 2],
-  RotaryEmbedding: [2, 2],
-  Attention: [3, 3],
-  Sample: [2, 2],
-}
 
 /**
  * Checks everything about a graph that can be known before a run.
@@ -33,9 +20,7 @@ export function checkGraph(graph: LayerGraph): void {
   }
   for (const node of graph.nodes) {
     if (!capabilities.operators.has(node.operator)) fail(`the reference backend has no operator ${node.operator}`)
-    const [least, largest] = inputCounts[node.operator] ?? [1, 1]
-    if (node.inputs.length < least || node.inputs.length > largest)
-      fail(`${node.operator} cannot take ${node.inputs.length} inputs`)
+    checkInputCount(node, fail)
   }
   const shapes = inferShapes(graph, { batch: 2, seq: 3 })
 

@@ -1,7 +1,7 @@
 import type { LayerGraph } from '@flexgen/spec'
 import { createCacheValues } from './create-cache-values.ts'
 import { createWeightRows, widenWeight } from './create-weight-rows.ts'
-import type { PlannedValue, RunPlan } from './plan-run.ts'
+import type { PlannedValue, RunPlan } from '@flexgen/backend-kit'
 import { runNode } from './run-node.ts'
 import { RunScope, type ScopeCache } from './run-scope.ts'
 

@@ -1,9 +1,11 @@
+import { planRun, type PlannedRun, RunBinding, type RunMemory } from '@flexgen/backend-kit'
 import {
   type Binding,
   type DType,
   elementCount,
   type GraphValue,
   type HostBuffer,
+  type Kernel,
   type LayerGraph,
   type PreparedKernel,
   type Queue,
@@ -16,8 +18,6 @@ import {
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import { widenWeight } from './create-weight-rows.ts'
 import { executeRun, type HeldWeight, type HeldWeights } from './execute-run.ts'
-import { planRun, type RunMemory } from './plan-run.ts'
-import { ReferenceBinding } from './reference-binding.ts'
 import { workspaceBytes } from './workspace-bytes.ts'
 
 /** What kernels need of their backend. */
@@ -29,6 +29,13 @@ export interface KernelContext extends RunMemory {
   readonly assertOpen: () => void
   /** Lets the event loop turn, or waits as long as the tests want it. */
   readonly pause: (label: string) => Promise<void>
+}
+
+/** Checks a run of a kernel that the backend with this context compiled. @throws {FlexgenError} `USAGE` */
+export function planOf(context: KernelContext, kernel: Kernel, binding: Binding): PlannedRun {
+  if (!(kernel instanceof ReferenceKernel) || !kernel.isOf(context))
+    throw new UsageError('the kernel was compiled by another backend')
+  return kernel.plan(binding)
 }
 
 /** A graph that runs node by node; with the weights it holds, if any, as a prepared kernel. */
@@ -56,7 +63,7 @@ export class ReferenceKernel implements PreparedKernel {
 
   createBinding(): Binding {
     this.#assertUsable()
-    const binding = new ReferenceBinding()
+    const binding = new RunBinding()
     this.#bindings.add(binding)
     return binding
   }
@@ -97,9 +104,9 @@ export class ReferenceKernel implements PreparedKernel {
    * Checks a run and gives what does it later.
    * @throws {FlexgenError} `USAGE` for a bad binding
    */
-  plan(binding: Binding): { readonly run: () => void; readonly hold: (event: QueueEvent) => void } {
+  plan(binding: Binding): PlannedRun {
     this.#assertUsable()
-    if (!(binding instanceof ReferenceBinding) || !this.#bindings.has(binding))
+    if (!(binding instanceof RunBinding) || !this.#bindings.has(binding))
       throw new UsageError(`${this.graph.name}: the binding was made by another kernel`)
     const plan = planRun(this.graph, this.#held, binding, this.#context)
     const maxPositions = Math.max(0, ...[...plan.caches.values()].map((cache) => cache.spec.maxPositions))

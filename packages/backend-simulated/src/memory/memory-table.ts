@@ -12,7 +12,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
-import { checkSize } from './check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from './memory-ledger.ts'
 import { SimulatedMemory, VisibleMemory } from './simulated-memory.ts'
 

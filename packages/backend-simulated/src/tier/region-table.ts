@@ -1,5 +1,5 @@
 import { FlexgenError, InternalError, type QueueEvent, type Region, UsageError } from '@flexgen/spec'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { VisibleMemory } from '../memory/simulated-memory.ts'
 
 /** A piece of a simulated tier. */

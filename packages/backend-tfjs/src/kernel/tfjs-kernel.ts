@@ -1,8 +1,10 @@
+import { planRun, type PlannedRun, RunBinding, type RunMemory } from '@flexgen/backend-kit'
 import {
   type Binding,
   type DType,
   type GraphValue,
   type HostBuffer,
+  type Kernel,
   type LayerGraph,
   type PreparedKernel,
   type Queue,
@@ -17,8 +19,6 @@ import type { TensorEngine } from '../engine/tensor-engine.ts'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import { executeRun } from './execute-run.ts'
 import { heldBytes, type HeldWeight, type HeldWeights, holdWeight, releaseWeights } from './held-weights.ts'
-import { planRun, type RunMemory } from './plan-run.ts'
-import { TfjsBinding } from './tfjs-binding.ts'
 import { workspaceBytes } from './workspace-bytes.ts'
 
 /** What kernels need of their backend. */
@@ -31,6 +31,13 @@ export interface KernelContext extends RunMemory {
   readonly prepared: Set<TfjsKernel>
   /** @throws {FlexgenError} `USAGE` once the backend is disposed */
   readonly assertOpen: () => void
+}
+
+/** Checks a run of a kernel that the backend with this context compiled. @throws {FlexgenError} `USAGE` */
+export function planOf(context: KernelContext, kernel: Kernel, binding: Binding): PlannedRun {
+  if (!(kernel instanceof TfjsKernel) || !kernel.isOf(context))
+    throw new UsageError('the kernel was compiled by another backend')
+  return kernel.plan(binding)
 }
 
 /** A graph that runs node by node; with the weights it holds, if any, as a prepared kernel. */
@@ -59,7 +66,7 @@ export class TfjsKernel implements PreparedKernel {
 
   createBinding(): Binding {
     this.#assertUsable()
-    const binding = new TfjsBinding()
+    const binding = new RunBinding()
     this.#bindings.add(binding)
     return binding
   }
@@ -84,7 +91,7 @@ export class TfjsKernel implements PreparedKernel {
       const what = `${this.graph.name}: ${name}`
       if (span.byteLength < byteLength)
         throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${span.byteLength}`)
-      return { value, bytes: table.lend({ ...span, byteLength }, what) }
+      return { value, bytes: table.lend({ ...span, byteLength }, 'host', what) }
     })
     await setImmediate()
     this.#assertUsable()
@@ -103,9 +110,9 @@ export class TfjsKernel implements PreparedKernel {
    * Checks a run and gives what does it later.
    * @throws {FlexgenError} `USAGE` for a bad binding
    */
-  plan(binding: Binding): { readonly run: () => void | Promise<void>; readonly hold: (event: QueueEvent) => void } {
+  plan(binding: Binding): PlannedRun {
     this.#assertUsable()
-    if (!(binding instanceof TfjsBinding) || !this.#bindings.has(binding))
+    if (!(binding instanceof RunBinding) || !this.#bindings.has(binding))
       throw new UsageError(`${this.graph.name}: the binding was made by another kernel`)
     const plan = planRun(this.graph, this.#held, binding, this.#context)
     const maxPositions = Math.max(0, ...[...plan.caches.values()].map((cache) => cache.spec.maxPositions))

@@ -10,7 +10,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
-import { checkSize } from '../../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'

@@ -1,6 +1,6 @@
 import { type DeviceBuffer, type HostBuffer, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
 import type { AddressOf } from '../../ffi/address-of.ts'
-import { checkSize } from '../../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import { CudaBuffer, PinnedBuffer } from './buffers.ts'

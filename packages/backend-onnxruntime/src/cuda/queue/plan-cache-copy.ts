@@ -1,5 +1,5 @@
 import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
-import { checkSize } from '../../memory/check-size.ts'
+import { checkSize } from '@flexgen/backend-kit'
 import type { CudaContext } from '../cuda-context.ts'
 import type { RectangleSide } from '../driver/rectangle.ts'
 import type { Work } from './cuda-queue.ts'

@@ -1,7 +1,7 @@
 import { type CacheSpec, type LayerGraph, UsageError } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache-table.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
-import type { ReferenceBinding } from './reference-binding.ts'
+import type { RunBinding } from '../binding/run-binding.ts'
 
 /** Cache rows of a run, one for each row of the batch. */
 export interface PlannedCache {
@@ -16,7 +16,7 @@ export interface PlannedCache {
  */
 export function planCaches(
   graph: LayerGraph,
-  binding: ReferenceBinding,
+  binding: RunBinding,
   batch: number,
   caches: CacheTable,
 ): Map<string, PlannedCache> {

@@ -8,10 +8,10 @@ import {
   UsageError,
 } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache-table.ts'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '../check/check-size.ts'
 import type { LentBytes, MemoryTable } from '../memory/memory-table.ts'
 import { planCaches, type PlannedCache } from './plan-caches.ts'
-import type { BoundValue, TfjsBinding } from './tfjs-binding.ts'
+import type { BoundValue, RunBinding } from '../binding/run-binding.ts'
 
 /** An input or output of a run. */
 export interface PlannedValue {
@@ -44,7 +44,7 @@ export interface RunMemory {
 export function planRun(
   graph: LayerGraph,
   held: ReadonlyMap<string, unknown>,
-  binding: TfjsBinding,
+  binding: RunBinding,
   memory: RunMemory,
 ): RunPlan {
   binding.assertUsable()
@@ -66,7 +66,7 @@ export function planRun(
     const byteLength = tensorBytes(dtype, bound.shape)
     if (bound.span.byteLength < byteLength)
       throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${bound.span.byteLength}`)
-    const bytes = memory.table.lend({ ...bound.span, byteLength }, what)
+    const bytes = memory.table.lend({ ...bound.span, byteLength }, 'device', what)
     return { value: { ...value, dtype }, shape: bound.shape, bytes }
   }
   const inputs = graph.inputs.filter(({ name }) => !held.has(name)).map(plan)
@@ -76,7 +76,7 @@ export function planRun(
 }
 
 /** Takes batch and seq from the first shapes that have them; all others must then agree. */
-function dimensionsOf(graph: LayerGraph, binding: TfjsBinding): DynamicDimensions {
+function dimensionsOf(graph: LayerGraph, binding: RunBinding): DynamicDimensions {
   const found: { batch?: number; seq?: number } = {}
   for (const { name, shape } of [...graph.inputs, ...graph.outputs]) {
     const bound = binding.values.get(name)

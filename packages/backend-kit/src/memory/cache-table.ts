@@ -4,22 +4,27 @@ import {
   cachePageBytes,
   type CacheRow,
   type CacheSpec,
+  type DType,
   type QueueEvent,
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
-import { capabilities } from '../capabilities.ts'
-import { checkSize } from './check-size.ts'
+import { checkSize } from '../check/check-size.ts'
 import type { LentBytes, MemoryTable } from './memory-table.ts'
 import { cacheOf, HostCache, viewOf } from './host-cache.ts'
 
 /** The caches of one backend: own memory and views of host pages. */
 export class CacheTable {
   readonly #memory: MemoryTable
+  readonly #dtypes: readonly DType[]
+  readonly #owner: string
   readonly #live = new Map<CacheBuffer, 'own' | 'view'>()
 
-  constructor(memory: MemoryTable) {
+  /** @param owner whose caches they are, for messages, such as `the reference backend` */
+  constructor(memory: MemoryTable, dtypes: readonly DType[], owner: string) {
     this.#memory = memory
+    this.#dtypes = dtypes
+    this.#owner = owner
   }
 
   has(buffer: object): boolean {
@@ -27,7 +32,7 @@ export class CacheTable {
   }
 
   allocate(spec: CacheSpec, rows: number): CacheBuffer {
-    checkSpec(spec)
+    this.#checkSpec(spec)
     checkSize('a number of cache rows', rows, 1)
     const byteLength = rows * cachePageBytes(spec, spec.maxPositions)
     const cache = this.#memory.allocate('device', byteLength, (allocation) => cacheOf(spec, rows, allocation))
@@ -36,9 +41,9 @@ export class CacheTable {
   }
 
   view(pages: readonly CachePage[], spec: CacheSpec): CacheBuffer {
-    checkSpec(spec)
+    this.#checkSpec(spec)
     checkSize('a number of pages', pages.length, 1)
-    const cache = viewOf(spec, pages, ({ span }) => this.#memory.lend(span, 'a cache page'))
+    const cache = viewOf(spec, pages, ({ span }) => this.#memory.lend(span, 'host', 'a cache page'))
     this.#live.set(cache, 'view')
     return cache
   }
@@ -55,16 +60,16 @@ export class CacheTable {
     if (!(cache instanceof HostCache) || !this.#live.has(cache)) throw strange()
     return cache.lendRow(row)
   }
+
+  #checkSpec(spec: CacheSpec): void {
+    checkSize('kvHeads of a cache', spec.kvHeads, 1)
+    checkSize('headDim of a cache', spec.headDim, 1)
+    checkSize('maxPositions of a cache', spec.maxPositions, 1)
+    if (!this.#dtypes.includes(spec.dtype))
+      throw new UnsupportedDataError(`${this.#owner} has no ${spec.dtype} caches`, { hint: 'use float32' })
+  }
 }
 
 function strange(): UsageError {
   return new UsageError('the cache was freed or belongs to another backend')
-}
-
-function checkSpec(spec: CacheSpec): void {
-  checkSize('kvHeads of a cache', spec.kvHeads, 1)
-  checkSize('headDim of a cache', spec.headDim, 1)
-  checkSize('maxPositions of a cache', spec.maxPositions, 1)
-  if (!capabilities.cacheDtypes.includes(spec.dtype))
-    throw new UnsupportedDataError(`the TensorFlow.js backend has no ${spec.dtype} caches`, { hint: 'use float32' })
 }

@@ -1,13 +1,13 @@
 import { type CacheBuffer, type CachePage, cachePageBytes, type CacheSpec, UsageError } from '@flexgen/spec'
 import type { Allocation } from './allocation.ts'
-import { checkSize } from './check-size.ts'
+import { checkSize } from '../check/check-size.ts'
 import type { LentBytes } from './memory-table.ts'
 
 /** Where the bytes of the rows of a cache lie; each row is in the host form with room for `maxPositions`. */
 type RowBytes = (row: number) => LentBytes
 
 /** KV rows, either of its own memory or a view of host pages. */
-export class ReferenceCache implements CacheBuffer {
+export class HostCache implements CacheBuffer {
   readonly spec: CacheSpec
   readonly rowCount: number
   readonly byteLength: number
@@ -29,20 +29,16 @@ export class ReferenceCache implements CacheBuffer {
 }
 
 /** A cache whose rows lie one behind the other in its own memory. */
-export function cacheOf(spec: CacheSpec, rowCount: number, allocation: Allocation): ReferenceCache {
+export function cacheOf(spec: CacheSpec, rowCount: number, allocation: Allocation): HostCache {
   const rowBytes = cachePageBytes(spec, spec.maxPositions)
-  return new ReferenceCache(spec, rowCount, (row) => {
+  return new HostCache(spec, rowCount, (row) => {
     allocation.assertLive()
     return () => allocation.bytes.subarray(row * rowBytes, (row + 1) * rowBytes)
   })
 }
 
 /** A cache whose rows are host pages, one a row; `lend` checks a page and gives its bytes. */
-export function viewOf(
-  spec: CacheSpec,
-  pages: readonly CachePage[],
-  lend: (page: CachePage) => LentBytes,
-): ReferenceCache {
+export function viewOf(spec: CacheSpec, pages: readonly CachePage[], lend: (page: CachePage) => LentBytes): HostCache {
   const rowBytes = cachePageBytes(spec, spec.maxPositions)
   const lendPage = (page: CachePage): LentBytes => {
     if (page.positions !== spec.maxPositions || page.span.byteLength < rowBytes)
@@ -52,5 +48,5 @@ export function viewOf(
     return () => bytes().subarray(0, rowBytes)
   }
   for (const page of pages) lendPage(page)
-  return new ReferenceCache(spec, pages.length, (row) => lendPage(pages[row]!))
+  return new HostCache(spec, pages.length, (row) => lendPage(pages[row]!))
 }

@@ -1,6 +1,6 @@
 import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
-import type { RunMemory } from '../kernel/plan-run.ts'
-import { checkSize } from '../memory/check-size.ts'
+import { checkSize } from '../check/check-size.ts'
+import type { RunMemory } from '../run/plan-run.ts'
 
 /** A copy between a cache row and a host page that has been checked. */
 export interface CacheCopy {

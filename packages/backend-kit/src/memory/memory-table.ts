@@ -7,33 +7,43 @@ import {
   UsageError,
 } from '@flexgen/spec'
 import { Allocation } from './allocation.ts'
-import { checkSize } from './check-size.ts'
-import type { MemoryLedger } from './memory-ledger.ts'
+import { checkSize } from '../check/check-size.ts'
+
+/** What counts the bytes of buffers and keeps a limit on them. */
+export interface BufferLedger {
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` where the limit would be passed; then nothing is counted */
+  take(use: 'device' | 'host', sizeBytes: number, what: string): void
+  give(use: 'device' | 'host', sizeBytes: number): void
+  /** Says that device bytes will be given back without further ado. */
+  announce(sizeBytes: number): void
+  /** Gives announced device bytes back. */
+  giveAnnounced(sizeBytes: number): void
+}
 
 /** The bytes of a span, asked for when an operation runs. */
 export type LentBytes = () => Uint8Array
 
 type Owned = DeviceBuffer | HostBuffer | CacheBuffer
 
-/** All buffers of one backend, by the object that stands for them outside; device and host are one memory. */
+/** All memory of one backend, by the object that stands for it outside. */
 export class MemoryTable {
-  readonly #ledger: MemoryLedger
+  readonly #ledger: BufferLedger
+  readonly #hostVisible: boolean
   readonly #entries = new Map<Owned, { readonly allocation: Allocation; readonly use: 'device' | 'host' }>()
   /** Whatever was freed: its use is then refused by name, and not as a stranger's. */
   readonly #freed = new WeakSet<Owned>()
 
-  constructor(ledger: MemoryLedger) {
+  constructor(ledger: BufferLedger, hostVisible: boolean) {
     this.#ledger = ledger
+    this.#hostVisible = hostVisible
   }
 
-  /** Allocates a buffer whose bytes JavaScript sees. */
-  allocateBuffer(use: 'device' | 'host', byteLength: number): HostBuffer {
-    return this.allocate(use, byteLength, (allocation) => ({
-      byteLength,
-      get bytes() {
-        return allocation.bytes
-      },
-    }))
+  /** Allocates a buffer; JavaScript sees its bytes where device and host are one memory, and those of host buffers always. */
+  allocateBuffer(use: 'host', byteLength: number): HostBuffer
+  allocateBuffer(use: 'device' | 'host', byteLength: number): DeviceBuffer
+  allocateBuffer(use: 'device' | 'host', byteLength: number): DeviceBuffer {
+    const isVisible = use === 'host' || this.#hostVisible
+    return this.allocate(use, byteLength, isVisible ? visible : () => ({ byteLength }))
   }
 
   /** Allocates and counts memory; `wrap` makes the object that stands for it. */
@@ -75,8 +85,12 @@ export class MemoryTable {
     settle()
   }
 
-  /** Checks a span now and gives its bytes later. */
-  lend(span: Span, what: string): LentBytes {
+  /**
+   * Checks a span now and gives its bytes later.
+   *
+   * @param place `host`: memory that JavaScript sees; `device`: memory that kernels see
+   */
+  lend(span: Span, place: 'host' | 'device', what: string): LentBytes {
     const { buffer, byteOffset, byteLength } = span
     checkSize(`the byte offset of ${what}`, byteOffset)
     checkSize(`the byte length of ${what}`, byteLength)
@@ -85,6 +99,8 @@ export class MemoryTable {
     if (this.#freed.has(buffer)) throw new UsageError(`${what} lies in a buffer that was freed`)
     const entry = this.#entries.get(buffer)
     entry?.allocation.assertLive()
+    if (!this.#hostVisible && (place === 'device') !== (entry?.use === 'device'))
+      throw new UsageError(`${what} must lie in ${place} memory; this device does not share memory with the host`)
     const bytesOfBuffer = (): Uint8Array => entry?.allocation.bytes ?? strangeBytes(buffer, what)
     bytesOfBuffer()
     return () => bytesOfBuffer().subarray(byteOffset, byteOffset + byteLength)
@@ -97,6 +113,16 @@ export class MemoryTable {
       this.#freed.add(buffer)
     }
     this.#entries.clear()
+  }
+}
+
+/** A buffer whose bytes JavaScript sees. */
+function visible(allocation: Allocation): HostBuffer {
+  return {
+    byteLength: allocation.byteLength,
+    get bytes() {
+      return allocation.bytes
+    },
   }
 }
 

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import {
   type Binding,
   type CacheRange,
@@ -14,32 +13,51 @@ import {
   type TraceSink,
   UsageError,
 } from '@flexgen/spec'
-import { type KernelContext, TfjsKernel } from '../kernel/tfjs-kernel.ts'
+import type { RunMemory } from '../run/plan-run.ts'
 import { planCacheCopy } from './plan-cache-copy.ts'
 
-/** A queue of the TensorFlow.js backend: checks at once, works later, one operation at a time. */
-export class TfjsQueue implements Queue {
+/** A run that was checked. */
+export interface PlannedRun {
+  readonly run: () => void | Promise<void>
+  /** Keeps what the run uses until its event has ended. */
+  readonly hold: (event: QueueEvent) => void
+}
+
+/** What queues need of their backend. */
+export interface HostQueueContext extends RunMemory {
+  /** Queues that have operations: the end of the backend waits for them. */
+  readonly busyQueues: Set<Queue>
+  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
+  readonly assertOpen: () => void
+  /** Lets the event loop turn before an operation works, so that events are really pending as on a device. */
+  readonly pause: (label: string) => Promise<void>
+  /** Checks a run. @throws {FlexgenError} `USAGE` for a kernel of another backend or a bad binding */
+  readonly plan: (kernel: Kernel, binding: Binding) => PlannedRun
+}
+
+/** A queue over host memory: checks at once, works later, one operation at a time. */
+export class HostQueue implements Queue {
   readonly name: string
-  readonly #context: KernelContext
+  readonly #context: HostQueueContext
   readonly #tasks: TaskQueue
   #openCount = 0
 
-  constructor(name: string, context: KernelContext, clock: Clock, trace: TraceSink | undefined) {
+  constructor(name: string, context: HostQueueContext, clock: Clock, trace: TraceSink | undefined) {
     this.name = name
     this.#context = context
     this.#tasks = new TaskQueue({ name, clock, trace })
   }
 
   copyIn(target: Span<DeviceBuffer>, source: Span<HostBuffer>): QueueEvent {
-    return this.#copy('copyIn', target, source)
+    return this.#copy('copyIn', target, 'device', source, 'host')
   }
 
   copyOut(target: Span<HostBuffer>, source: Span<DeviceBuffer>): QueueEvent {
-    return this.#copy('copyOut', target, source)
+    return this.#copy('copyOut', target, 'host', source, 'device')
   }
 
   copy(target: Span<DeviceBuffer>, source: Span<DeviceBuffer>): QueueEvent {
-    return this.#copy('copy', target, source)
+    return this.#copy('copy', target, 'device', source, 'device')
   }
 
   copyToCache(target: CacheRange, source: PageRange): QueueEvent {
@@ -53,9 +71,7 @@ export class TfjsQueue implements Queue {
   }
 
   run(kernel: Kernel, binding: Binding): QueueEvent {
-    if (!(kernel instanceof TfjsKernel) || !kernel.isOf(this.#context))
-      throw new UsageError('the kernel was compiled by another backend')
-    const { run, hold } = kernel.plan(binding)
+    const { run, hold } = this.#context.plan(kernel, binding)
     const event = this.#push(`run ${kernel.graph.name}`, 0, run)
     hold(event)
     return event
@@ -73,23 +89,22 @@ export class TfjsQueue implements Queue {
     return this.#tasks.idle()
   }
 
-  #copy(label: string, target: Span, source: Span): QueueEvent {
+  #copy(label: string, target: Span, targetPlace: Place, source: Span, sourcePlace: Place): QueueEvent {
     if (target.byteLength !== source.byteLength)
       throw new UsageError(`${label}: the target has ${target.byteLength} bytes, the source ${source.byteLength}`)
-    const to = this.#context.table.lend(target, `the target of ${label}`)
-    const from = this.#context.table.lend(source, `the source of ${label}`)
+    const to = this.#context.table.lend(target, targetPlace, `the target of ${label}`)
+    const from = this.#context.table.lend(source, sourcePlace, `the source of ${label}`)
     return this.#push(label, source.byteLength, () => to().set(from()))
   }
 
-  /** Work starts after a turn of the event loop, so that events are really pending as on a device. */
   #push(label: string, sizeBytes: number, work: () => void | Promise<void>): QueueEvent {
-    const { assertOpen, busyQueues } = this.#context
+    const { assertOpen, busyQueues, pause } = this.#context
     assertOpen()
     busyQueues.add(this)
     this.#openCount++
     const event = this.#tasks.push(label, sizeBytes, async () => {
-      await setImmediate()
-      await work()
+      await pause(label)
+      return work()
     })
     event.onSettled(() => {
       if (--this.#openCount === 0) busyQueues.delete(this)
@@ -97,3 +112,5 @@ export class TfjsQueue implements Queue {
     return event
   }
 }
+
+type Place = 'host' | 'device'

@@ -1,0 +1,8 @@
+export { type BoundValue, RunBinding } from './binding/run-binding.ts'
+export { checkInputCount } from './check/input-count.ts'
+export { checkSize } from './check/check-size.ts'
+export { CacheTable } from './memory/cache-table.ts'
+export { type BufferLedger, type LentBytes, MemoryTable } from './memory/memory-table.ts'
+export { HostQueue, type HostQueueContext, type PlannedRun } from './queue/host-queue.ts'
+export { type PlannedCache } from './run/plan-caches.ts'
+export { type PlannedValue, planRun, type RunMemory, type RunPlan } from './run/plan-run.ts'
