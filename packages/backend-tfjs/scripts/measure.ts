@@ -2,6 +2,7 @@
 // take turns: node --conditions=@flexgen/source scripts/measure.ts [wasm|node|cpu] [rounds]
 import { spawnSync } from 'node:child_process'
 import { productCases } from './product-cases.ts'
+import { InternalError } from '@flexgen/spec'
 
 const [engine = 'wasm', rounds = '5'] = process.argv.slice(2)
 
@@ -9,7 +10,7 @@ function measure(side: 'bare' | 'flexgen'): number[] {
   const script = `${import.meta.dirname}/measure-${side}.ts`
   const args = ['--conditions=@flexgen/source', script, engine]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-  if (status !== 0) throw new TypeError(stderr)
+  if (status !== 0) throw new InternalError(`the side ${side} ended with ${status}: ${stderr}`)
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as number[]
 }
 

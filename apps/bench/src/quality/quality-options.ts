@@ -1,8 +1,8 @@
 import { UsageError } from '@flexgen/spec'
 import type { BenchOptions } from '../bench-options.ts'
 import type { CaseFlags } from '../case/case-flags.ts'
-import { flagTable } from '../case/flag-table.ts'
 import { formatCommand } from '../case/format-command.ts'
+import { refuseFlags } from '../case/refuse-flags.ts'
 import type { QualitySettings } from './quality-settings.ts'
 
 /** Flags of a case that mean something for quality. */
@@ -21,18 +21,6 @@ const taken: ReadonlySet<keyof CaseFlags> = new Set<keyof CaseFlags>([
   'history',
 ])
 
-/** Flags of the whole run that belong to measuring time. */
-const ofTime = {
-  commands: 'command',
-  against: 'against',
-  repeat: 'repeat',
-  warmUp: 'warm-up',
-  warmUpTokens: 'warm-up-tokens',
-  resume: 'resume',
-  trace: 'trace',
-  logFile: 'log-file',
-} as const satisfies Partial<Record<keyof BenchOptions, string>>
-
 /** Windows of fewer ids would score nothing from any context. */
 const leastWindowTokens = 4
 
@@ -45,11 +33,7 @@ export function qualityOptions(options: BenchOptions): {
   readonly command: string
 } {
   const { flags = {} } = options
-  for (const [key, flag] of Object.entries(flagTable)) {
-    const isGiven = flags[key as keyof CaseFlags] !== undefined
-    if (isGiven && !taken.has(key as keyof CaseFlags)) refuse(flag.names[0]!)
-  }
-  for (const [key, name] of Object.entries(ofTime)) if (options[key as keyof typeof ofTime] !== undefined) refuse(name)
+  refuseFlags(options, taken, refuse)
   const { promptLen: windowTokens = 512, numPrompts: mostWindows } = flags
   if (windowTokens < leastWindowTokens) {
     throw new UsageError(`--suite quality scores windows of --prompt-len ids: ${leastWindowTokens} at least`)

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
 import { backendOption } from '../settings/backend-options.ts'
-import { numberWithin, percents, repeated, wholeNumber } from '../settings/option-parsers.ts'
+import { numberWithin, repeated, wholeNumber } from '../settings/option-parsers.ts'
 import { addGroup, option, switchOptions } from '../settings/options.ts'
-import { policyOptions } from '../settings/policy-options.ts'
+import { batchOptions, percentOption, policyOptions } from '../settings/policy-options.ts'
 
 /** The flags of `bench`: FlexGen's by their names and with its defaults, and ours. */
 export function addBenchOptions(command: Command): void {
@@ -56,25 +56,12 @@ export function addBenchOptions(command: Command): void {
   ])
   addGroup(command, 'Placement:', [
     ...policyOptions,
-    option(
-      '--percent <number...>',
-      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk',
-      percents,
-    ),
+    percentOption,
     option('--placement <rule>', 'exact, the default, or flexgen: whole tensors as the original rounds them').choices([
       'exact',
       'flexgen',
     ]),
-    option(
-      '--gpu-batch-size <count>',
-      'sequences that are computed together (default: chosen with the policy, else 4)',
-      wholeNumber(1),
-    ),
-    option(
-      '--num-gpu-batches <count>',
-      'batches that share each loaded weight (default: chosen with the policy, else 1)',
-      wholeNumber(1),
-    ),
+    ...batchOptions,
     ...switchOptions('overlap', 'load and store while computing; on by default'),
     ...switchOptions('sep-layer', 'attention and mlp as layers of their own; on by default'),
     ...switchOptions('pin-weight', 'page-lock weights in RAM; on by default, without effect on a CPU backend'),

@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander'
 import { backendOption } from '../settings/backend-options.ts'
-import { numberWithin, percents, repeated, repeatedIds, wholeNumber } from '../settings/option-parsers.ts'
+import { numberWithin, repeated, repeatedIds, wholeNumber } from '../settings/option-parsers.ts'
 import { addGroup, option, switchOptions } from '../settings/options.ts'
-import { policyOptions } from '../settings/policy-options.ts'
+import { batchOptions, percentOption, policyOptions } from '../settings/policy-options.ts'
 
 /** The flags of `generate`: FlexGen's by their names, and ours. */
 export function addGenerateOptions(command: Command): void {
@@ -50,21 +50,8 @@ export function addGenerateOptions(command: Command): void {
   ])
   addGroup(command, 'Placement:', [
     ...policyOptions,
-    option(
-      '--percent <number...>',
-      'six numbers: device and RAM share of weights, of KV cache, of activations; the rest lies on disk',
-      percents,
-    ),
-    option(
-      '--gpu-batch-size <count>',
-      'sequences that are computed together (default: chosen with the policy, else 4)',
-      wholeNumber(1),
-    ),
-    option(
-      '--num-gpu-batches <count>',
-      'batches that share each loaded weight (default: chosen with the policy, else 1)',
-      wholeNumber(1),
-    ),
+    percentOption,
+    ...batchOptions,
     ...switchOptions('overlap', 'load and store while computing; on by default, --no-overlap turns it off'),
     ...switchOptions(
       'sep-layer',

@@ -1,6 +1,6 @@
 import { NativeHandle } from '../ffi/native-handle.ts'
 import type { OrtApi } from '../ffi/ort-api.ts'
-import { OnnxBuilder } from '../onnx/onnx-builder.ts'
+import { identityModel } from '../onnx/identity-model.ts'
 import type { CBinding } from './c-binding.ts'
 import type { Environment } from './c-environment.ts'
 import type { CSession, CSessions } from './c-runtime.ts'
@@ -66,12 +66,4 @@ export class CArena {
     this.#binding.release()
     this.#session.release()
   }
-}
-
-function identityModel(): Uint8Array {
-  const builder = new OnnxBuilder('identity')
-  builder.input('input', 'float32', [1])
-  builder.nodes('Identity', ['input'], { outputs: ['output'] })
-  builder.output('output', 'float32', [1])
-  return builder.encode()
 }

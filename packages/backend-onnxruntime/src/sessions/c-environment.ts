@@ -1,5 +1,6 @@
 import type { OrtApi } from '../ffi/ort-api.ts'
 import { NativeHandle } from '../ffi/native-handle.ts'
+import { withArenaConfiguration } from './arena-configuration.ts'
 
 /**
  * ONNX Runtime's environment: one for the process, with one thread pool and one arena that all sessions share, so
@@ -26,12 +27,6 @@ interface SharedEnvironment extends Environment {
 const onlyFatal = 4
 const arenaAllocator = 1
 const defaultMemory = 0
-const arenaSettings = {
-  /** Grow by what is asked for: doubling would round a run's memory up to twice of it. */
-  arena_extend_strategy: 1,
-  /** Cut a free piece that is larger than what is asked for: by default up to 128 MB of it would lie idle. */
-  max_dead_bytes_per_chunk: 2 ** 20,
-}
 
 const shared = new Map<OrtApi, SharedEnvironment>()
 
@@ -68,7 +63,9 @@ function createEnvironment(api: OrtApi, threads: number): SharedEnvironment {
       create((out) => call.createCpuMemoryInfo(arenaAllocator, defaultMemory, out)),
       call.releaseMemoryInfo,
     )
-    registerArena(api, env, memoryInfo)
+    withArenaConfiguration(api, (configuration) =>
+      call.createAndRegisterAllocator(env.pointer, memoryInfo.pointer, configuration.pointer),
+    )
     const environment: SharedEnvironment = {
       env,
       memoryInfo,
@@ -85,22 +82,5 @@ function createEnvironment(api: OrtApi, threads: number): SharedEnvironment {
     return environment
   } finally {
     options.release()
-  }
-}
-
-function registerArena(api: OrtApi, env: NativeHandle, memoryInfo: NativeHandle): void {
-  const { call, create } = api
-  const settings = Object.entries(arenaSettings)
-  const names = settings.map(([name]) => Buffer.from(`${name}\0`))
-  const keys = BigUint64Array.from(names, (name) => api.addressOf(name))
-  const values = BigUint64Array.from(settings, ([, value]) => BigInt(value))
-  const configuration = new NativeHandle(
-    create((out) => call.createArenaCfgV2(keys, values, settings.length, out)),
-    call.releaseArenaCfg,
-  )
-  try {
-    call.createAndRegisterAllocator(env.pointer, memoryInfo.pointer, configuration.pointer)
-  } finally {
-    configuration.release()
   }
 }

@@ -1,14 +1,9 @@
 import { NativeHandle } from '../../ffi/native-handle.ts'
 import type { OrtApi } from '../../ffi/ort-api.ts'
+import { withArenaConfiguration } from '../../sessions/arena-configuration.ts'
 
 const defaultMemory = 0
 const deviceAllocator = 0
-const arenaSettings = {
-  /** Grow by what is asked for: doubling would take up to twice of what runs need. */
-  arena_extend_strategy: 1,
-  /** Cut a free piece that is larger than what is asked for. */
-  max_dead_bytes_per_chunk: 2 ** 20,
-}
 
 /** Describes memory of a GPU. */
 export function cudaMemoryInfo(api: OrtApi, ordinal: number): NativeHandle {
@@ -27,17 +22,8 @@ const registered = new WeakSet<NativeHandle>()
  */
 export function registerCudaArena(api: OrtApi, env: NativeHandle, memoryInfo: NativeHandle): void {
   if (registered.has(env)) return
-  const { call, create } = api
-  const settings = Object.entries(arenaSettings)
-  const names = settings.map(([name]) => Buffer.from(`${name}\0`))
-  const keys = BigUint64Array.from(names, (name) => api.addressOf(name))
-  const values = BigUint64Array.from(settings, ([, value]) => BigInt(value))
-  const configuration = new NativeHandle(
-    create((out) => call.createArenaCfgV2(keys, values, settings.length, out)),
-    call.releaseArenaCfg,
-  )
-  try {
-    call.createAndRegisterAllocatorV2(
+  withArenaConfiguration(api, (configuration) =>
+    api.call.createAndRegisterAllocatorV2(
       env.pointer,
       'CUDAExecutionProvider',
       memoryInfo.pointer,
@@ -45,10 +31,7 @@ export function registerCudaArena(api: OrtApi, env: NativeHandle, memoryInfo: Na
       null,
       null,
       0,
-    )
-    registered.add(env)
-  } finally {
-    configuration.release()
-    names.length = 0
-  }
+    ),
+  )
+  registered.add(env)
 }

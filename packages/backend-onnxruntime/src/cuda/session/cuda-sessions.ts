@@ -1,7 +1,7 @@
 import { BackendUnavailableError, FlexgenError } from '@flexgen/spec'
 import { NativeHandle } from '../../ffi/native-handle.ts'
 import type { OrtApi } from '../../ffi/ort-api.ts'
-import { OnnxBuilder } from '../../onnx/onnx-builder.ts'
+import { identityModel } from '../../onnx/identity-model.ts'
 import { acquireEnvironment, type Environment } from '../../sessions/c-environment.ts'
 import type { CudaDevice } from '../driver/cuda-device.ts'
 import { cudaMemoryInfo, registerCudaArena } from './cuda-arena.ts'
@@ -172,11 +172,3 @@ export class CudaSessions {
 
 const providerHint =
   'pip install onnxruntime-gpu and set ORT_LIBRARY to its capi/libonnxruntime.so.*; it needs CUDA 13 with cuDNN 9'
-
-function identityModel(): Uint8Array {
-  const builder = new OnnxBuilder('identity')
-  builder.input('input', 'float32', [1])
-  builder.nodes('Identity', ['input'], { outputs: ['output'] })
-  builder.output('output', 'float32', [1])
-  return builder.encode()
-}
