@@ -1,5 +1,5 @@
-import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
-import { checkSize } from '../check/check-size.ts'
+import { type CacheRange, dtypeBytes, type PageRange } from '@flexgen/spec'
+import { checkCacheCopy } from './check-cache-copy.ts'
 import type { RunMemory } from '../run/plan-run.ts'
 
 /** A copy between a cache row and a host page that has been checked. */
@@ -10,26 +10,11 @@ export interface CacheCopy {
 }
 
 /** @throws {FlexgenError} `USAGE` for positions outside the row or the page */
-export function planCacheCopy(
-  range: CacheRange,
-  { page, position: pagePosition }: PageRange,
-  memory: RunMemory,
-): CacheCopy {
+export function planCacheCopy(range: CacheRange, target: PageRange, memory: RunMemory): CacheCopy {
   const { position, count } = range
-  checkSize('a position of a cache row', position)
-  checkSize('a number of positions', count)
-  checkSize('a position of a page', pagePosition)
-  const lendRow = memory.caches.lendRow(range)
   const { spec } = range.cache
-  if (position + count > spec.maxPositions)
-    throw new UsageError(`positions ${position} to ${position + count} are outside a row of ${spec.maxPositions}`)
-  if (pagePosition + count > page.positions)
-    throw new UsageError(`positions ${pagePosition} to ${pagePosition + count} are outside a page of ${page.positions}`)
-  const pageBytes = cachePageBytes(spec, page.positions)
-  if (page.span.byteLength < pageBytes)
-    throw new UsageError(
-      `a page of ${page.positions} positions has ${pageBytes} bytes, its span ${page.span.byteLength}`,
-    )
+  const { row: lendRow, pageBytes } = checkCacheCopy(range, target, (at) => memory.caches.lendRow(at))
+  const { page, position: pagePosition } = target
   const lendPage = memory.table.lend({ ...page.span, byteLength: pageBytes }, 'host', 'a cache page')
   const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
   const lanes = 2 * spec.kvHeads

@@ -1,26 +1,24 @@
-import { type CacheSpec, type LayerGraph, UsageError } from '@flexgen/spec'
-import type { CacheTable } from '../memory/cache-table.ts'
-import type { LentBytes } from '../memory/memory-table.ts'
-import type { RunBinding } from '../binding/run-binding.ts'
+import { type CacheRow, type CacheSpec, type LayerGraph, UsageError } from '@flexgen/spec'
 
 /** Cache rows of a run, one for each row of the batch. */
-export interface PlannedCache {
-  readonly rows: readonly LentBytes[]
+export interface PlannedCache<Row> {
+  readonly rows: readonly Row[]
   /** What all rows are. */
   readonly spec: CacheSpec
 }
 
 /**
- * Checks the rows that are bound for the caches of a graph.
+ * Checks the rows that are bound for the caches of a graph, by the names of the caches.
+ * @param lendRow checks a row by itself and gives what runs need of it
  * @throws {FlexgenError} `USAGE`
  */
-export function planCaches(
+export function planCaches<Row>(
   graph: LayerGraph,
-  binding: RunBinding,
+  bound: ReadonlyMap<string, readonly CacheRow[]>,
   batch: number,
-  caches: CacheTable,
-): Map<string, PlannedCache> {
-  for (const name of binding.caches.keys()) {
+  lendRow: (row: CacheRow) => Row,
+): Map<string, PlannedCache<Row>> {
+  for (const name of bound.keys()) {
     if (!graph.caches.some((cache) => cache.name === name)) throw new UsageError(`${graph.name} has no cache ${name}`)
   }
   return new Map(
@@ -28,18 +26,21 @@ export function planCaches(
       const fail = (what: string): never => {
         throw new UsageError(`${graph.name}: cache ${name} ${what}`)
       }
-      const rows = binding.caches.get(name) ?? fail('is not bound')
+      const rows = bound.get(name) ?? fail('is not bound')
       if (rows.length !== batch) fail(`has ${rows.length} rows for a batch of ${batch}`)
       const first = rows[0]!.cache.spec
-      for (const [index, { cache, row }] of rows.entries()) {
+      const seen = new Map<object, Set<number>>()
+      for (const { cache, row } of rows) {
         const { spec } = cache
         if (spec.kvHeads !== kvHeads || spec.headDim !== headDim)
           fail(`has ${spec.kvHeads} heads of ${spec.headDim}, not ${kvHeads} of ${headDim}`)
         if (spec.maxPositions !== first.maxPositions) fail('has rows with room for different numbers of positions')
         if (spec.dtype !== first.dtype) fail(`has rows of ${first.dtype} and of ${spec.dtype}`)
-        if (rows.findIndex((other) => other.cache === cache && other.row === row) < index) fail(`has row ${row} twice`)
+        const taken = seen.get(cache) ?? new Set()
+        if (taken.has(row)) fail(`has row ${row} twice`)
+        seen.set(cache, taken.add(row))
       }
-      return [name, { rows: rows.map((row) => caches.lendRow(row)), spec: first }]
+      return [name, { rows: rows.map((row) => lendRow(row)), spec: first }]
     }),
   )
 }

@@ -26,7 +26,7 @@ export interface RunPlan {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   readonly inputs: readonly PlannedValue[]
   readonly outputs: readonly PlannedValue[]
-  readonly caches: ReadonlyMap<string, PlannedCache>
+  readonly caches: ReadonlyMap<string, PlannedCache<LentBytes>>
 }
 
 /** Where a run takes its memory from. */
@@ -72,7 +72,8 @@ export function planRun(
   const inputs = graph.inputs.filter(({ name }) => !held.has(name)).map(plan)
   const outputs = graph.outputs.map(plan)
   checkOverlaps(graph, inputs, outputs)
-  return { dimensions, shapes, inputs, outputs, caches: planCaches(graph, binding, dimensions.batch, memory.caches) }
+  const caches = planCaches(graph, binding.caches, dimensions.batch, (row) => memory.caches.lendRow(row))
+  return { dimensions, shapes, inputs, outputs, caches }
 }
 
 /** Takes batch and seq from the first shapes that have them; all others must then agree. */

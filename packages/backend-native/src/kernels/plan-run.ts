@@ -1,10 +1,16 @@
-import { type DynamicDimensions, elementCount, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
+import {
+  type CacheSpec,
+  type DynamicDimensions,
+  elementCount,
+  type GraphValue,
+  tensorBytes,
+  UsageError,
+} from '@flexgen/spec'
 import { dtypeNumbers } from '../graphs/capabilities.ts'
-import { type BoundValue, checkSize } from '@flexgen/backend-kit'
+import { type BoundValue, checkSize, planCaches } from '@flexgen/backend-kit'
 import type { LentBytes } from '../memory/memory-table.ts'
 import type { KernelContext } from './kernel-context.ts'
 import type { NativeBinding } from './native-binding.ts'
-import { type BoundCache, planCaches } from './plan-caches.ts'
 import type { Program } from './program.ts'
 import { cacheAt, type RunLayout, tableHead } from './run-layout.ts'
 
@@ -31,10 +37,10 @@ export function planRun(program: Program, held: HeldWeights, binding: NativeBind
     if (!program.borders.has(name)) throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
   const { batch, seq } = dimensionsOf(program, held, binding)
-  const caches = planCaches(graph, binding, batch, context.caches)
+  const caches = planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))
   const { maxPositions, dtype: cacheDtype } = [...caches.values()].reduce(
-    (most, cache) => (cache.maxPositions > most.maxPositions ? cache : most),
-    { maxPositions: 0, dtype: 'float32' } as Pick<BoundCache, 'maxPositions' | 'dtype'>,
+    (most, { spec }) => (spec.maxPositions > most.maxPositions ? spec : most),
+    { maxPositions: 0, dtype: 'float32' } as Pick<CacheSpec, 'maxPositions' | 'dtype'>,
   )
   const layout = program.layout({ batch, seq, maxPositions, cacheDtype })
   const table = new Float64Array(new ArrayBuffer(layout.table.byteLength))
@@ -58,9 +64,9 @@ export function planRun(program: Program, held: HeldWeights, binding: NativeBind
   }
   checkOverlaps(program, values)
   for (const [index, { name }] of graph.caches.entries()) {
-    const { rows, dtype, maxPositions: positions } = caches.get(name)!
+    const { rows, spec } = caches.get(name)!
     const addresses = rows.map(({ bytes }) => context.addressOf(bytes))
-    table.set([dtypeNumbers[dtype], positions, ...addresses], cacheAt(program, batch, index))
+    table.set([dtypeNumbers[spec.dtype], spec.maxPositions, ...addresses], cacheAt(program, batch, index))
   }
   const lent = [...values.values(), ...[...caches.values()].flatMap(({ rows }) => rows)]
   return {

@@ -1,6 +1,6 @@
-import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
+import { type CacheRange, dtypeBytes, type PageRange } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
-import { checkSize } from '@flexgen/backend-kit'
+import { checkCacheCopy } from '@flexgen/backend-kit'
 import type { LentBytes } from '../memory/memory-table.ts'
 
 /** How a copy between a cache row and a host page moves: a lane of bytes for each head of K and of V. */
@@ -17,25 +17,13 @@ export interface CacheCopy {
 /** @throws {FlexgenError} `USAGE` for positions outside the row or the page */
 export function planCacheCopy(
   range: CacheRange,
-  { page, position: pagePosition }: PageRange,
+  target: PageRange,
   { caches, memory }: Pick<KernelContext, 'caches' | 'memory'>,
 ): CacheCopy & { readonly row: LentBytes; readonly page: LentBytes } {
   const { position, count } = range
-  checkSize('a position of a cache row', position)
-  checkSize('a number of positions', count)
-  checkSize('a position of a page', pagePosition)
-  checkSize('the positions of a page', page.positions)
-  const row = caches.lendRow(range)
   const { spec } = range.cache
-  if (position + count > spec.maxPositions)
-    throw new UsageError(`positions ${position} to ${position + count} are outside a row of ${spec.maxPositions}`)
-  if (pagePosition + count > page.positions)
-    throw new UsageError(`positions ${pagePosition} to ${pagePosition + count} are outside a page of ${page.positions}`)
-  const pageBytes = cachePageBytes(spec, page.positions)
-  if (page.span.byteLength < pageBytes)
-    throw new UsageError(
-      `a page of ${page.positions} positions has ${pageBytes} bytes, its span ${page.span.byteLength}`,
-    )
+  const { row, pageBytes } = checkCacheCopy(range, target, (at) => caches.lendRow(at))
+  const { page, position: pagePosition } = target
   const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
   const lentPage = memory.lend({ ...page.span, byteLength: pageBytes }, 'a cache page')
   return {

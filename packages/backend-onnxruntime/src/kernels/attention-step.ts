@@ -103,7 +103,7 @@ class AttentionBinding implements StepBinding {
     const laneCount = lanesOf(this.#context, state.batch)
     while (this.#lanes.length < laneCount) this.#lanes.push(new AttentionLane(this.#node, this.#context.attention))
     const scratch = state.scratch(lanesName)
-    const size = laneBytes(this.#node, state.seq, state.cache(this.#node.attributes.cache).maxPositions)
+    const size = laneBytes(this.#node, state.seq, state.cache(this.#node.attributes.cache).spec.maxPositions)
     const scratchOf = (lane: number): Uint8Array => scratch.subarray(lane * size, (lane + 1) * size)
 
     let next = 0
@@ -126,7 +126,7 @@ class AttentionBinding implements StepBinding {
   #append(state: RunState, rows: readonly RowRange[]): void {
     const { kvHeads, headDim, cache } = this.#node.attributes
     const { seq } = state
-    const { maxPositions } = state.cache(cache)
+    const { maxPositions } = state.cache(cache).spec
     const sources = swappedNames.map((name, index) =>
       floatsOf(seq > 1 ? state.scratch(name) : state.tensor(this.#node.inputs[index + 1]!).bytes),
     )
@@ -155,13 +155,13 @@ interface RowRange {
 }
 
 function rowsOf({ attributes }: NodeOf<'Attention'>, state: RunState): RowRange[] {
-  const { rows, maxPositions } = state.cache(attributes.cache)
+  const { rows, spec } = state.cache(attributes.cache)
   return rows.map(({ bytes }, row) => {
     const start = state.positions[row * state.seq]!
     const count = state.lengths[row]! - start
-    if (start < 0 || count < 0 || count > state.seq || start + count > maxPositions) {
+    if (start < 0 || count < 0 || count > state.seq || start + count > spec.maxPositions) {
       throw new UsageError(
-        `attention row ${row}: positions ${start} to ${start + count} do not fit ${state.seq} tokens and ${maxPositions} cached positions`,
+        `attention row ${row}: positions ${start} to ${start + count} do not fit ${state.seq} tokens and ${spec.maxPositions} cached positions`,
       )
     }
     const middle = bytes.byteLength / 2
@@ -175,7 +175,7 @@ function tasksOf(
   { row, start, count, halves: [k, v] }: RowRange,
 ): AttentionTask[] {
   const { heads, headDim, sparsity, cache } = node.attributes
-  const { maxPositions } = state.cache(cache)
+  const { maxPositions } = state.cache(cache).spec
   const [q, y] = [state.tensor(node.inputs[0]!), state.tensor(node.outputs[0]!)]
   const tokenBytes = 4 * heads * headDim
   const most = queriesPerChunk(node, state.seq, maxPositions)

@@ -5,7 +5,7 @@ import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'
 import type { BoundValue, CheckedValue, OnnxBinding } from './onnx-binding.ts'
-import { planCaches } from './plan-caches.ts'
+import { planCaches } from '@flexgen/backend-kit'
 import { dimensionsOf } from './run-dimensions.ts'
 import type { Program } from './program.ts'
 import { alignScratch, type RunLayout, type ScratchPlace } from './run-layout.ts'
@@ -35,7 +35,7 @@ export function planRun(program: Program, binding: OnnxBinding, context: KernelC
   }
   const { batch, seq } = dimensionsOf(graph.name, program.borders, binding.values)
   const caches = planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))
-  const maxPositions = Math.max(0, ...[...caches.values()].map((cache) => cache.maxPositions))
+  const maxPositions = Math.max(0, ...[...caches.values()].map(({ spec }) => spec.maxPositions))
   const layout = program.layouts.of({ batch, seq, maxPositions })
   const values = new Map<string, CheckedValue>()
   for (const value of program.borders.values()) {

@@ -1,6 +1,6 @@
 import type { Tensor } from '../sessions/session.ts'
 import type { LentBytes } from '../memory/memory-table.ts'
-import type { PlannedCache } from './plan-caches.ts'
+import type { PlannedCache } from '@flexgen/backend-kit'
 
 /** A cache as it is bound for a run. */
 export type BoundCache = PlannedCache<LentBytes>

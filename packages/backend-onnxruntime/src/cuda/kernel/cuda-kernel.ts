@@ -184,5 +184,5 @@ export class CudaKernel implements PreparedKernel {
 /** The fused form takes rows that are neighbours, and either prompts from their start or one token for each row. */
 function isFused(program: CudaProgram, plan: CudaRunPlan, facts: RunFacts): boolean {
   if (program.fused === undefined || !facts.isUniform) return false
-  return [...plan.caches.values()].every(({ inPlace, dtype }) => inPlace !== undefined && dtype === program.compute)
+  return [...plan.caches.values()].every(({ inPlace, spec }) => inPlace !== undefined && spec.dtype === program.compute)
 }

@@ -161,7 +161,7 @@ class Issue {
         y: this.#tensor(outputs[0]!).address,
         rows: this.#at('upload') + BigInt(index * eachBytes),
       }
-      const { maxPositions, dtype } = plan.caches.get(attributes.cache)!
+      const { maxPositions, dtype } = plan.caches.get(attributes.cache)!.spec
       const { batch, seq } = plan
       attention.launch(
         step.node,
@@ -183,8 +183,8 @@ class Issue {
     if (model.attentions.length > 0) bound.hostInput(inputNames.total, this.#word('int32', [facts.total]))
     for (const { attributes } of model.attentions) {
       const { cache, kvHeads, headDim } = attributes
-      const { inPlace, maxPositions } = plan.caches.get(cache)!
-      const shape = [plan.batch, kvHeads, maxPositions, headDim]
+      const { inPlace, spec } = plan.caches.get(cache)!
+      const shape = [plan.batch, kvHeads, spec.maxPositions, headDim]
       const tensorOf = (address: bigint): AddressedTensor => ({ address, type: this.#run.program.compute, shape })
       const [keys, values] = [tensorOf(inPlace!.keys), tensorOf(inPlace!.values)]
       bound.input(inputNames.pastKeys(cache), keys)

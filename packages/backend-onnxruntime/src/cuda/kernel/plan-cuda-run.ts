@@ -1,6 +1,6 @@
-import { cachePageBytes, type DType, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
+import { cachePageBytes, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
-import { planCaches, type PlannedCache } from '../../kernels/plan-caches.ts'
+import { planCaches, type PlannedCache } from '@flexgen/backend-kit'
 import { dimensionsOf } from '../../kernels/run-dimensions.ts'
 import { tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
@@ -13,7 +13,6 @@ import type { CudaProgram } from './cuda-program.ts'
 /** A cache of a run, and where its rows lie if they are neighbours. */
 export interface CudaCacheRows extends PlannedCache<CacheRowPlace> {
   readonly inPlace: Pick<CacheRowPlace, 'keys' | 'values'> | undefined
-  readonly dtype: DType
 }
 
 /** A run whose bindings have been checked. */
@@ -47,13 +46,10 @@ export function planCudaRun(
   const { batch, seq } = dimensionsOf(graph.name, program.borders, binding.values)
   const caches = new Map<string, CudaCacheRows>()
   for (const [name, cache] of planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))) {
-    const { spec } = binding.caches.get(name)![0]!.cache
-    if (binding.caches.get(name)!.some((row) => row.cache.spec.dtype !== spec.dtype))
-      throw new UsageError(`${graph.name}: cache ${name} has rows of different dtypes`)
-    const halfBytes = cachePageBytes(spec, spec.maxPositions) / 2
-    caches.set(name, { ...cache, dtype: spec.dtype, inPlace: neighbours(cache.rows, BigInt(halfBytes)) })
+    const halfBytes = cachePageBytes(cache.spec, cache.spec.maxPositions) / 2
+    caches.set(name, { ...cache, inPlace: neighbours(cache.rows, BigInt(halfBytes)) })
   }
-  const maxPositions = Math.max(0, ...[...caches.values()].map((cache) => cache.maxPositions))
+  const maxPositions = Math.max(0, ...[...caches.values()].map(({ spec }) => spec.maxPositions))
   const shapes = program.shapesOf({ batch, seq })
   const values = new Map<string, CudaCheckedValue>()
   for (const value of program.borders.values()) {

@@ -1,5 +1,5 @@
-import { type CacheRange, cachePageBytes, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
-import { checkSize } from '@flexgen/backend-kit'
+import { type CacheRange, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
+import { checkCacheCopy } from '@flexgen/backend-kit'
 import type { CudaContext } from '../cuda-context.ts'
 import type { RectangleSide } from '../driver/rectangle.ts'
 import type { Work } from './cuda-queue.ts'
@@ -11,25 +11,13 @@ import type { Work } from './cuda-queue.ts'
 export function planCudaCacheCopy(
   label: 'copyToCache' | 'copyFromCache',
   range: CacheRange,
-  { page, position: pagePosition }: PageRange,
+  target: PageRange,
   { caches, memory, copyRectangle }: CudaContext,
 ): Work {
   const { position, count } = range
-  checkSize('a position of a cache row', position)
-  checkSize('a number of positions', count)
-  checkSize('a position of a page', pagePosition)
-  checkSize('the positions of a page', page.positions)
-  const row = caches.lendRow(range)
   const { spec } = range.cache
-  if (position + count > spec.maxPositions)
-    throw new UsageError(`positions ${position} to ${position + count} are outside a row of ${spec.maxPositions}`)
-  if (pagePosition + count > page.positions)
-    throw new UsageError(`positions ${pagePosition} to ${pagePosition + count} are outside a page of ${page.positions}`)
-  const pageBytes = cachePageBytes(spec, page.positions)
-  if (page.span.byteLength < pageBytes)
-    throw new UsageError(
-      `a page of ${page.positions} positions has ${pageBytes} bytes, its span ${page.span.byteLength}`,
-    )
+  const { row, pageBytes } = checkCacheCopy(range, target, (at) => caches.lendRow(at))
+  const { page, position: pagePosition } = target
   const host = memory.lendHost({ ...page.span, byteLength: pageBytes }, 'a cache page')
   const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
   const width = count * positionBytes
