@@ -24,8 +24,8 @@ const cacheStep = 2
 
 /**
  * The fastest layout of a split among whole percents; undefined where none fits. Every share of KV is tried in steps.
- * On a device the weights take what is left of it, since nothing is slower there; on a host, where held weights take
- * more RAM than others, every share of them is tried. RAM takes what it can of the rest. What is tried does not hang
+ * On a device the weights take what is left of it, since nothing is slower there, or less where loading that takes RAM
+ * which is not there; on a host, where held weights take more RAM than others, every share of them is tried. RAM takes what it can of the rest. What is tried does not hang
  * on capacities or speeds, but for filling up: so more of either is never slower.
  */
 export function searchLayouts(model: SplitModel, fixed: Percent | undefined): FoundLayout | undefined {
@@ -33,7 +33,6 @@ export function searchLayouts(model: SplitModel, fixed: Percent | undefined): Fo
   const consider = (found: FoundLayout | undefined): void => {
     if (found !== undefined && (best === undefined || isBetter(found, best))) best = found
   }
-  const { shares } = model.engine.weights
   for (const isAhead of model.engine.problem.overlap ? [true, false] : [false]) {
     if (fixed !== undefined) {
       const [wd, wr, cd, cr] = fixed
@@ -41,8 +40,7 @@ export function searchLayouts(model: SplitModel, fixed: Percent | undefined): Fo
       continue
     }
     for (const cd of steps(model.engine.isHost ? 0 : 100)) {
-      const fitting = byDeviceBytes(shares).filter((share) => fitsDevice(model, share, cd, isAhead))
-      const tried = model.engine.isHost ? fitting : fitting.slice(0, 1)
+      const tried = triedShares(model, cd, isAhead)
       for (const cr of steps(100 - cd)) {
         for (const share of tried) consider(place(model, { share, cd, cr, isAhead }, undefined))
       }
@@ -62,11 +60,23 @@ export function hasLayout(model: SplitModel, fixed: Percent | undefined): boolea
     return place(model, { share: shareOf(weights, planner, wd), cd, cr, isAhead: false }, wr) !== undefined
   }
   return steps(isHost ? 0 : 100, coarseStep).some((cd) => {
-    const fitting = byDeviceBytes(weights.shares).filter((share) => fitsDevice(model, share, cd, false))
-    const tried = isHost ? fitting : fitting.slice(0, 1)
+    const tried = triedShares(model, cd, false)
     return steps(100 - cd, coarseStep).some((cr) =>
       tried.some((share) => place(model, { share, cd, cr, isAhead: false }, undefined) !== undefined),
     )
+  })
+}
+
+/** Shares of the weights that are tried beside a share of KV, those with most on the device first. */
+function triedShares(model: SplitModel, cd: number, isAhead: boolean): readonly DeviceShare[] {
+  const { weights, isHost } = model.engine
+  const fitting = byDeviceBytes(weights.shares).filter((share) => fitsDevice(model, share, cd, isAhead))
+  if (isHost) return fitting
+  let leastLoadBytes = Number.POSITIVE_INFINITY
+  return fitting.filter(({ loadBytes }) => {
+    if (loadBytes >= leastLoadBytes) return false
+    leastLoadBytes = loadBytes
+    return true
   })
 }
 

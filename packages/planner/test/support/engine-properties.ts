@@ -89,6 +89,32 @@ export function checkNeverSlower(numRuns: number): void {
   if (numRuns >= 100) expect(better).toBeGreaterThan(numRuns / 20)
 }
 
+/** Where RAM is short, a larger device does not take more weights than RAM can load. */
+export function checkLoadsThroughLittleRam(): void {
+  const [model, hardware] = [models[1]!, machines[1]!]
+  const feasible = [1, 2, 4, 8, 16, 40, 120].map((device) => {
+    const found = secondsOf({
+      model,
+      hardware,
+      capacity: { device: (device * gib) / 8, ram: gib / 2, disk: 50 * gib },
+      margin: undefined,
+      promptTokens: 512,
+      newTokens: 32,
+      numPrompts: 1,
+      fixed: { gpuBatchSize: 1, numGpuBatches: 1 },
+      compressWeight: false,
+      compressCache: false,
+      allowCompression: false,
+      overlap: true,
+      directIo: true,
+      freeRamBytes: 2 * gib,
+      layouts: layouts.get(`${model.name} ${hardware.name}`),
+    })
+    return found !== undefined
+  })
+  expect(feasible).toEqual([false, false, false, false, true, true, true])
+}
+
 /** What prunes the search is below everything that the search could find. */
 export function checkBounds(numRuns: number): void {
   let found = 0
