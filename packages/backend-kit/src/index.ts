@@ -7,3 +7,7 @@ export { HostQueue, type HostQueueContext, type PlannedRun } from './queue/host-
 export { planCaches, type PlannedCache } from './run/plan-caches.ts'
 export { checkCacheCopy } from './queue/check-cache-copy.ts'
 export { type PlannedValue, planRun, type RunMemory, type RunPlan } from './run/plan-run.ts'
+export { checkGraph } from './check/check-graph.ts'
+export { type EngineArena, type LedgerOptions, MemoryLedger, type MemoryUse } from './memory/memory-ledger.ts'
+export type { KernelWork } from './run/kernel-work.ts'
+export { createHostBackend, type HostBackendParts } from './backend/create-host-backend.ts'

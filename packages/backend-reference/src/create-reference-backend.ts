@@ -1,20 +1,9 @@
 import { totalmem } from 'node:os'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { CacheTable, HostQueue, MemoryTable } from '@flexgen/backend-kit'
-import {
-  AbortedError,
-  type Backend,
-  type CacheBuffer,
-  type Clock,
-  type DeviceBuffer,
-  type Queue,
-  systemClock,
-  UsageError,
-} from '@flexgen/spec'
+import { createHostBackend, MemoryLedger } from '@flexgen/backend-kit'
+import { type Backend, type Clock, systemClock } from '@flexgen/spec'
 import { capabilities } from './kernel/capabilities.ts'
-import { checkGraph } from './kernel/check-graph.ts'
-import { type KernelContext, planOf, ReferenceKernel } from './kernel/reference-kernel.ts'
-import { MemoryLedger } from './memory/memory-ledger.ts'
+import { createKernelWork } from './kernel/create-kernel-work.ts'
 
 /** How a reference backend behaves; all of it is for tests. */
 export interface ReferenceBackendOptions {
@@ -33,23 +22,10 @@ export interface ReferenceBackendOptions {
 /** Makes a backend that computes in plain float32 TypeScript with fixed order of summation: the oracle of the tests. */
 export function createReferenceBackend(options: ReferenceBackendOptions = {}): Backend {
   const { clock = systemClock, hostVisible = true, memoryBytes, asyncDelayMs } = options
-  const ledger = new MemoryLedger(clock, memoryBytes ?? Number.POSITIVE_INFINITY)
-  const table = new MemoryTable(ledger, hostVisible)
-  const caches = new CacheTable(table, capabilities.cacheDtypes, 'the reference backend')
-  const busyQueues = new Set<Queue>()
-  let isOpen = true
-  const assertOpen = (): void => {
-    if (!isOpen) throw new UsageError('the backend is disposed')
-  }
-  const pause = async (label: string): Promise<void> => {
-    const delayMs = asyncDelayMs?.(label) ?? 0
-    await (delayMs > 0 ? setTimeout(delayMs) : setImmediate())
-  }
-  const context: KernelContext = { ledger, table, caches, busyQueues, assertOpen, pause }
-
-  return {
-    specificationVersion: 'v1',
+  const ledger = new MemoryLedger(clock, { limitBytes: memoryBytes })
+  return createHostBackend({
     name: 'reference',
+    title: 'the reference backend',
     device: {
       kind: 'cpu',
       description: hostVisible ? 'TypeScript in float32' : 'TypeScript in float32, with separate device memory',
@@ -58,54 +34,12 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     },
     capabilities,
     notices: [],
-    allocate(byteLength): DeviceBuffer {
-      assertOpen()
-      return table.allocateBuffer('device', byteLength)
+    clock,
+    ledger,
+    work: createKernelWork(ledger),
+    pause: async (label) => {
+      const delayMs = asyncDelayMs?.(label) ?? 0
+      await (delayMs > 0 ? setTimeout(delayMs) : setImmediate())
     },
-    allocateHost(byteLength) {
-      assertOpen()
-      return table.allocateBuffer('host', byteLength)
-    },
-    allocateCache(spec, rows) {
-      assertOpen()
-      return caches.allocate(spec, rows)
-    },
-    ...(hostVisible && {
-      viewCache: (pages, spec): CacheBuffer => {
-        assertOpen()
-        return caches.view(pages, spec)
-      },
-    }),
-    free(buffer, ...after) {
-      assertOpen()
-      if (caches.has(buffer)) caches.free(buffer as CacheBuffer, after)
-      else table.free(buffer, after)
-    },
-    async compile(graph) {
-      assertOpen()
-      checkGraph(graph)
-      return new ReferenceKernel(context, graph, new Map())
-    },
-    createQueue(name, trace) {
-      assertOpen()
-      return new HostQueue(
-        name,
-        { ...context, plan: (kernel, binding) => planOf(context, kernel, binding) },
-        clock,
-        trace,
-      )
-    },
-    memory: () => ledger.stats(),
-    setMemoryLimit(bytes) {
-      assertOpen()
-      return ledger.setLimit(bytes)
-    },
-    async [Symbol.asyncDispose]() {
-      isOpen = false
-      for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
-      await Promise.all([...busyQueues].map((queue) => queue.idle()))
-      table.close()
-      ledger.close()
-    },
-  } satisfies Backend
+  })
 }

@@ -18,6 +18,20 @@ describe('the conformance kit catches a backend of which', () => {
   }
 })
 
+describe('what a backend lacks', () => {
+  const title = 'everything that the backend lacks has its reason'
+  const lacking = (...what: string[]): Promise<void> =>
+    testsOf(undefined, [], [{ what, reason: 'made up' }]).get(title)!()
+  const halves = ['float16 compute', 'bfloat16 compute', 'float16 KV', 'bfloat16 KV']
+
+  it('has a reason, all of it and no more', async () => {
+    await lacking(...halves)
+    await expect(lacking(...halves.slice(1))).rejects.toThrow('float16 compute')
+    await expect(lacking(...halves, 'Softmax')).rejects.toThrow('Softmax')
+    expect(testsOf().has(title)).toBe(false)
+  })
+})
+
 describe('known gaps', () => {
   const title = 'Relu agrees with the oracle'
   const gapTests = (change?: Break, test = title): Map<string, () => Promise<void>> =>

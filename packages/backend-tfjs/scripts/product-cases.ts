@@ -30,35 +30,51 @@ export function values(count: number): Float32Array {
 }
 
 /**
- * Milliseconds of a call, from calls that fill some time: for engines that compute on this thread alone the mean in time
- * of this thread's processor, which other processes disturb little; else the shortest by the wall.
+ * Milliseconds of a call once it is warm, the least of several stretches: for engines that compute on this thread alone the mean
+ * of a stretch in time of this thread's processor, which other processes disturb little; else the shortest call by the wall.
  */
 export async function timeOf(engine: string, work: () => Promise<void> | void): Promise<number> {
-  await work()
-  return engine === 'node' ? shortest(work) : meanOnThread(work)
+  await forMilliseconds(200, wallMs, work)
+  return engine === 'node' ? shortest(work) : leastMeanOnThread(work)
+}
+
+const wallMs = (): number => performance.now()
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
+/** Calls for so long, once at least. @returns calls, and how long they took */
+async function forMilliseconds(
+  durationMs: number,
+  now: () => number,
+  work: () => Promise<void> | void,
+): Promise<{ readonly calls: number; readonly ms: number }> {
+  const startMs = now()
+  let calls = 0
+  while (calls === 0 || now() - startMs < durationMs) {
+    await work()
+    calls++
+  }
+  return { calls, ms: now() - startMs }
 }
 
 async function shortest(work: () => Promise<void> | void): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
-  const end = performance.now() + 1000
-  while (performance.now() < end) {
-    const start = performance.now()
+  let least = Number.POSITIVE_INFINITY
+  await forMilliseconds(1000, wallMs, async () => {
+    const startMs = wallMs()
     await work()
-    best = Math.min(best, performance.now() - start)
-  }
-  return best
+    least = Math.min(least, wallMs() - startMs)
+  })
+  return least
 }
 
-async function meanOnThread(work: () => Promise<void> | void): Promise<number> {
-  const now = (): number => {
-    const { user, system } = process.threadCpuUsage()
-    return (user + system) / 1000
+async function leastMeanOnThread(work: () => Promise<void> | void): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let stretch = 0; stretch < 6; stretch++) {
+    const { calls, ms } = await forMilliseconds(60, threadMs, work)
+    least = Math.min(least, ms / calls)
   }
-  const start = now()
-  let count = 0
-  while (count < 3 || now() - start < 250) {
-    await work()
-    count++
-  }
-  return (now() - start) / count
+  return least
 }

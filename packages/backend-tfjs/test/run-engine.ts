@@ -13,6 +13,9 @@ import {
 import { type Backend, type Model, systemClock, type WeightSource } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
 
+/** What a model of a few KB holds beyond its plan: buffers of whole pages, first steps of a WebAssembly memory. */
+export const roundingBytes: number = 2 ** 20
+
 /** What a run gives back, with what it left behind. */
 export interface TestRun {
   readonly results: GenerationResult[]

@@ -1,7 +1,7 @@
 import { floatTensor, runKernel } from '@flexgen/conformance'
 import type { LayerGraph } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
-import { createBackendOn } from '../src/create-tfjs-backend.ts'
+import { createBackendOn } from '../src/create-backend-on.ts'
 import { openEngine } from '../src/engine/open-engine.ts'
 
 const width = 1024

@@ -1,4 +1,4 @@
-import { describeBackend, type KnownGap } from '@flexgen/conformance'
+import { describeBackend, type KnownGap, type KnownLack } from '@flexgen/conformance'
 import {
   type Backend,
   type Binding,
@@ -22,6 +22,7 @@ export type Defect = readonly [defect: string, titles: readonly string[], change
 export function testsOf(
   change: Break = () => ({}),
   knownGaps: readonly KnownGap[] = [],
+  lacks?: readonly KnownLack[],
 ): Map<string, () => Promise<void>> {
   const tests = new Map<string, () => Promise<void>>()
   const create = async (): Promise<Backend> => {
@@ -33,6 +34,7 @@ export function testsOf(
     it: (title, body) => tests.set(title, body),
     oracle: () => createReferenceBackend(),
     knownGaps,
+    ...(lacks && { lacks }),
   })
   return tests
 }

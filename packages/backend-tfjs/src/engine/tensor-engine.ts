@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
-import type { EngineArena } from '../memory/memory-ledger.ts'
+import type { EngineArena } from '@flexgen/backend-kit'
 
 /** Values of a tensor, in the memory of the engine or in JavaScript's; good until the next call to the engine. */
 export type TensorValues = Float32Array | Int32Array

@@ -1,4 +1,4 @@
-import type { EngineArena } from '../memory/memory-ledger.ts'
+import type { EngineArena } from '@flexgen/backend-kit'
 
 const mebibyte = 2 ** 20
 

@@ -1,7 +1,7 @@
+import type { MemoryLedger } from '@flexgen/backend-kit'
 import { type DType, elementCount, type GraphValue, type LayerGraph, tensorBytes } from '@flexgen/spec'
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import type { HeldMatrix, TensorEngine } from '../engine/tensor-engine.ts'
-import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import { weightUse } from './weight-use.ts'
 import { widen } from './widen.ts'
 
@@ -11,13 +11,10 @@ export type HeldForm =
   | { readonly kind: 'tensor'; readonly tensor: TensorInfo }
   | { readonly kind: 'table'; readonly bytes: Uint8Array; readonly dtype: DType }
 
-/** A weight of prepared kernels, which may share it. */
+/** A weight of prepared kernels. */
 export interface HeldWeight {
   readonly form: HeldForm
   readonly shape: readonly number[]
-  readonly sizeBytes: number
-  /** Prepared kernels that hold it. */
-  owners: number
 }
 
 /** The weights of a prepared kernel by input name. */
@@ -56,7 +53,7 @@ export function holdWeight(
   try {
     ledger.take('workspace', passingBytes, what)
     holdsPassing = true
-    return { form: formOf(use, shape, bytes, dtype, engine), shape, sizeBytes, owners: 1 }
+    return { form: formOf(use, shape, bytes, dtype, engine), shape }
   } catch (error) {
     ledger.give(part, sizeBytes)
     throw error
@@ -78,13 +75,14 @@ function formOf(
   return { kind: 'matrix', matrix: engine.within(() => engine.holdMatrix(shape, use.transposed, fill)) }
 }
 
-/** Gives weights back that no other prepared kernel holds. */
-export function releaseWeights(held: HeldWeights, engine: TensorEngine, ledger: MemoryLedger): void {
-  for (const weight of held.values()) {
-    if (--weight.owners > 0) continue
-    const { form, sizeBytes } = weight
-    if (form.kind === 'matrix') engine.dispose(form.matrix.tensor)
-    else if (form.kind === 'tensor') engine.dispose(form.tensor)
-    ledger.give(form.kind === 'table' ? 'tables' : 'prepared', sizeBytes)
-  }
+/** Gives a held weight back. */
+export function releaseWeight(
+  { form }: HeldWeight,
+  sizeBytes: number,
+  engine: TensorEngine,
+  ledger: MemoryLedger,
+): void {
+  if (form.kind === 'matrix') engine.dispose(form.matrix.tensor)
+  else if (form.kind === 'tensor') engine.dispose(form.tensor)
+  ledger.give(form.kind === 'table' ? 'tables' : 'prepared', sizeBytes)
 }

@@ -1,7 +1,15 @@
 import type { LayerGraph } from '@flexgen/spec'
 
+const known = new WeakMap<LayerGraph, readonly (readonly string[])[]>()
+
 /** For every node, in order, the values that nobody reads after it; outputs of the graph are never among them. */
-export function lastUses(graph: LayerGraph): string[][] {
+export function lastUses(graph: LayerGraph): readonly (readonly string[])[] {
+  const uses = known.get(graph) ?? findLastUses(graph)
+  known.set(graph, uses)
+  return uses
+}
+
+function findLastUses(graph: LayerGraph): string[][] {
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   const last = new Map<string, number>()
   for (const [index, node] of graph.nodes.entries())

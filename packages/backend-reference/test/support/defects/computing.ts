@@ -30,6 +30,7 @@ export const computing: readonly Defect[] = [
       'Gather with q4g64 weights agrees with the oracle, or is refused',
       'Attention takes rows that held longer sequences before',
       ...layers('float32'),
+      'values with several readers agree with the oracle, outputs that are read among them',
     ],
     withResults(({ floats, ints }) => {
       for (const i of floats.keys()) floats[i]! *= 1.01

@@ -36,6 +36,11 @@ export const counting: readonly Defect[] = [
     (backend) => ({ memory: () => ({ ...backend.memory(), deviceBytes: 0 }) }),
   ],
   [
+    'the peak is what is held now',
+    ['what is held is told in whole bytes, and its peak never falls'],
+    (backend) => ({ memory: () => ({ ...backend.memory(), peakDeviceBytes: backend.memory().deviceBytes }) }),
+  ],
+  [
     'what was refused is counted',
     ['memory that the system refuses is an error and counts nothing'],
     (backend) => {
@@ -73,6 +78,7 @@ export const counting: readonly Defect[] = [
       'a prepared kernel beyond the limit is refused and holds nothing',
       'a limit below what is held fails and names the least, or settles once memory is given back',
       'a run keeps the limit or fails, and runs once the limit is raised',
+      'memory limits that are no sizes are refused',
     ],
     () => ({ setMemoryLimit: () => doneEvent }),
   ],

@@ -1,4 +1,4 @@
-import { UnsupportedDataError } from '@flexgen/spec'
+import { operatorNames, UnsupportedDataError } from '@flexgen/spec'
 import { type Defect, withNodes } from '../broken-backend.ts'
 import { agree } from './titles.ts'
 
@@ -14,6 +14,18 @@ export const declaring: readonly Defect[] = [
         ...backend.capabilities,
         cacheDtypes: ['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'q4g64', 'q4g64c'],
       },
+    }),
+  ],
+  [
+    'compute dtypes are declared that are refused',
+    ['float16', 'bfloat16'].flatMap((half) => [
+      ...[...operatorNames.filter((name) => name !== 'Attention' && name !== 'Sample'), 'a decoder layer'].map(
+        (what) => `${what} in ${half} agrees with the oracle, or is refused`,
+      ),
+      `a graph in ${half} gives an output that asks for float32 in float32`,
+    ]),
+    (backend) => ({
+      capabilities: { ...backend.capabilities, computeDtypes: ['float32', 'float16', 'bfloat16'] },
     }),
   ],
   [

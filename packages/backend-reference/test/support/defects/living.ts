@@ -1,4 +1,4 @@
-import type { Span } from '@flexgen/spec'
+import type { Binding, Span } from '@flexgen/spec'
 import { type Break, type Defect, lenient, withBinding, withKernel } from '../broken-backend.ts'
 
 /** A prepared kernel that reads its weights where they lay, whenever it runs. */
@@ -30,6 +30,14 @@ export const living: readonly Defect[] = [
     (backend) => ({
       ...withBinding(() => ({ release: () => {} }))(backend),
       ...withKernel(() => ({ [Symbol.asyncDispose]: async () => {} }))(backend),
+    }),
+  ],
+  [
+    'all bindings of a kernel are one',
+    ['bindings of one kernel run side by side on queues of their own'],
+    withKernel(({ createBinding }) => {
+      let binding: Binding | undefined
+      return { createBinding: () => (binding ??= createBinding()) }
     }),
   ],
   [

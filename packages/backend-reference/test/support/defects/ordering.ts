@@ -1,4 +1,4 @@
-import { doneEvent } from '@flexgen/spec'
+import { AbortedError, doneEvent, type QueueEvent, SettableEvent, systemClock } from '@flexgen/spec'
 import { type Defect, late, withEvents, withQueue } from '../broken-backend.ts'
 import { both } from './titles.ts'
 
@@ -39,8 +39,35 @@ export const ordering: readonly Defect[] = [
   ],
   [
     'cancel does nothing',
-    both('cancel drops what has not started, and idle settles'),
+    [
+      ...both('cancel drops what has not started, and idle settles'),
+      ...both('a cancelled queue stays cancelled, and says ABORTED where no reason was given'),
+    ],
     withQueue(() => ({ cancel: () => {} })),
+  ],
+  [
+    'cancelled operations go on behind their events',
+    [
+      'a cancelled copy to the host writes nothing once its event has ended',
+      'a cancelled run writes nothing once its event has ended',
+    ],
+    withQueue((queue) => {
+      const open: SettableEvent[] = []
+      const shadow = (event: QueueEvent): QueueEvent => {
+        const seen = new SettableEvent()
+        open.push(seen)
+        event.onSettled((error) => (seen.isDone() ? undefined : seen.settle(systemClock.now(), error)))
+        return seen
+      }
+      return {
+        copyOut: (target, source) => shadow(queue.copyOut(target, source)),
+        copyFromCache: (target, source) => shadow(queue.copyFromCache(target, source)),
+        run: (kernel, binding) => shadow(queue.run(kernel, binding)),
+        cancel: () => {
+          for (const event of open) if (!event.isDone()) event.settle(systemClock.now(), new AbortedError('cancelled'))
+        },
+      }
+    }),
   ],
   [
     'idle is early',

@@ -34,6 +34,8 @@ const refusesNothing: Break = (backend: Backend) => {
         return { graph } as Awaited<ReturnType<Backend['compile']>>
       }
     },
+    viewCache: (pages, spec) =>
+      lenient(() => backend.viewCache!(pages, spec), { spec, rowCount: pages.length, byteLength: 0 }),
     free: (...values) => lenient(() => backend.free(...values), undefined),
     allocate: (byteLength) => lenient(() => backend.allocate(byteLength), nothing),
     allocateHost: (byteLength) =>
@@ -74,6 +76,9 @@ export const refusing: readonly Defect[] = [
       'attention with rows that do not fit is refused',
       'cache copies outside the row or the page are refused',
       'caches of no size are refused',
+      'kernels, bindings and caches of another backend are refused',
+      'a prepared weight cannot be bound, and everything else still must',
+      'views of pages that do not fit are refused, or the backend has no views',
     ],
     refusesNothing,
   ],

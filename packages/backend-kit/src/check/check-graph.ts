@@ -1,5 +1,5 @@
-import { checkInputCount } from '@flexgen/backend-kit'
 import {
+  type BackendCapabilities,
   type DType,
   type GraphNode,
   type GraphValue,
@@ -8,18 +8,19 @@ import {
   type LayerGraph,
   UnsupportedDataError,
 } from '@flexgen/spec'
-import { capabilities } from './capabilities.ts'
+import { checkInputCount } from './input-count.ts'
 
 /**
- * Checks everything about a graph that can be known before a run.
+ * Checks everything about a graph that can be known before a run, against what a backend says it can do.
+ * @param backendName for messages, such as `the reference backend`
  * @throws {FlexgenError} `UNSUPPORTED_DATA` naming the graph and what is wrong with it
  */
-export function checkGraph(graph: LayerGraph): void {
+export function checkGraph(graph: LayerGraph, capabilities: BackendCapabilities, backendName: string): void {
   const fail = (what: string): never => {
     throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
   }
   for (const node of graph.nodes) {
-    if (!capabilities.operators.has(node.operator)) fail(`the reference backend has no operator ${node.operator}`)
+    if (!capabilities.operators.has(node.operator)) fail(`${backendName} has no operator ${node.operator}`)
     checkInputCount(node, fail)
   }
   const shapes = inferShapes(graph, { batch: 2, seq: 3 })
@@ -31,7 +32,7 @@ export function checkGraph(graph: LayerGraph): void {
     dtypes.set(name, dtype)
   }
   for (const input of graph.inputs) {
-    define(input.name, inputDtype(input, fail))
+    define(input.name, inputDtype(input, capabilities, backendName, fail))
     if (input.role === 'weight') weights.add(input.name)
   }
   const expect = (node: GraphNode, name: string, wanted: Kind): void => {
@@ -53,19 +54,26 @@ export function checkGraph(graph: LayerGraph): void {
     if (dtypes.get(name) !== dtype) fail(`output ${name} is ${dtypes.get(name)}, not ${dtype}`)
 }
 
-function inputDtype({ name, dtype, role, shape }: GraphValue, fail: (what: string) => never): DType {
+function inputDtype(
+  { name, dtype, role, shape }: GraphValue,
+  capabilities: BackendCapabilities,
+  backendName: string,
+  fail: (what: string) => never,
+): DType {
   const allowed: readonly DType[] =
-    role === 'weight' ? capabilities.weightDtypes : [...capabilities.computeDtypes, 'int32', ...groupDtypes()]
+    role === 'weight'
+      ? capabilities.weightDtypes
+      : [...capabilities.computeDtypes, 'int32', ...groupDtypes(capabilities)]
   if (!allowed.includes(dtype as DType))
-    fail(`${role} ${name} cannot be ${dtype}; the reference backend takes ${allowed.join(', ')}`)
+    fail(`${role} ${name} cannot be ${dtype}; ${backendName} takes ${allowed.join(', ')}`)
   if (shape.some((dimension) => typeof dimension === 'number' && !(Number.isSafeInteger(dimension) && dimension > 0)))
     fail(`${name} cannot have the shape [${shape.join(', ')}]`)
   return dtype as DType
 }
 
 /** Activations of 4-bit groups come from and go to the operators that know them. */
-function groupDtypes(): readonly DType[] {
-  return capabilities.operators.has('DequantizeGroup') ? ['q4g64'] : []
+function groupDtypes({ operators }: BackendCapabilities): readonly DType[] {
+  return operators.has('DequantizeGroup') ? ['q4g64'] : []
 }
 
 /** What an operator asks of its inputs. */

@@ -7,8 +7,12 @@ import {
   SettableEvent,
   UsageError,
 } from '@flexgen/spec'
+import type { BufferLedger } from './memory-table.ts'
 
-/** What memory is held for: buffers, tensors of prepared weights, prepared tables (in JavaScript), tensors of runs. */
+/**
+ * What memory is held for: buffers, prepared weights (`tables` are those that lie outside of the arena, if there is one), and what
+ * runs take for themselves.
+ */
 export type MemoryUse = 'device' | 'host' | 'prepared' | 'tables' | 'workspace'
 
 /** The memory of an engine that grows and never shrinks, if it has one; prepared weights and runs share it. */
@@ -23,20 +27,28 @@ export interface EngineArena {
   readonly mostBytes: number
 }
 
+/** What a ledger starts with. */
+export interface LedgerOptions {
+  /** First limit on device, prepared and workspace bytes; none by default. */
+  readonly limitBytes?: number | undefined
+  readonly arena?: EngineArena | undefined
+}
+
 /** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
-export class MemoryLedger {
+export class MemoryLedger implements BufferLedger {
   readonly #clock: Clock
   readonly #arena: EngineArena | undefined
   readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0, tables: 0, workspace: 0 }
   /** Device bytes whose free waits for events. */
   #leavingBytes = 0
   #peakBytes = 0
-  #limitBytes = Number.POSITIVE_INFINITY
+  #limitBytes: number
   #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
   #isClosed = false
 
-  constructor(clock: Clock, arena: EngineArena | undefined) {
+  constructor(clock: Clock, { limitBytes = Number.POSITIVE_INFINITY, arena }: LedgerOptions = {}) {
     this.#clock = clock
+    this.#limitBytes = limitBytes
     this.#arena = arena
   }
 
@@ -92,6 +104,11 @@ export class MemoryLedger {
     if (this.#limited() <= limitBytes) return doneEvent
     this.#waiting.push({ limitBytes, event })
     return event
+  }
+
+  /** Upper estimate of what runs take that use so many bytes at once, free room of the arena included. */
+  plannedBytes(usedBytes: number): number {
+    return this.#arena?.plannedBytes(usedBytes) ?? usedBytes
   }
 
   stats(): MemoryStats {
