@@ -2,6 +2,7 @@ import { createReferenceBackend } from '@flexgen/backend-reference'
 import { describeBackend } from '@flexgen/conformance'
 import { describe, it } from 'vitest'
 import { createNativeBackend } from '../src/index.ts'
+import { lacks } from './known-gaps.ts'
 import { availableLevels, hasNative } from './support/levels.ts'
 
 for (const level of await availableLevels()) {
@@ -9,5 +10,6 @@ for (const level of await availableLevels()) {
     describe: hasNative ? describe : describe.skip,
     it,
     oracle: () => createReferenceBackend(),
+    lacks,
   })
 }

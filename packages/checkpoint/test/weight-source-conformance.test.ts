@@ -1,10 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describeWeightSource, type ExpectedTensor } from '@flexgen/conformance'
-import type { DType } from '@flexgen/spec'
+import { describeWeightSource, type ExpectedTensor, type WeightSourceKit } from '@flexgen/conformance'
+import type { DType, WeightSource } from '@flexgen/spec'
 import { afterAll, describe, it } from 'vitest'
-import { createDummySource, openCheckpoint, openNumpyFolder, openPytorch, openSafetensors } from '../src/index.ts'
+import {
+  type CheckpointOptions,
+  createDummySource,
+  openCheckpoint,
+  openNumpyFolder,
+  openPytorch,
+  openSafetensors,
+} from '../src/index.ts'
 import { pattern, utf8 } from './support/bytes.ts'
 import { writeNpy } from './support/write-npy.ts'
 import { writeSafetensors } from './support/write-safetensors.ts'
@@ -42,20 +49,21 @@ function torchExpected(name: string): Map<string, ExpectedTensor> {
   )
 }
 
+type Open = (options?: CheckpointOptions) => Promise<WeightSource>
+
 const kit = { describe, it }
-describeWeightSource('openSafetensors', () => openSafetensors(join(folder, 'two.safetensors')), {
-  ...kit,
-  expected: { b, c },
-})
-describeWeightSource('openCheckpoint', () => openCheckpoint(folder), { ...kit, expected: { a, b, c } })
-describeWeightSource('openNumpyFolder', () => openNumpyFolder(folder), {
-  ...kit,
-  expected: { 'a.weight': a, 'b.bias': b, 'f.weight': f },
-})
-describeWeightSource('openPytorch', () => openPytorch(join(import.meta.dirname, 'fixtures', 'views.bin')), {
-  ...kit,
-  expected: torchExpected('views'),
-})
+const openers: readonly (readonly [name: string, open: Open, expected: WeightSourceKit['expected']])[] = [
+  ['openSafetensors', (options) => openSafetensors(join(folder, 'two.safetensors'), options), { b, c }],
+  ['openCheckpoint', (options) => openCheckpoint(folder, options), { a, b, c }],
+  ['openNumpyFolder', (options) => openNumpyFolder(folder, options), { 'a.weight': a, 'b.bias': b, 'f.weight': f }],
+  [
+    'openPytorch',
+    (options) => openPytorch(join(import.meta.dirname, 'fixtures', 'views.bin'), options),
+    torchExpected('views'),
+  ],
+]
+for (const [name, open, expected] of openers)
+  describeWeightSource(name, () => open(), { ...kit, expected, openOn: (fileSystem) => open({ fileSystem }) })
 const dummies = {
   'decoder.fc1.weight': { shape: [700, 1000], dtype: 'float16' },
   'decoder.layer_norm.weight': { shape: [1000], dtype: 'float16' },

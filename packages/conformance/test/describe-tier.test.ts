@@ -22,6 +22,7 @@ const defects: readonly (readonly [defect: ToyDefect, title: string])[] = [
   ['neverWait', 'everything behind a failure fails with the same error'],
   ['neverWait', 'a failure crosses to the queues that wait for it'],
   ['ignoreCancel', 'cancel drops what has not started, and idle settles'],
+  ['ignoreCancel', 'a cancelled queue stays cancelled, and says ABORTED where no reason was given'],
   ['earlyIdle', 'what is queued when its queue is cancelled settles in order, before idle does'],
   ['neverFree', 'held bytes are the bytes of the regions'],
   ['countReadsTwice', 'bytes read and written are counted exactly'],

@@ -1,17 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import {
-  AbortedError,
-  CorruptDataError,
-  InternalError,
-  type TensorInfo,
-  UsageError,
-  type WeightSource,
-} from '@flexgen/spec'
+import { type FileHandle, type FileSystem, nodeFileSystem, type TensorInfo, type WeightSource } from '@flexgen/spec'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeWeightSource, type ExpectedTensor, randomBytes, turnLoop } from '../src/index.ts'
 import { collect } from './support/collect.ts'
+import { createToyOpener } from './support/toy-weight-source.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'flexgen-source-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -24,44 +18,21 @@ const expected: Record<string, ExpectedTensor> = {
   matrix: { shape: [10, 20], dtype: 'float32', bytes: content.subarray(100, 900) },
   vector: { shape: [33], dtype: 'float16', bytes: content.subarray(901, 967) },
 }
-const starts: Record<string, number> = { empty: 100, matrix: 100, vector: 901 }
-
-/** A source over one file of raw bytes. */
-function createToySource(): WeightSource {
-  const tensors = new Map(
-    Object.entries(expected).map(([name, { shape, dtype, bytes }]): [string, TensorInfo] => [
-      name,
-      { name, shape, dtype, byteLength: bytes!.byteLength },
-    ]),
-  )
-  let isOpen = true
-  const check = (name: string, byteOffset: number, byteLength: number): number => {
-    if (!isOpen) throw new UsageError('the source is closed')
-    const tensor = tensors.get(name)
-    if (tensor === undefined) throw new CorruptDataError(`there is no tensor ${name}`)
-    if (byteOffset < 0 || byteOffset + byteLength > tensor.byteLength) throw new InternalError('outside the tensor')
-    return starts[name]! + byteOffset
-  }
-  return {
-    specificationVersion: 'v1',
-    description: 'raw bytes',
-    tensors,
-    extents: (name, byteOffset, byteLength) => {
-      const extent = { path: file, byteOffset: check(name, byteOffset, byteLength), byteLength }
-      return byteLength === 0 ? [] : [extent]
-    },
-    async read(name, byteOffset, target, signal) {
-      const from = check(name, byteOffset, target.byteLength)
-      if (signal?.aborted === true) throw new AbortedError('stopped')
-      target.set(content.subarray(from, from + target.byteLength))
-    },
-    async [Symbol.asyncDispose]() {
-      isOpen = false
-    },
-  }
+const handles: FileHandle[] = []
+afterAll(() => Promise.allSettled(handles.map((handle) => handle.close())))
+/** The machine's, which closes in the end what broken sources leave open. */
+const tidyFileSystem: FileSystem = {
+  ...nodeFileSystem,
+  open: async (name, mode) => {
+    const handle = await nodeFileSystem.open(name, mode)
+    handles.push(handle)
+    return handle
+  },
 }
 
-describeWeightSource('a toy source', async () => createToySource(), { describe, it, expected })
+const openToySource = createToyOpener(file, { empty: 100, matrix: 100, vector: 901 }, expected, content.byteLength)
+
+describeWeightSource('a toy source', () => openToySource(), { describe, it, expected, openOn: openToySource })
 
 type Break = (source: WeightSource) => Partial<WeightSource>
 
@@ -156,18 +127,40 @@ const defects: readonly (readonly [defect: string, title: string, change: Break]
   ['open for ever', 'dispose closes it and may be called twice', () => ({ [Symbol.asyncDispose]: async () => {} })],
 ]
 
+const faults = [
+  ['trustsShortReads', 'short reads give the same bytes'],
+  ['hidesErrors', 'a read that fails is an error of the project, and the next one works'],
+  ['passesSystemErrors', 'a read that fails is an error of the project, and the next one works'],
+  ['diesOfErrors', 'a read that fails is an error of the project, and the next one works'],
+  ['trustsSizes', 'a file that is cut off is refused when it is opened'],
+  ['leavesOpen', 'closes its files, also where it cannot be opened'],
+  ['leavesOpenWhereItFails', 'closes its files, also where it cannot be opened'],
+  ['writesLate', 'a read that is stopped half way writes nothing after it has settled'],
+] as const
+
 describe('describeWeightSource catches', () => {
   it('a defect with every test', () => {
-    const tests = collect((kit) => describeWeightSource('any', async () => createToySource(), { ...kit, expected }))
-    expect(new Set(defects.map(([, title]) => title))).toEqual(new Set(tests.keys()))
+    const tests = collect((kit) =>
+      describeWeightSource('any', () => openToySource(), { ...kit, expected, openOn: openToySource }),
+    )
+    expect(new Set([...defects, ...faults].map(([, title]) => title))).toEqual(new Set(tests.keys()))
   })
 
   it.each(defects)('%s: %s', async (_defect, title, change) => {
     const create = async (): Promise<WeightSource> => {
-      const source = createToySource()
+      const source = await openToySource(tidyFileSystem)
       return { ...source, ...change(source) }
     }
     const tests = collect((kit) => describeWeightSource('broken', create, { ...kit, expected }))
+    await expect(tests.get(title)!()).rejects.toThrow()
+  })
+
+  it.each(faults)('%s: %s', async (defect, title) => {
+    const openOn = (fileSystem: FileSystem) => openToySource(fileSystem, { [defect]: true })
+    const fileSystem = tidyFileSystem
+    const tests = collect((kit) =>
+      describeWeightSource('broken', () => openOn(fileSystem), { ...kit, expected, fileSystem, openOn }),
+    )
     await expect(tests.get(title)!()).rejects.toThrow()
   })
 })

@@ -32,7 +32,12 @@ describeTier(
     }),
   { describe, it, allocateHost: (byteLength) => backend.allocateHost(byteLength) },
 )
-describeTier('createDiskTier', () => makeDiskTier(nextFolder()), { describe, it, leftovers })
+describeTier('createDiskTier', () => makeDiskTier(nextFolder()), {
+  describe,
+  it,
+  leftovers,
+  createOn: (fileSystem) => makeDiskTier(nextFolder(), { fileSystem }),
+})
 describeTier('createDiskTier with one lane', () => makeDiskTier(nextFolder(), { lanes: 1 }), {
   describe,
   it,

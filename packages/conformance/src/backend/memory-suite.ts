@@ -26,6 +26,30 @@ export function memorySuite({ test }: BackendContext): void {
     assert.ok(backend.memory().peakDeviceBytes >= 10_000 + cache.byteLength)
   })
 
+  test('what is held is told in whole bytes, and its peak never falls', async (backend) => {
+    const { kernel, binding, spans } = await smallRun(backend)
+    const queue = backend.createQueue('work')
+    let peakBytes = 0
+    const check = (): void => {
+      const stats = backend.memory()
+      for (const [name, bytes] of Object.entries(stats))
+        assert.ok(Number.isSafeInteger(bytes) && bytes >= 0, `${name} is ${bytes}`)
+      assert.ok(stats.peakDeviceBytes >= peakBytes, 'the peak fell')
+      assert.ok(stats.peakDeviceBytes >= limitedBytes(backend), 'more is held than the peak says')
+      peakBytes = stats.peakDeviceBytes
+    }
+    check()
+    await queue.run(kernel, binding).whenDone()
+    check()
+    const more = backend.allocate(100_000)
+    check()
+    for (const { buffer } of [...Object.values(spans), spanOf(more)]) backend.free(buffer)
+    check()
+    await kernel[Symbol.asyncDispose]()
+    check()
+    assert.ok(peakBytes >= 100_000)
+  })
+
   test('a buffer freed after events stays until all have ended', async (backend) => {
     const before = heldBytes(backend)
     const gates = [new SettableEvent(), new SettableEvent()] as const

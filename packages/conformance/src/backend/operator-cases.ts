@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import {
   elementCount,
   type DType,
@@ -6,8 +7,9 @@ import {
   type LayerGraph,
   type NodeOf,
   type OperatorName,
+  operatorNames,
 } from '@flexgen/spec'
-import type { Random } from '../kit/random.ts'
+import { createRandom, type Random } from '../kit/random.ts'
 import { floatTensor, intTensor, type TensorData } from '../kit/tensor-data.ts'
 import { dequantizeGroupCases, quantizeGroupCases } from './four-bit-cases.ts'
 import { activation, graphOf, systemInputs, weight } from './graph-of.ts'
@@ -28,12 +30,13 @@ export interface CaseSize {
 /** Dtypes in which weights are tried. */
 export type WeightDType = 'float32' | 'float16' | 'bfloat16'
 
-/** Sizes that every operator is tried with: one token, one row, one position, odd widths. */
+/** Sizes that every operator is tried with: one token, one row, one position, odd widths, more than a tile of 64 or 128. */
 export const caseSizes: readonly CaseSize[] = [
   { batch: 1, seq: 1, width: 8 },
   { batch: 1, seq: 5, width: 33 },
   { batch: 4, seq: 1, width: 64 },
   { batch: 3, seq: 7, width: 20 },
+  { batch: 5, seq: 13, width: 130 },
 ]
 
 type MakeCases = (random: Random, size: CaseSize, dtype: WeightDType) => OperatorCase[]
@@ -96,14 +99,22 @@ function elementwise(operator: 'Add' | 'Mul'): MakeCases {
 
 function activationFunction(operator: 'Relu' | 'Silu' | 'Softmax'): MakeCases {
   return (random, size) =>
-    [1, 30].map((spread) =>
+    [1, 30, 3000].map((spread) =>
       unary({ operator, inputs: ['x'], outputs: ['y'], attributes: {} }, size, xOf(random, size, spread)),
     )
 }
 
 function normalization(operator: 'LayerNormalization' | 'RMSNormalization'): MakeCases {
   return (random, size, dtype) =>
-    [1e-5, 0.1].map((epsilon) => {
+    [
+      { epsilon: 1e-5, x: xOf(random, size, 2, 1) },
+      { epsilon: 0.1, x: xOf(random, size, 2, 1) },
+      // Rows without variance, or of zeros: only epsilon is left below the line.
+      {
+        epsilon: 1e-5,
+        x: values(random, [size.batch, size.seq, size.width], 0, operator === 'LayerNormalization' ? 2 : 0),
+      },
+    ].map(({ epsilon, x }) => {
       const names = operator === 'LayerNormalization' ? ['scale', 'bias'] : ['scale']
       const node = { operator, inputs: ['x', ...names], outputs: ['y'], attributes: { epsilon } }
       const shape = [...dynamic, size.width]
@@ -114,7 +125,7 @@ function normalization(operator: 'LayerNormalization' | 'RMSNormalization'): Mak
           [node],
           [activation('y', shape)],
         ),
-        inputs: { x: xOf(random, size, 2, 1), ...Object.fromEntries(weights) },
+        inputs: { x, ...Object.fromEntries(weights) },
       }
     })
 }
@@ -157,7 +168,10 @@ function gather(random: Random, size: CaseSize, dtype: WeightDType): OperatorCas
       outputs: ['y'],
       attributes: { indexOffset },
     }
-    const ids = Array.from({ length: size.batch * size.seq }, () => random.integer(0, rows - 1 - indexOffset))
+    const last = rows - 1 - indexOffset
+    const ids = Array.from({ length: size.batch * size.seq }, () => random.integer(0, last))
+    // The first row and the last, in either order.
+    if (ids.length > 1) ids.splice(0, 2, -indexOffset, last)
     return {
       graph: graphOf(
         [weight('table', [rows, size.width], dtype), { name: 'ids', dtype: 'int32', shape: dynamic, role: 'system' }],
@@ -256,6 +270,9 @@ function sample(random: Random, { batch, width }: CaseSize): OperatorCase[] {
     { temperature: 0.5, topK: 3, topP: 1 },
     { temperature: 1.5, topK: 0, topP: 0.7 },
     { temperature: 0.8, topK: 6, topP: 0.6 },
+    // One candidate, whatever the number.
+    { temperature: 1, topK: 1, topP: 1 },
+    { temperature: 1, topK: 0, topP: 1e-6 },
   ]
   return attributes.map((attribute) => {
     const node: NodeOf<'Sample'> = {
@@ -292,11 +309,13 @@ export const operatorCases: Readonly<Partial<Record<OperatorName, MakeCases>>> =
   RMSNormalization: normalization('RMSNormalization'),
   Relu: activationFunction('Relu'),
   Gelu: (random, size) =>
-    (['none', 'tanh'] as const).map((approximate) =>
-      unary(
-        { operator: 'Gelu', inputs: ['x'], outputs: ['y'], attributes: { approximate } },
-        size,
-        xOf(random, size, 5),
+    (['none', 'tanh'] as const).flatMap((approximate) =>
+      [5, 3000].map((spread) =>
+        unary(
+          { operator: 'Gelu', inputs: ['x'], outputs: ['y'], attributes: { approximate } },
+          size,
+          xOf(random, size, spread),
+        ),
       ),
     ),
   Silu: activationFunction('Silu'),
@@ -313,3 +332,11 @@ export const operatorCases: Readonly<Partial<Record<OperatorName, MakeCases>>> =
 
 /** Operators whose inputs hold weights. */
 export const weightOperators: readonly OperatorName[] = ['Gather', 'Linear', 'LayerNormalization', 'RMSNormalization']
+
+/** All cases of an operator but Attention, the same in every run. */
+export function casesOf(operator: OperatorName, dtype: WeightDType): OperatorCase[] {
+  const make = operatorCases[operator]
+  assert.ok(make !== undefined, `this kit has no case for ${operator} yet: do not declare it`)
+  const random = createRandom(operatorNames.indexOf(operator) + 1)
+  return caseSizes.flatMap((size) => make(random, size, dtype))
+}

@@ -25,6 +25,8 @@ export interface Fault {
   readonly times?: number
   /** Only files whose path contains this. */
   readonly path?: string
+  /** Meets, and counts, calls only while this holds. */
+  readonly when?: () => boolean
   readonly effect: FaultEffect
 }
 
@@ -61,8 +63,8 @@ export function createFaultyFileSystem(inner: FileSystem, plan: FaultPlan): Faul
     calls.set(call, (calls.get(call) ?? 0) + 1)
     let limit: Limit = { sizeBytes: Number.POSITIVE_INFINITY }
     for (const match of matches) {
-      const { on, nth, times = 1, path: part, effect } = match.fault
-      if (on !== call || (part !== undefined && !path.includes(part))) continue
+      const { on, nth, times = 1, path: part, when, effect } = match.fault
+      if (on !== call || (part !== undefined && !path.includes(part)) || when?.() === false) continue
       match.seen++
       if (nth !== undefined && (match.seen < nth || match.seen >= nth + times)) continue
       injected++

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { AbortedError, doneEvent, type QueueEvent, SettableEvent, StorageError, systemClock } from '@flexgen/spec'
+import {
+  AbortedError,
+  doneEvent,
+  FlexgenError,
+  type QueueEvent,
+  SettableEvent,
+  StorageError,
+  systemClock,
+} from '@flexgen/spec'
 import { turnLoop, within } from './pause.ts'
 
 /** What the order tests need of a queue of a backend or a tier. */
@@ -113,6 +121,17 @@ export const orderChecks: Readonly<Record<string, (make: () => OrderSubject) => 
     for (const event of dropped) await within(2000, 'a cancelled operation', assert.rejects(event.whenDone(), reason))
     await within(2000, 'idle of a cancelled queue', queue.idle())
     gate.settle(systemClock.now())
+  },
+  async 'a cancelled queue stays cancelled, and says ABORTED where no reason was given'(make) {
+    const [cancelled, other] = [make(), make()]
+    cancelled.queue.cancel()
+    const late = cancelled.issue()
+    await assert.rejects(late.whenDone(), (error) => FlexgenError.isInstance(error) && error.code === 'ABORTED')
+    cancelled.queue.cancel(new StorageError('READ_FAILED', 'too late'))
+    await assert.rejects(cancelled.issue().whenDone(), late.error as object)
+    other.queue.wait(late)
+    await assert.rejects(other.issue().whenDone(), late.error as object)
+    await make().issue().whenDone()
   },
   async 'what is queued when its queue is cancelled settles in order, before idle does'(make) {
     const { queue, issue } = make()

@@ -6,6 +6,11 @@ export async function turnLoop(turns = 8): Promise<void> {
   for (let i = 0; i < turns; i++) await setImmediate()
 }
 
+/** Waits for a time. */
+export async function pause(durationMs: number): Promise<void> {
+  await setTimeout(durationMs)
+}
+
 /** Asserts that a promise settles in time, so that a lost event fails a test instead of hanging it. */
 export async function within(limitMs: number, what: string, promise: Promise<unknown>): Promise<void> {
   const late = setTimeout(limitMs, undefined, { ref: false }).then(() =>

@@ -8,14 +8,19 @@ const samples = [
   { batch: 5, seq: 11 },
 ]
 
-const systemNames = new Set(['ids', 'positions', 'lengths', 'uniform'])
+/** What an engine gives to layers; `uniform` is for sampling, which is no part of a model. */
+const systemNames = new Set(['ids', 'positions', 'lengths'])
 
-/** Asserts that the stages of a layer chain by names, bind the layer's weights as declared, and have shapes that fit. */
+/**
+ * Asserts that the stages of a layer chain by names, bind the layer's weights as declared, have shapes that fit, and
+ * write no name twice, since stages that run in one place become one graph.
+ */
 export function checkStages(layer: ScheduleLayer, stages: readonly Stage[]): void {
   assert.ok(stages.length > 0, `${layer.name} has no stages`)
   const weights = new Map(layer.weights.map((weight) => [weight.name, weight]))
   const available = new Map<string, readonly Dimension[]>()
   const bound = new Set<string>()
+  const names = new Set<string>()
   for (const [index, { graph }] of stages.entries()) {
     const where = `${layer.name}, ${graph.name}`
     for (const input of graph.inputs) {
@@ -36,8 +41,15 @@ export function checkStages(layer: ScheduleLayer, stages: readonly Stage[]): voi
           else assert.deepEqual(available.get(input.name), input.shape, `${where}: ${input.name} of the stages before`)
       }
       if (input.role === 'hidden') available.set(input.name, input.shape)
+      names.add(input.name)
     }
-    for (const node of graph.nodes) assert.ok(operatorNames.includes(node.operator), `${where}: ${node.operator}`)
+    for (const node of graph.nodes) {
+      assert.ok(operatorNames.includes(node.operator), `${where}: ${node.operator}`)
+      for (const output of node.outputs) {
+        assert.ok(!names.has(output), `${where}: ${output} is the name of another value of the layer`)
+        names.add(output)
+      }
+    }
     for (const dimensions of samples) {
       const shapes = inferShapes(graph, dimensions)
       for (const output of graph.outputs) {
@@ -50,4 +62,20 @@ export function checkStages(layer: ScheduleLayer, stages: readonly Stage[]): voi
     for (const output of graph.outputs) available.set(output.name, output.shape)
   }
   assert.deepEqual(bound, new Set(weights.keys()), `${layer.name}: weights that the graphs bind`)
+}
+
+/**
+ * Asserts that a table of which the engine may bring some rows alone is read by `ids` and nothing else, and that `ids`,
+ * which then count within those rows, choose from no whole table.
+ */
+export function checkGatheredRows({ name, weights, stages }: ScheduleLayer): void {
+  const byRows = new Set(weights.filter(({ access }) => access === 'rows').map((weight) => weight.name))
+  for (const node of stages.flatMap(({ graph }) => graph.nodes)) {
+    const [table, indices] = node.inputs
+    const others = node.operator === 'Gather' ? node.inputs.slice(1) : node.inputs
+    assert.ok(!others.some((input) => byRows.has(input)), `${name}: ${node.operator} reads a table that comes by rows`)
+    if (node.operator !== 'Gather' || byRows.size === 0) continue
+    const isByIds = indices === 'ids' && node.attributes.indexOffset === 0
+    assert.equal(byRows.has(table!), isByIds, `${name}: rows of ${table} chosen by ${indices}`)
+  }
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { elementCount, type LayerGraph, type Model, type ScheduleLayer, type Stage } from '@flexgen/spec'
-import { checkStages } from './check-stages.ts'
+import { agreementSuite } from './agreement-suite.ts'
+import { checkAttention } from './check-attention.ts'
+import { checkGatheredRows, checkStages } from './check-stages.ts'
 import type { ModelKit } from './model-kit.ts'
 
 /**
  * The conformance suite of models: order of layers, weights and their parts, graphs whose shapes fit, stages that
- * chain, both heads, and agreement with a checkpoint's table of tensors.
+ * chain, both heads, agreement with a checkpoint's table of tensors, and with the logits of another implementation.
  *
  * @param create makes the model; called once a test
  */
@@ -24,6 +26,7 @@ export function describeModel(name: string, create: () => Model | Promise<Model>
 
     test('states sane facts', (model) => {
       const { vocabularySize, hiddenSize, maxPositions, kvHeads, headDim, facts } = model
+      assert.equal(model.specificationVersion, 'v1')
       for (const value of [vocabularySize, hiddenSize, maxPositions, kvHeads, headDim, ...Object.values(facts)])
         assert.ok(Number.isSafeInteger(value) && value > 0, `${value} is no size`)
       assert.equal(facts.heads % kvHeads, 0)
@@ -49,27 +52,26 @@ export function describeModel(name: string, create: () => Model | Promise<Model>
       for (const layer of model.layers) checkStages(layer, layer.stages)
     })
 
-    test('keeps attention in stages of its own, with the cache of the model', (model) => {
-      for (const layer of model.layers) {
-        const kinds = layer.stages.map((stage) => stage.kind)
-        assert.equal(
-          kinds.includes('attention'),
-          layer.kind === 'attention',
-          `${layer.name} has stages ${kinds.join(', ')}`,
-        )
-        for (const { kind, graph } of layer.stages) checkAttention(model, layer, kind, graph)
-      }
+    test('reads by rows only tables that ids alone choose from', (model) => {
+      for (const layer of model.layers) checkGatheredRows(layer)
+    })
+
+    test('keeps attention in one stage of its own a block, with the cache of the model', (model) => {
+      for (const layer of model.layers) checkAttention(model, layer)
     })
 
     test('chains layers by the hidden state, from ids to logits', (model) => {
-      const hidden = (graph: LayerGraph | undefined, side: 'inputs' | 'outputs'): string[] =>
-        (graph?.[side] ?? []).filter((value) => value.role === 'hidden').map((value) => value.shape.join())
       let shape: string | undefined
       for (const layer of model.layers) {
-        if (layer.kind !== 'embed')
-          assert.deepEqual(hidden(layer.stages[0]?.graph, 'inputs'), [shape], `${layer.name}: hidden input`)
-        shape = hidden(layer.stages.at(-1)?.graph, 'outputs')[0]
-        if (layer.kind !== 'head') assert.ok(shape !== undefined, `${layer.name} gives no hidden state`)
+        for (const [index, { graph }] of layer.stages.entries()) {
+          const inputs = hiddenValues(graph.inputs)
+          assert.ok(inputs.length <= 1, `${layer.name}, ${graph.name}: one hidden input`)
+          if (index === 0) assert.deepEqual(inputs, shape === undefined ? [] : [shape], `${layer.name}: hidden input`)
+        }
+        const { outputs } = layer.stages.at(-1)!.graph
+        assert.equal(outputs.length, 1, `${layer.name}: outputs of the last stage`)
+        shape = hiddenValues(outputs)[0]
+        assert.equal(shape !== undefined, layer.kind !== 'head', `${layer.name}: hidden state as the output`)
       }
     })
 
@@ -88,8 +90,16 @@ export function describeModel(name: string, create: () => Model | Promise<Model>
       assert.equal(model.facts.parameters, sum)
     })
 
-    if (kit.tensors !== undefined) checkpointTest(test, kit)
+    const { weights, reference } = kit
+    assert.ok(reference === undefined || weights !== undefined, `${name}: reference logits need the weights of the kit`)
+    if (weights !== undefined) checkpointTest(test, weights, kit.usesAllTensors === true)
+    if (weights !== undefined && reference !== undefined) agreementSuite(test, reference, weights)
   })
+}
+
+/** Shapes of the hidden states among values. */
+function hiddenValues(values: LayerGraph['inputs']): string[] {
+  return values.filter(({ role }) => role === 'hidden').map(({ shape }) => shape.join())
 }
 
 /** Number of values of every checkpoint tensor of some layers. */
@@ -109,34 +119,30 @@ function untiedHeadSize({ layers, vocabularySize }: Model): number {
   return elementCount(matrices[0]!.shape)
 }
 
-function checkAttention(model: Model, layer: ScheduleLayer, kind: Stage['kind'], graph: LayerGraph): void {
-  const nodes = graph.nodes.filter((node) => node.operator === 'Attention')
-  assert.equal(nodes.length > 0, kind === 'attention', `${layer.name}: ${graph.name} is ${kind}`)
-  for (const node of nodes) {
-    const cache = graph.caches.find((candidate) => candidate.name === node.attributes.cache)
-    assert.deepEqual(
-      { kvHeads: cache?.kvHeads, headDim: cache?.headDim },
-      { kvHeads: model.kvHeads, headDim: model.headDim },
-      `${layer.name}: cache ${node.attributes.cache}`,
-    )
-  }
-}
-
-function checkpointTest(test: (title: string, body: (model: Model) => Promise<void>) => void, kit: ModelKit): void {
+function checkpointTest(
+  test: (title: string, body: (model: Model) => Promise<void>) => void,
+  openWeights: NonNullable<ModelKit['weights']>,
+  usesAllTensors: boolean,
+): void {
   test('finds every weight in the checkpoint with the shape that it declares', async (model) => {
-    const tensors = await kit.tensors!()
+    await using source = await openWeights()
     const used = new Set<string>()
     for (const layer of model.layers) {
-      for (const part of layer.weights.flatMap((weight) => weight.parts)) {
-        const tensor = tensors.get(part.tensor)
-        assert.ok(tensor !== undefined, `${layer.name}: the checkpoint has no ${part.tensor}`)
-        assert.deepEqual([...tensor.shape], [...part.shape], `${layer.name}: shape of ${part.tensor}`)
-        used.add(part.tensor)
+      for (const { name, parts } of layer.weights) {
+        const dtypes = new Set<string>()
+        for (const part of parts) {
+          const tensor = source.tensors.get(part.tensor)
+          assert.ok(tensor !== undefined, `${layer.name}: the checkpoint has no ${part.tensor}`)
+          assert.deepEqual([...tensor.shape], [...part.shape], `${layer.name}: shape of ${part.tensor}`)
+          dtypes.add(tensor.dtype)
+          used.add(part.tensor)
+        }
+        assert.equal(dtypes.size, 1, `${layer.name}: dtypes of the parts of ${name}`)
       }
     }
-    if (kit.usesAllTensors === true)
+    if (usesAllTensors)
       assert.deepEqual(
-        [...tensors.keys()].filter((key) => !used.has(key)),
+        [...source.tensors.keys()].filter((key) => !used.has(key)),
         [],
       )
   })

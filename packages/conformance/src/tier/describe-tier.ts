@@ -4,6 +4,9 @@ import { createHostBuffer } from '../kit/host-buffer.ts'
 import { accountingSuite } from './accounting-suite.ts'
 import { bytesSuite } from './bytes-suite.ts'
 import { extentsSuite } from './extents-suite.ts'
+import { faultTests } from './fault-bench.ts'
+import { faultsSuite } from './faults-suite.ts'
+import { lateSuite } from './late-suite.ts'
 import { misuseSuite } from './misuse-suite.ts'
 import type { TierKit } from './tier-kit.ts'
 
@@ -17,7 +20,7 @@ export interface TierContext {
 
 /**
  * The conformance suite of tiers: random operations against a model, concurrency, order of events, byte accounting,
- * free after an event, misuse, dispose, and the RAM tier's view.
+ * free after an event, misuse, dispose, the RAM tier's view; with `createOn` also short, failed, torn and late reads and writes.
  *
  * @param create makes a fresh tier; called once a test
  */
@@ -47,5 +50,9 @@ export function describeTier(name: string, create: () => Promise<Tier>, kit: Tie
     }
     accountingSuite(context)
     misuseSuite(context)
+    if (kit.createOn === undefined) return
+    const test = faultTests(context, kit.createOn)
+    faultsSuite(context, test)
+    lateSuite(context, test)
   })
 }

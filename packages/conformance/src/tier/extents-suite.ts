@@ -1,31 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { bytesOf, type Extent, FlexgenError, type QueueEvent, type Span, spanOf, type TierQueue } from '@flexgen/spec'
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import { assertRefused } from '../kit/refusal.ts'
 import type { TierContext } from './describe-tier.ts'
+import { withFile } from './with-file.ts'
 
 /** Byte ranges of files arrive one behind the other and are counted; a RAM tier may refuse them. */
 export function extentsSuite({ kit, allocateHost, test }: TierContext): void {
   const content = randomBytes(31, 150_001)
-
-  const withFile = async (body: (file: string) => Promise<void>): Promise<void> => {
-    if (kit.makeFile !== undefined) {
-      await body(await kit.makeFile(content))
-      return
-    }
-    const folder = await mkdtemp(path.join(tmpdir(), 'flexgen-conformance-'))
-    try {
-      const file = path.join(folder, 'weights.bin')
-      await writeFile(file, content)
-      await body(file)
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  }
 
   const readOrRefuse = (queue: TierQueue, target: Span, extents: readonly Extent[]): QueueEvent | undefined => {
     try {
@@ -37,7 +20,7 @@ export function extentsSuite({ kit, allocateHost, test }: TierContext): void {
   }
 
   test('extents of files are read one behind the other and counted', async (tier) =>
-    withFile(async (file) => {
+    withFile(kit, content, async (file) => {
       const random = createRandom(5)
       const queue = tier.createQueue('extents')
       let total = 0
@@ -66,7 +49,7 @@ export function extentsSuite({ kit, allocateHost, test }: TierContext): void {
     }))
 
   test('extents beyond the end of a file and missing files are errors', async (tier) =>
-    withFile(async (file) => {
+    withFile(kit, content, async (file) => {
       const target = spanOf(allocateHost(100))
       const beyond = [{ path: file, byteOffset: content.length - 50, byteLength: 100 }]
       await assertRefused('an extent beyond the end', () => tier.createQueue('beyond').readExtents(target, beyond))

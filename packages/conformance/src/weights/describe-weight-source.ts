@@ -3,6 +3,7 @@ import { dtypes, nodeFileSystem, tensorBytes, type TensorInfo, type WeightSource
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createRandom, type Random } from '../kit/random.ts'
 import { assertFlexgenError, assertRefused, assertRefusedAtOnce } from '../kit/refusal.ts'
+import { faultsSuite } from './faults-suite.ts'
 import { readExtents } from './read-extents.ts'
 import type { ExpectedTensor, WeightSourceKit } from './weight-source-kit.ts'
 
@@ -11,7 +12,7 @@ const maxRangeBytes = 1 << 20
 
 /**
  * The conformance suite of weight sources: the table of tensors, any byte range by `read` and by extents, refusals,
- * abort and dispose.
+ * abort and dispose, and faults of the file system.
  *
  * @param create opens the source; called once a test
  */
@@ -111,8 +112,8 @@ export function describeWeightSource(name: string, create: () => Promise<WeightS
 
     test('stops when the signal says so', async (source) => {
       const { name: key, byteLength } = firstFilled(source)
-      const reason = AbortSignal.abort()
-      await assert.rejects(source.read(key, 0, new Uint8Array(Math.min(byteLength, maxRangeBytes)), reason))
+      const target = new Uint8Array(Math.min(byteLength, maxRangeBytes))
+      await assertRefused('a read that is stopped', () => source.read(key, 0, target, AbortSignal.abort()), ['ABORTED'])
     })
 
     test('dispose closes it and may be called twice', async (source) => {
@@ -124,6 +125,8 @@ export function describeWeightSource(name: string, create: () => Promise<WeightS
         return true
       })
     })
+
+    if (kit.openOn !== undefined) faultsSuite(kit, fileSystem, kit.openOn)
   })
 }
 

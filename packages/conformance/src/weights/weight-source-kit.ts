@@ -1,4 +1,4 @@
-import type { DType, FileSystem } from '@flexgen/spec'
+import type { DType, FileSystem, WeightSource } from '@flexgen/spec'
 import type { TestKit } from '../kit/test-kit.ts'
 
 /** What a tensor of a source must be; bytes are row-major and little endian. */
@@ -15,5 +15,7 @@ export interface WeightSourceKit extends TestKit {
   readonly expected: ReadonlyMap<string, ExpectedTensor> | Readonly<Record<string, ExpectedTensor>>
   /** Where the files of the extents are read from; the machine's file system by default. */
   readonly fileSystem?: FileSystem
+  /** Opens the source on another file system, whose reads are short, late or fail. Absent for sources without files. */
+  readonly openOn?: (fileSystem: FileSystem) => Promise<WeightSource>
   readonly seed?: number
 }

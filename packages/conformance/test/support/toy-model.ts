@@ -1,4 +1,15 @@
-import type { GraphNode, GraphValue, LayerGraph, Model, ScheduleLayer, Stage, WeightSpec } from '@flexgen/spec'
+import {
+  type GraphNode,
+  type GraphValue,
+  type LayerGraph,
+  type Model,
+  type ScheduleLayer,
+  type Stage,
+  tensorBytes,
+  type TensorInfo,
+  type WeightSource,
+  type WeightSpec,
+} from '@flexgen/spec'
 
 const hiddenSize = 4
 const vocabularySize = 10
@@ -162,10 +173,27 @@ export const toyModel: Model = {
 }
 
 /** Its tensors. */
-export const toyTensors: ReadonlyMap<string, { readonly shape: readonly number[] }> = new Map([
-  ['wte', { shape: [vocabularySize, hiddenSize] }],
-  ['q', { shape: [hiddenSize, hiddenSize] }],
-  ['k', { shape: [hiddenSize, hiddenSize] }],
-  ['v', { shape: [hiddenSize, hiddenSize] }],
-  ['up', { shape: [hiddenSize, hiddenSize] }],
-])
+export const toyTensors: Readonly<Record<string, Pick<TensorInfo, 'shape' | 'dtype'>>> = {
+  wte: { shape: [vocabularySize, hiddenSize], dtype: 'float32' },
+  q: { shape: [hiddenSize, hiddenSize], dtype: 'float32' },
+  k: { shape: [hiddenSize, hiddenSize], dtype: 'float32' },
+  v: { shape: [hiddenSize, hiddenSize], dtype: 'float32' },
+  up: { shape: [hiddenSize, hiddenSize], dtype: 'float32' },
+}
+
+/** A checkpoint of zeros. */
+export function createToySource(tensors: typeof toyTensors = toyTensors): WeightSource {
+  return {
+    specificationVersion: 'v1',
+    description: 'zeros',
+    tensors: new Map(
+      Object.entries(tensors).map(([name, info]) => [
+        name,
+        { ...info, name, byteLength: tensorBytes(info.dtype, info.shape) },
+      ]),
+    ),
+    extents: () => undefined,
+    read: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  }
+}

@@ -1,15 +1,17 @@
-import { floatsOf, floatTensor, intTensor, runKernel, type TensorData } from '@flexgen/conformance'
-import type {
-  Backend,
-  CacheRow,
-  GraphValue,
-  Kernel,
-  LayerGraph,
-  Model,
-  ScheduleLayer,
-  Stage,
-  WeightSource,
+import {
+  type Backend,
+  type CacheRow,
+  elementCount,
+  type GraphValue,
+  type Kernel,
+  type LayerGraph,
+  type Model,
+  type ScheduleLayer,
+  type Stage,
+  type WeightSource,
 } from '@flexgen/spec'
+import { runKernel } from '../backend/run-graph.ts'
+import { floatsOf, floatTensor, intTensor, type TensorData } from '../kit/tensor-data.ts'
 
 /** Runs a model for one sequence with every weight at hand: the shortest way from ids to logits. */
 export interface ModelRunner extends AsyncDisposable {
@@ -17,7 +19,9 @@ export interface ModelRunner extends AsyncDisposable {
   forward(ids: readonly number[], start: number, head: 'all' | 'last'): Promise<Float32Array[]>
 }
 
-/** Makes a runner for one sequence of at most `maxPositions`. Weights are widened to float32. */
+type Values = Readonly<Record<string, TensorData>>
+
+/** Makes a runner for one sequence of at most `maxPositions`. Everything is computed in float32, weights are widened. */
 export async function createModelRunner(
   backend: Backend,
   model: Model,
@@ -34,37 +38,32 @@ export async function createModelRunner(
   const spec = { kvHeads: model.kvHeads, headDim: model.headDim, maxPositions, dtype: 'float32' } as const
   const caches: CacheRow[] = model.layers.map(() => ({ cache: backend.allocateCache(spec, 1), row: 0 }))
 
-  /** Runs the stages of a layer over the values that are there, and gives the last output. */
-  const runStages = async (
-    stages: readonly Stage[],
-    layer: number,
-    values: Readonly<Record<string, TensorData>>,
-  ): Promise<TensorData> => {
-    let all = { ...values, ...weights[layer] }
+  /** Runs the stages of a layer over the hidden state and gives the first output of the last one. */
+  const runLayer = async (index: number, stages: readonly Stage[], system: Values, hidden: TensorData | undefined) => {
+    const name = hiddenInput(stages)
+    let values: Values = { ...system, ...weights[index], ...(name !== undefined && hidden && { [name]: hidden }) }
     let last: TensorData | undefined
     for (const { graph } of stages) {
-      const rows = Object.fromEntries(graph.caches.map((cache) => [cache.name, [caches[layer]!]]))
-      const outputs = await runKernel(backend, await kernelOf(graph), all, { caches: rows })
-      all = { ...all, ...outputs }
+      const rows = Object.fromEntries(graph.caches.map((cache) => [cache.name, [caches[index]!]]))
+      const outputs = await runKernel(backend, await kernelOf(graph), values, { caches: rows })
+      values = { ...values, ...outputs }
       last = outputs[graph.outputs[0]!.name]
     }
-    return last!
+    return last
   }
 
   return {
     async forward(ids, start, head) {
+      const positions = ids.map((_, i) => start + i)
       const system = {
         ids: intTensor([1, ids.length], ids),
-        positions: intTensor(
-          [1, ids.length],
-          ids.map((_, i) => start + i),
-        ),
+        positions: intTensor([1, ids.length], positions),
         lengths: intTensor([1], [start + ids.length]),
       }
       let hidden: TensorData | undefined
       for (const [index, layer] of model.layers.entries()) {
         const stages = layer.kind === 'head' && head === 'all' ? model.headAllPositions : layer.stages
-        hidden = await runStages(stages, index, hidden === undefined ? system : { ...system, hidden })
+        hidden = await runLayer(index, stages, system, hidden)
       }
       const logits = floatsOf(hidden!)
       const width = model.vocabularySize
@@ -77,15 +76,23 @@ export async function createModelRunner(
   }
 }
 
-async function readWeights(layer: ScheduleLayer, source: WeightSource): Promise<Record<string, TensorData>> {
-  const entries = layer.weights.map(async ({ name, shape, parts }) => {
-    const pieces = parts.map(async ({ tensor }) => {
+function hiddenInput(stages: readonly Stage[]): string | undefined {
+  return stages[0]!.graph.inputs.find(({ role }) => role === 'hidden')?.name
+}
+
+async function readWeights({ weights }: ScheduleLayer, source: WeightSource): Promise<Values> {
+  const entries = weights.map(async ({ name, shape, parts }) => {
+    const values = new Float32Array(elementCount(shape))
+    let filled = 0
+    for (const { tensor } of parts) {
       const { byteLength, ...info } = source.tensors.get(tensor)!
       const bytes = new Uint8Array(byteLength)
       await source.read(tensor, 0, bytes)
-      return [...floatsOf({ ...info, bytes })]
-    })
-    return [name, floatTensor(shape, (await Promise.all(pieces)).flat())] as const
+      const part = floatsOf({ ...info, bytes })
+      values.set(part, filled)
+      filled += part.length
+    }
+    return [name, floatTensor(shape, values)] as const
   })
   return Object.fromEntries(await Promise.all(entries))
 }
