@@ -20,7 +20,9 @@ describe.each(['reference', 'onnxruntime'])('a thousand runs on %s in one proces
     ['short generations of one engine', 'generations'],
     ['engines, each run to its end, aborted or left early', 'engines'],
   ])('%s, leave nothing and grow nothing', async (_, kind) => {
-    const args = ['--expose-gc', '--conditions=@flexgen/source', script, backend, kind, offloadDir]
+    // A young generation that may not grow: V8 would take 60 MB more at some time, whatever is left behind.
+    const flags = ['--expose-gc', '--max-semi-space-size=4', '--conditions=@flexgen/source']
+    const args = [...flags, script, backend, kind, offloadDir]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const output = await text(child.stdout)
     const { before, after, rejections } = JSON.parse(output) as {
@@ -28,7 +30,7 @@ describe.each(['reference', 'onnxruntime'])('a thousand runs on %s in one proces
       readonly after: Held
       readonly rejections: readonly string[]
     }
-    expect(after.rssBytes).toBeLessThan(1.15 * before.rssBytes)
+    expect(after.rssBytes).toBeLessThan(1.1 * before.rssBytes)
     expect([after.files, after.threads]).toEqual([before.files, before.threads])
     expect(rejections).toEqual([])
     expect(readdirSync(offloadDir)).toEqual([])

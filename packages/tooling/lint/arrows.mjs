@@ -23,8 +23,12 @@ export const arrows = {
   'backend-kit': { imports: ['spec'] },
   'backend-*': { imports: ['spec', 'quantize', 'backend-kit'], tests: ['checkpoint', 'opt', 'storage'] },
   'backend-simulated': { imports: ['spec', 'backend-kit'], tests: ['checkpoint', 'opt', 'storage'] },
+  // The examples do what anybody would, and so import what the guides tell them to install.
+  gpt2: { imports: ['spec'], tests: ['checkpoint', 'flexgen'] },
+  'toy-backend': { imports: ['spec', 'backend-kit'], tests: ['flexgen'] },
   conformance: { imports: ['spec'] },
   'demo-model': { tests: ['checkpoint', 'tokenizer'] },
+  'docs-site': { imports: ['spec'], tests: ['planner'] },
   flexgen: {
     imports: ['spec', 'core', 'planner', 'profiler', 'checkpoint', 'tokenizer', 'storage'],
     lazy: ['backend-*', 'opt', 'demo-model'],
@@ -47,9 +51,9 @@ const matches = (patterns, name) =>
 
 const entryOf = (name) => arrows[name] ?? (name.startsWith('backend-') ? arrows['backend-*'] : {})
 
-/** Folder, short name and kind of the package that holds a file; undefined outside packages/ and apps/. */
+/** Folder, short name and kind of the package that holds a file; undefined outside packages/, apps/ and examples/. */
 export function packageOf(file) {
-  const found = /^(.*\/(?:packages|apps)\/([^/]+))\/(.+)$/.exec(file.replaceAll('\\', '/'))
+  const found = /^(.*\/(?:packages|apps|examples)\/([^/]+))\/(.+)$/.exec(file.replaceAll('\\', '/'))
   if (!found || found[2] === 'tooling') return undefined
   const [, folder, name, inside] = found
   return { folder, name, isSource: inside.startsWith('src/') && !inside.endsWith('.test.ts') }

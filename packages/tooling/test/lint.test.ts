@@ -105,7 +105,7 @@ describe('lint rules', () => {
   })
 
   it('has an arrow for every package', () => {
-    const names = ['packages', 'apps'].flatMap((parent) => readdirSync(path.join(root, parent)))
+    const names = ['packages', 'apps', 'examples'].flatMap((parent) => readdirSync(path.join(root, parent)))
     const missing = names.filter((name) => name !== 'tooling' && !name.startsWith('backend-') && !(name in arrows))
     expect(missing).toEqual([])
   })

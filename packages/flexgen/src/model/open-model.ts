@@ -1,5 +1,12 @@
 import { createDummySource, openCheckpoint, readConfig } from '@flexgen/checkpoint'
-import { FlexgenError, type Model, type Tokenizer, type WeightPart, type WeightSource } from '@flexgen/spec'
+import {
+  FlexgenError,
+  type Model,
+  type ModelFamily,
+  type Tokenizer,
+  type WeightPart,
+  type WeightSource,
+} from '@flexgen/spec'
 import { loadTokenizer } from '@flexgen/tokenizer'
 import path from 'node:path'
 import { quantizationMethod } from '../convert/copy-model-files.ts'
@@ -14,6 +21,8 @@ export interface OpenModelOptions {
   readonly path?: string | undefined
   /** Key of random numbers: of made-up weights, and of samples where `generate` is given no other. Default 0. */
   readonly seed?: number | undefined
+  /** Model families of your own, which are asked before those that are known by name. */
+  readonly families?: readonly ModelFamily[] | undefined
 }
 
 /** A model that is ready to be run: config, weights and tokenizer are checked, no weight has been read. */
@@ -37,12 +46,16 @@ export interface OpenedModel extends AsyncDisposable {
  */
 export async function openModel(options: OpenModelOptions = {}): Promise<OpenedModel> {
   const place = await findModel(options.model, options.path)
-  return place.kind === 'dummy' ? openDummy(place, options.seed ?? 0) : openFolder(place)
+  const { seed = 0, families } = options
+  return place.kind === 'dummy' ? openDummy(place, seed, families) : openFolder(place, families)
 }
 
-async function openFolder(place: ModelPlace & { readonly kind: 'checkpoint' }): Promise<OpenedModel> {
+async function openFolder(
+  place: ModelPlace & { readonly kind: 'checkpoint' },
+  families: OpenModelOptions['families'],
+): Promise<OpenedModel> {
   const { folder, name } = place
-  const { family, config } = await configOf(folder)
+  const { family, config } = await configOf(folder, families)
   const { tokenizer, tokenizerProblem } = await tokenizerOf(folder)
   const weights = await openCheckpoint(folder)
   try {
@@ -58,8 +71,12 @@ async function openFolder(place: ModelPlace & { readonly kind: 'checkpoint' }): 
   }
 }
 
-async function openDummy(place: ModelPlace, seed: number): Promise<OpenedModel> {
-  const { family, config } = await familyOfName(place.name)
+async function openDummy(
+  place: ModelPlace,
+  seed: number,
+  families: OpenModelOptions['families'],
+): Promise<OpenedModel> {
+  const { family, config } = await familyOfName(place.name, families)
   const model = family.create(config, { name: path.basename(place.name) })
   // Layers may share a tensor.
   const parts = new Map(partsOf(model).map((part) => [part.tensor, part]))
@@ -93,13 +110,13 @@ function withoutQuantization(config: unknown): unknown {
 }
 
 /** The config of a folder; FlexGen's `NAME-np` folders have none, their name says it. */
-async function configOf(folder: string): Promise<NamedConfig> {
+async function configOf(folder: string, families: OpenModelOptions['families']): Promise<NamedConfig> {
   try {
     const config = withoutQuantization(await readConfig(folder))
-    return { family: await familyOfConfig(config), config }
+    return { family: await familyOfConfig(config, families), config }
   } catch (error) {
     const isAbsent = FlexgenError.isInstance(error) && error.code === 'MODEL_NOT_FOUND'
     if (!isAbsent || !folder.endsWith('-np')) throw error
-    return familyOfName(path.basename(folder).slice(0, -'-np'.length))
+    return familyOfName(path.basename(folder).slice(0, -'-np'.length), families)
   }
 }

@@ -1,0 +1,1 @@
+export { createToyBackend } from './create-toy-backend.ts'
