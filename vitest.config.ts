@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { settleFastCheckSeed } from './packages/tooling/vitest/fast-check-seed.ts'
 
 const report = process.env.FLEXGEN_TEST_REPORT
 
@@ -9,13 +10,18 @@ const report = process.env.FLEXGEN_TEST_REPORT
 const cacheHome = mkdtempSync(path.join(tmpdir(), 'flexgen-tests-'))
 process.on('exit', () => rmSync(cacheHome, { recursive: true, force: true }))
 
+const { seed, isDrawn } = settleFastCheckSeed(process.env)
+if (isDrawn) process.stdout.write(`property tests: FLEXGEN_FC_SEED=${seed}\n`)
+
 /** What all suites share; `vitest.long.config.ts` uses it too. */
 export const shared = {
   // Workspace packages are taken from their sources: no build before a test.
   ssr: { resolve: { conditions: ['@flexgen/source', 'module', 'node', 'development|production'] } },
   test: {
     pool: 'forks',
-    env: { XDG_CACHE_HOME: cacheHome },
+    // Processes that tests start run from sources: what Node makes of these is kept for the next one.
+    env: { XDG_CACHE_HOME: cacheHome, NODE_COMPILE_CACHE: path.join(cacheHome, 'compiled') },
+    setupFiles: [path.join(import.meta.dirname, 'packages/tooling/vitest/seed-fast-check.ts')],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     passWithNoTests: true,
@@ -35,7 +41,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{packages,apps}/*/src/**/*.test.ts', 'packages/tooling/test/*.test.ts'],
+          include: ['{packages,apps,examples}/*/src/**/*.test.ts', 'packages/tooling/test/*.test.ts'],
           exclude,
         },
       },
@@ -43,7 +49,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          include: ['{packages,apps}/*/test/**/*.test.ts'],
+          include: ['{packages,apps,examples}/*/test/**/*.test.ts'],
           exclude: [...exclude, 'packages/tooling/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,13 +1,15 @@
 import { defineConfig } from 'vitest/config'
 import { shared } from './vitest.config.ts'
 
-/** `npm run test:long`: the suites that take minutes, one file after the other, since they measure memory. */
+/**
+ * `npm run test:long`: the suites that take minutes. What they measure of memory is of processes of their own, so that they run
+ * side by side like all others.
+ */
 export default defineConfig({
   ...shared,
   test: {
     ...shared.test,
-    include: ['{packages,apps}/*/{src,test}/**/*.long.test.ts'],
-    fileParallelism: false,
+    include: ['{packages,apps,examples}/*/{src,test}/**/*.long.test.ts'],
     testTimeout: 1_200_000,
     hookTimeout: 600_000,
   },

@@ -24,6 +24,14 @@ async function test(args) {
   return 1
 }
 
+/** VitePress over docs/, after the pages of the API reference are written. */
+async function docs(command, args) {
+  const site = path.join(root, 'packages/docs-site')
+  const status = await runInFront(['--conditions=@flexgen/source', path.join(site, 'src/api/main.ts')])
+  if (status !== 0) return status
+  return runInFront([path.join(site, 'node_modules/vitepress/bin/vitepress.js'), command, 'docs', ...args])
+}
+
 /** What can be run after the set-up: each takes the rest of the command line and returns an exit code. */
 export const tasks = {
   demo: (args) => flexgen(['demo', ...args]),
@@ -38,6 +46,12 @@ export const tasks = {
   lint: async () => ((await runTogether({ format: format('--check'), lint: lint() })).length > 0 ? 1 : 0),
   format: (args) => runInFront(format(...args)),
   typecheck: (args) => runInFront(typecheck(...args)),
+  'docs:build': (args) => docs('build', args),
+  'docs:dev': (args) => docs('dev', args),
+  'api-reports': () => runInFront([path.join(root, 'packages/tooling/docs/write-api-reports.ts')]),
   'check:packages': async () => (await import('./check-packages.mjs')).checkPackages(),
+  // The notes in .changeset become versions and changelogs.
+  version: (args) => runInFront([tool('@changesets/cli', 'changeset'), 'version', ...args]),
+  release: async (args) => (await import('./release.mjs')).release(args),
   setup: () => 0,
 }

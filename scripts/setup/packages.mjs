@@ -12,7 +12,7 @@ const interrupted = path.join(cache, 'installing')
 
 /** The folders of all workspace packages, the root first. */
 function workspaceFolders() {
-  const inside = ['packages', 'apps'].flatMap((parent) =>
+  const inside = ['packages', 'apps', 'examples'].flatMap((parent) =>
     existsSync(path.join(root, parent)) ? readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`) : [],
   )
   return ['', ...inside.sort()].filter((folder) => existsSync(path.join(root, folder, 'package.json')))

@@ -44,7 +44,8 @@ export const home = temporaryFolder()
 export function startCli(args: readonly string[], place: CliPlace = {}): CliRun {
   const { cwd = home, env = {}, input = '', launcher = [] } = place
   const [command = '', ...words] = [...launcher, process.execPath, '--conditions=@flexgen/source', main, ...args]
-  const child = spawn(command, words, { cwd, env: { PATH: process.env['PATH'], HOME: home, ...env } })
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const child = spawn(command, words, { cwd, env: { PATH, NODE_COMPILE_CACHE, HOME: home, ...env } })
   // A run that fails early does not read its input.
   child.stdin.on('error', () => undefined)
   if (typeof input === 'string') child.stdin.end(input)

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 
 const main = new URL('../src/main.ts', import.meta.url).pathname
-const seed = Number(process.env['FLEXGEN_KILL_SEED'] ?? 7)
+const seed = Number(process.env['FLEXGEN_TEST_KILL_SEED'] ?? 7)
 
 /** Runs the command; killed with SIGKILL after `lifeMs`, if it lives so long. @returns whether it ended by itself */
 async function run(args: readonly string[], lifeMs?: number): Promise<boolean> {

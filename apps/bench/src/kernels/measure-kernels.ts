@@ -1,4 +1,3 @@
-import type { HostLimits } from '@flexgen/backend-native'
 import { openBackend } from 'flexgen'
 import { createAttentionWork } from './attention-work.ts'
 import { measureCallCost } from './call-cost.ts'
@@ -18,7 +17,7 @@ export interface MeasureKernelsOptions {
   readonly caseMs?: number
   /** Bytes of weights or KV that runs of a case go through: by default more than any cache of a machine in reach holds. */
   readonly coldBytes?: number
-  readonly measureLimits?: (threads: number) => Promise<HostLimits>
+  readonly measureLimits?: (threads: number) => Promise<KernelLimits & { readonly level: string }>
   readonly signal?: AbortSignal | undefined
   readonly onTimed?: (timed: TimedCase) => void
 }

@@ -65,7 +65,7 @@ export function fuzzCampaign<Input, Opened>(
 
   async function run(inputCount: number): Promise<FuzzCounts> {
     const { FLEXGEN_FUZZ_SEED: given, FLEXGEN_FUZZ_PATH: path } = process.env
-    const seed = given === undefined ? randomInt(2 ** 31) : Number(given)
+    const seed = given === undefined ? (fc.readConfigureGlobal().seed ?? randomInt(2 ** 31)) : Number(given)
     using watchdog = startWatchdog(maxSeconds, `fuzz of ${name}: over ${maxSeconds} s, FLEXGEN_FUZZ_SEED=${seed}`)
     const counts = { accepted: 0, refused: 0 }
     const property = fc.asyncProperty(inputs, async (input) => {
