@@ -5,7 +5,7 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
 import { activationSlotCount } from './activation-pool.ts'
 import { type AttentionPlace, cacheSlotCount } from './cache-lane.ts'
-import { type CacheHome, pageBufferBytes } from './cache-store.ts'
+import { type CacheHome, pageBufferBytes } from './cache-units.ts'
 import { hiddenSlotCount, movesAway } from './hidden-store.ts'
 import { gatherBytes } from './row-gather.ts'
 
@@ -67,6 +67,8 @@ export interface BlockPlanOptions {
   readonly logits: 'last' | 'all'
   /** Whether KV off the device may be attended on the host; then the policy says how much of it. */
   readonly hostAttends: boolean
+  /** Whether KV may change its home in mid-run. */
+  readonly isMovable: boolean
   /** Widths of the values between stages that run apart. */
   readonly activationWidths: readonly number[]
   /** The token table of which only rows are read, if there is one. */
@@ -86,8 +88,11 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
   }
   const cacheHomes = placeCache(policy, cacheLayers, shape.sequences, options.hostAttends)
   const cacheSlotRows = {
-    device: slotRows(cacheHomes, policy, ({ home, attends }) =>
-      hostVisible ? home === 'disk' && attends === 'device' : home !== 'device',
+    device: slotRows(
+      cacheHomes,
+      policy,
+      ({ home, attends }) =>
+        options.isMovable || (hostVisible ? home === 'disk' && attends === 'device' : home !== 'device'),
     ),
     host: slotRows(cacheHomes, policy, ({ home, attends }) => home === 'disk' && attends === 'host'),
   }

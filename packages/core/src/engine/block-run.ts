@@ -2,6 +2,8 @@ import { type QueueEvent, systemClock } from '@flexgen/spec'
 import { cutBatches, type LiveRow, type Step, sweep } from '../schedule/sweep.ts'
 import { BatchState } from './batch-state.ts'
 import type { BlockPlan } from './block-plan.ts'
+import type { BlockCache } from '../replacement/replacer.ts'
+import { CacheMoves } from './cache-moves.ts'
 import { CacheStore } from './cache-store.ts'
 import { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
@@ -42,6 +44,7 @@ export class BlockRun {
   /** Place of a layer's KV in the cache store, by the layer's index. */
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
+  #moves!: CacheMoves
   #hidden!: HiddenStore
   #runner!: StageRunner
   /** Weights of the layer that computes. */
@@ -68,8 +71,8 @@ export class BlockRun {
   async #allocate(): Promise<void> {
     const { plan, pagePositions, parts } = this.#options
     const { queues } = this.#options.run
-    const { backend, ram, disk } = parts.options
-    const { attentionHost } = parts
+    const { backend, ram, disk, replacement } = parts.options
+    const { attentionHost, isMovable } = parts
     this.#cache = await CacheStore.create({
       device: {
         backend,
@@ -88,11 +91,20 @@ export class BlockRun {
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
-      rowsSideBySide: plan.decodeBatchRows,
+      rowsSideBySide: isMovable ? 1 : plan.decodeBatchRows,
+      mayMoveToDisk: replacement?.reallocator === 'random-copy',
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
     this.#cleanup.add(() => this.#cache.dispose())
+    const scratch = new HeldBuffers(backend)
+    this.#cleanup.add(() => scratch.free())
+    this.#moves = new CacheMoves({
+      store: this.#cache,
+      inQueue: queues.moveIn,
+      outQueue: queues.moveOut,
+      scratch: () => ({ cache: scratch.allocateCache(plan.cacheSpec, 1), row: 0 }),
+    })
     this.#hidden = await HiddenStore.create({
       backend,
       ram,
@@ -229,6 +241,11 @@ export class BlockRun {
     else if (part === 'end') this.#runner.end(runtime, state, weights)
     else this.#runner.whole(runtime, state, batch, weights)
     if (batch === batches - 1 && part !== 'start') loader.release(weights, state.computed!)
+  }
+
+  /** The block's KV, for whoever moves it between sweeps. */
+  get cache(): BlockCache {
+    return { plan: this.#options.plan, store: this.#cache, moves: this.#moves }
   }
 
   /** Frees the KV of a finished sequence. */

@@ -1,4 +1,5 @@
 import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataError, UsageError } from '@flexgen/spec'
+import type { WeightUnit } from '../placement/weight-unit.ts'
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
@@ -7,7 +8,9 @@ import { compileLayers } from './compile-layers.ts'
 import { chooseDtypes, cutModel } from '../plan/cut-model.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
+import { MemoryBudget } from '../replacement/memory-budget.ts'
 import { loadResident } from './resident-weights.ts'
+import { WeightPins } from './weight-pins.ts'
 
 /**
  * Loads a model under a policy. Everything is planned and checked against the budgets before weights are touched.
@@ -43,7 +46,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       hint: 'open the checkpoint with compressed weights, or convert it',
     })
   }
-  const placement = place(policy)
+  const { replacement } = options
+  const canPin = replacement !== undefined && !backend.device.hostVisible
+  const isMovable = canPin || replacement?.reallocator === 'random-copy'
+  const { weights } = policy
+  const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
+  const placement = place(canPin ? { ...policy, weights: resting } : policy)
+  const wantedPinBytes = canPin ? (weights.device / 100) * matrixBytes(units) : 0
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({
@@ -57,14 +66,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       cleanup,
     })
     const notices = policyNotices(policy)
-    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, notices }
+    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, isMovable, notices }
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     await options.onPlan?.(plan)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = clock.now()
-    const resting = await loadResident(
+    const rested = await loadResident(
       {
         backend,
         ram: options.ram,
@@ -80,8 +89,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       runtimes,
     )
+    const pins = new WeightPins(backend)
+    cleanup.add(() => pins.free())
     const loadSeconds = (clock.now() - startedAtMs) / 1000
-    return new LoadedEngine({ ...shape, plan, resting, cleanup, allPositions, loadSeconds })
+    const budget = new MemoryBudget({ device: options.maxDeviceBytes, ram: options.maxRamBytes })
+    return new LoadedEngine({
+      ...shape,
+      plan,
+      resting: rested,
+      pins,
+      wantedPinBytes,
+      budget,
+      cleanup,
+      allPositions,
+      loadSeconds,
+    })
   } catch (error) {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
@@ -104,6 +126,10 @@ function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend 
     throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
   }
   return host
+}
+
+function matrixBytes(units: readonly WeightUnit[]): number {
+  return units.reduce((sum, { kind, sizeBytes }) => sum + (kind === 'matrix' ? sizeBytes : 0), 0)
 }
 
 function checkCacheDtype(dtype: DType, ...backends: (Backend | undefined)[]): void {

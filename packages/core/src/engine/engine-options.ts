@@ -1,5 +1,6 @@
 import type { Backend, Clock, DType, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
+import type { ReplacementOptions } from '../replacement/replacement-options.ts'
 import type { SamplingOptions } from '../sampling/sample-row.ts'
 
 /** How far loading has come. */
@@ -35,6 +36,11 @@ export interface EngineOptions {
    * allocated; `generate` checks again.
    */
   readonly workload?: Workload | undefined
+  /**
+   * Lets placement change in mid-run. On a device with memory of its own the policy's share of the weights is then pinned
+   * there, with a copy behind it in RAM, so that it can be dropped at any time.
+   */
+  readonly replacement?: ReplacementOptions | undefined
   /** Positions of one KV page on disk. Default 64. */
   readonly pagePositions?: number
   readonly clock?: Clock

@@ -18,6 +18,7 @@ import { readUnit } from './read-unit.ts'
 import type { RestingUnit } from './resident-weights.ts'
 import { SlotPool } from './slot-pool.ts'
 import { alignedBytes, StagingRing } from './staging-ring.ts'
+import type { WeightPins } from './weight-pins.ts'
 
 /** The streamed weights of one layer for one sweep. */
 export interface LoadedLayer {
@@ -37,6 +38,8 @@ export interface WeightLoaderOptions {
   readonly copyQueue: Queue
   /** What kernels bind; host memory on a host-visible backend. */
   readonly ring: HostBuffer | DeviceBuffer | undefined
+  /** Matrices that stay once they have passed by. */
+  readonly pins: WeightPins
   /** Host buffers that bytes from disk pass through on their way to a ring in device memory. */
   readonly bounce: readonly HostBuffer[]
 }
@@ -44,6 +47,8 @@ export interface WeightLoaderOptions {
 interface Loading extends LoadedLayer {
   readonly runtime: LayerRuntime
   readonly units: readonly WeightUnit[]
+  /** Those of them that are kept. */
+  readonly pinned: Set<WeightUnit>
   readonly spans: Map<string, Span>
   readonly ready: QueueEvent[]
 }
@@ -74,7 +79,7 @@ export class WeightLoader {
   /** Asks for a layer; its turn comes after all that were asked for before. */
   request(runtime: LayerRuntime): void {
     const units = streamedUnits(runtime, this.#options.backend.device.hostVisible).map(({ unit }) => unit)
-    this.#layers.push({ runtime, units, spans: new Map(), ready: [] })
+    this.#layers.push({ runtime, units, pinned: new Set(), spans: new Map(), ready: [] })
     this.#issue()
   }
 
@@ -93,27 +98,52 @@ export class WeightLoader {
 
   /** Gives the layer's staging back once `after` has ended. */
   release(loaded: LoadedLayer, after: QueueEvent): void {
-    for (const span of loaded.spans.values()) this.#ring!.release(span, after)
+    const { units, spans, pinned } = loaded as Loading
+    for (const unit of units) {
+      const span = spans.get(unit.spec.name)!
+      if (pinned.has(unit)) this.#options.pins.release(unit, span, after)
+      else this.#ring!.release(span, after)
+    }
     this.#issue()
   }
 
-  /** Queues whatever the ring has room for. */
+  /** Queues whatever the ring has room for; what is kept is there already, or comes to stay. */
   #issue(): void {
-    for (const { units, spans, ready } of this.#layers) {
-      for (let i = spans.size; i < units.length; i++) {
-        const unit = units[i]!
-        const piece = this.#ring!.take(unit.sizeBytes)
-        if (piece === undefined) return
-        spans.set(unit.spec.name, piece.span)
-        const { hostVisible } = this.#options.backend.device
-        if (hostVisible) ready.push(...this.#read(unit, piece.span as Span<HostBuffer>, piece.after))
-        else ready.push(this.#copyIn(unit, piece.span, piece.after))
+    for (const layer of this.#layers) {
+      for (let i = layer.spans.size; i < layer.units.length; i++) {
+        if (!this.#issueUnit(layer, layer.units[i]!)) return
       }
     }
   }
 
+  /** @returns false where the ring has no room */
+  #issueUnit({ pinned, spans, ready }: Loading, unit: WeightUnit): boolean {
+    const { pins } = this.#options
+    const frame = pins.take(unit)
+    if (frame !== undefined) {
+      const arrives = frame.ready ?? this.#fill(unit, frame.span, [])
+      if (frame.ready === undefined) pins.filled(unit, arrives)
+      pinned.add(unit)
+      spans.set(unit.spec.name, frame.span)
+      ready.push(...arrives.filter((event) => !event.isDone() || event.error !== undefined))
+      return true
+    }
+    const piece = this.#ring!.take(unit.sizeBytes)
+    if (piece === undefined) return false
+    spans.set(unit.spec.name, piece.span)
+    ready.push(...this.#fill(unit, piece.span, piece.after))
+    return true
+  }
+
+  /** Queues for all bytes of a unit; `after` are the ends of whoever used the target before. */
+  #fill(unit: WeightUnit, target: Span<HostBuffer | DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
+    return this.#options.backend.device.hostVisible
+      ? this.#read(unit, target as Span<HostBuffer>, after)
+      : [this.#copyIn(unit, target, after)]
+  }
+
   /** Fills a host span with a whole unit from wherever its row blocks rest. */
-  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): Iterable<QueueEvent> {
+  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
     const { diskQueue, ramQueue } = this.#options
     const { blocks } = this.#options.resting.get(unit)!
     /** By queue, the last event: the others have ended before. */
@@ -125,7 +155,7 @@ export class WeightLoader {
       const { region } = block
       ready.set(queue, region === undefined ? this.#readFile(unit, block, 0, span) : queue.read(span, region, 0))
     }
-    return ready.values()
+    return [...ready.values()]
   }
 
   /** Copies a unit to the device, blocks in RAM or on the device from where they rest, and disk blocks through the bounce buffers. */

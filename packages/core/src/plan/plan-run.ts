@@ -34,6 +34,8 @@ export interface PlannedModel {
   readonly cacheDtype: DType
   /** Where KV off the device may be attended; undefined where only the device attends. */
   readonly attentionHost: Backend | undefined
+  /** Whether KV may change its home in mid-run. */
+  readonly isMovable: boolean
 }
 
 /** Layers whose weights stream ahead of the one that computes, where memory allows. */
@@ -44,7 +46,7 @@ export const defaultPagePositions = 64
 
 /** The block that a workload needs at most. */
 export function planWorkload(
-  { options, runtimes, computeDtype, cacheDtype, attentionHost }: PlannedModel,
+  { options, runtimes, computeDtype, cacheDtype, attentionHost, isMovable }: PlannedModel,
   workload: Workload,
 ): BlockPlan {
   const { gpuBatchSize, numGpuBatches } = options.policy
@@ -68,6 +70,7 @@ export function planWorkload(
       pagePositions: options.pagePositions ?? defaultPagePositions,
       logits: workload.logits ?? 'last',
       hostAttends: attentionHost !== undefined,
+      isMovable,
       activationWidths: [...activationWidths(runtimes).values()],
       gatheredTable: findGatheredTable(runtimes),
       canDecode: (rows) => scratch(rows, 1) <= scratch(gpuBatchSize, workload.maxPromptTokens),

@@ -104,6 +104,7 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
           computeDtype,
           cacheDtype,
           attentionHost,
+          isMovable: false,
         }
         const given = { ...workload, logits: options.logits ?? 'last' }
         return {

@@ -1,0 +1,51 @@
+import { type LayerRuntime, streamedUnits } from '../engine/layer-runtime.ts'
+import type { WeightPins } from '../engine/weight-pins.ts'
+import type { WeightUnit } from '../placement/weight-unit.ts'
+import { spreadOrder } from './spread-order.ts'
+
+/** Which matrices are pinned and dropped: spread evenly over the layers. */
+export class PinChoice {
+  readonly #pins: WeightPins
+  readonly #units: readonly WeightUnit[]
+
+  constructor(pins: WeightPins, runtimes: readonly LayerRuntime[], hostVisible: boolean) {
+    this.#pins = pins
+    const streamed = runtimes
+      .flatMap((runtime) => streamedUnits(runtime, hostVisible))
+      .map(({ unit }) => unit)
+      .filter(({ kind }) => kind === 'matrix')
+    this.#units = spreadOrder(streamed.length).map((i) => streamed[i]!)
+  }
+
+  /** Bytes of matrices that stream on every sweep. */
+  get streamedBytes(): number {
+    return this.#units.reduce((sum, unit) => sum + (this.#pins.has(unit) ? 0 : unit.sizeBytes), 0)
+  }
+
+  /**
+   * Pins matrices of at most so many bytes.
+   * @returns bytes that are pinned now and were not before
+   * @throws {FlexgenError} `OUT_OF_MEMORY`; what was pinned until then stays
+   */
+  pin(mostBytes: number): number {
+    let left = mostBytes
+    for (const unit of this.#units) {
+      if (unit.sizeBytes > left || this.#pins.has(unit)) continue
+      this.#pins.pin(unit)
+      left -= unit.sizeBytes
+    }
+    return mostBytes - left
+  }
+
+  /** Drops matrices of at least so many bytes, or all. @returns bytes that were pinned and are not now */
+  drop(leastBytes: number): number {
+    let dropped = 0
+    for (const unit of this.#units.toReversed()) {
+      if (dropped >= leastBytes) break
+      if (!this.#pins.has(unit)) continue
+      this.#pins.drop(unit)
+      dropped += unit.sizeBytes
+    }
+    return dropped
+  }
+}

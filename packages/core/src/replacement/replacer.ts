@@ -1,0 +1,375 @@
+import { cachePageBytes, type Clock, InfeasibleError, OutOfMemoryError, systemClock } from '@flexgen/spec'
+import type { BlockPlan } from '../engine/block-plan.ts'
+import { attendsAt, type CacheMoves, type MovingRow } from '../engine/cache-moves.ts'
+import type { CacheStore } from '../engine/cache-store.ts'
+import type { LoadedParts } from '../engine/loaded-parts.ts'
+import { placeRows } from '../placement/place-rows.ts'
+import type { RunPlan } from '../plan/run-plan.ts'
+import { keyedUniform } from '../sampling/uniform.ts'
+import {
+  type Decision,
+  type PlacementFacts,
+  type Reallocator,
+  ReplacementController,
+  type SweepFacts,
+} from './controller.ts'
+import type { MemoryLimits } from './memory-budget.ts'
+import { PinChoice } from './pin-choice.ts'
+import { walkPercent } from './random-walk.ts'
+import type { PlacementSample, ReplacementOptions, ReplacementReport, ReplacementStep } from './replacement-options.ts'
+import { chooseRows, countRows } from './row-choice.ts'
+import { SweepUseMeter } from './sweep-use.ts'
+
+/** The KV of a block as re-placement sees it. */
+export interface BlockCache {
+  readonly plan: BlockPlan
+  readonly store: CacheStore
+  readonly moves: CacheMoves
+}
+
+/** Without `everyTokens`, timing 3 looks at a run at least so often. */
+const defaultEveryTokens = 8
+
+/** Drift of a sweep's time since the last decision at which timing 3 acts. */
+const drift = 0.15
+
+/**
+ * Re-placement of one call of `generate`: measures, asks the controller, and carries out what it says between two sweeps.
+ * Placement changes how fast tokens come and never which.
+ */
+export class Replacer {
+  readonly use: SweepUseMeter
+  readonly #parts: LoadedParts
+  readonly #options: ReplacementOptions
+  readonly #clock: Clock
+  readonly #pins: PinChoice
+  readonly #controller: Reallocator
+  readonly #steps: ReplacementStep[] = []
+  readonly #timeline: PlacementSample[] = []
+  /** Bytes where pins and KV of the device live that neither of the two takes. */
+  readonly #fixedBytes: number
+  readonly #fixedRamBytes: number
+  #block: BlockCache | undefined
+  #sweep = 0
+  #moveSeconds = 0
+  #decideSeconds = 0
+  #movedCacheBytes = 0
+  /** Matrices that are to be pinned once KV has left. */
+  #owedPinBytes = 0
+  #cachePercent: LoadedParts['options']['policy']['cache']
+  /** Sweep and its seconds when timing 3 acted last. */
+  #looked: { readonly sweep: number; readonly seconds: number } | undefined
+
+  constructor(parts: LoadedParts, options: ReplacementOptions, plan: RunPlan, cacheDeviceBytes: number) {
+    const { backend, policy, clock = systemClock } = parts.options
+    const { hostVisible } = backend.device
+    this.#parts = parts
+    this.#options = options
+    this.#clock = clock
+    this.use = new SweepUseMeter(hostVisible)
+    this.#pins = new PinChoice(parts.pins, parts.runtimes, hostVisible)
+    this.#fixedBytes = hostVisible ? plan.ram.total : plan.deviceBytes - cacheDeviceBytes
+    this.#fixedRamBytes = plan.ram.total
+    this.#cachePercent = policy.cache
+    const { reallocator } = options
+    this.#controller = typeof reallocator === 'object' ? reallocator : new ReplacementController()
+  }
+
+  /**
+   * Before a block is allocated: makes room for its KV, and with the first one pins what the policy wants on the device.
+   * @param cacheBytes KV of the device that the block brings
+   */
+  beginBlock(cacheBytes: number): void {
+    const { hostVisible } = this.#parts.options.backend.device
+    const room = this.#room(this.#parts.budget.limits) - (hostVisible ? 0 : cacheBytes)
+    const { pins, wantedPinBytes } = this.#parts
+    const missing = Math.min(room, wantedPinBytes - pins.pinnedBytes)
+    if (missing < 0 && room < 0) this.#pins.drop(-room)
+    else if (this.#sweep === 0 && missing > 0 && wantedPinBytes > 0) this.#tryPin(missing)
+    if (this.#sweep === 0 && this.#options.timing === 1) this.#fillOnce(cacheBytes)
+  }
+
+  /** Timing 1: whatever room there is takes matrices before anything is generated. */
+  #fillOnce(cacheBytes: number): void {
+    const { hostVisible } = this.#parts.options.backend.device
+    const room = this.#room(this.#parts.budget.limits) - (hostVisible ? 0 : cacheBytes)
+    const pinnedBytes = this.#tryPin(Math.max(0, room))
+    if (pinnedBytes > 0) this.#note({ what: 'before generation', why: 'room is free', pinnedBytes })
+  }
+
+  /** The block's KV can move from now on. */
+  setBlock(block: BlockCache): void {
+    this.#block = block
+    this.use.take()
+  }
+
+  /** The block ends: what is still on its way is given up. */
+  endBlock(): void {
+    this.#block?.moves.abort()
+    this.#block = undefined
+    this.#controller.reset()
+  }
+
+  /**
+   * Between two sweeps.
+   * @param seconds of the sweep before
+   * @param rows sequences that live, as they stand
+   * @param remainingSweeps that will follow, as far as it is known
+   * @returns seconds that it took, where they count in the latencies
+   */
+  async between(
+    seconds: number,
+    phase: 'prefill' | 'decode',
+    rows: readonly MovingRow[],
+    remainingSweeps: number,
+  ): Promise<number> {
+    const startedAtMs = this.#clock.now()
+    this.#sweep += 1
+    const use = this.use.take()
+    this.#block?.moves.commit(rows)
+    this.#payOwed()
+    await this.holdBudget(rows)
+    if (this.#options.reallocator === 'random-copy') await this.#randomCopy(rows)
+    else if (phase === 'decode' && this.#options.timing !== 1) {
+      await this.#follow(rows, { seconds, use, remainingSweeps })
+    }
+    if (phase === 'decode') this.#timeline.push(this.#sample(seconds, rows))
+    const tookSeconds = (this.#clock.now() - startedAtMs) / 1000
+    this.#moveSeconds += tookSeconds
+    return this.#options.includePunish === true ? tookSeconds : 0
+  }
+
+  /** Makes the changes of the budget that wait. */
+  async holdBudget(rows: readonly MovingRow[]): Promise<void> {
+    const { budget } = this.#parts
+    if (!budget.hasChange) return
+    const before = budget.limits
+    await budget.apply((wanted) => this.#hold(wanted, rows, before))
+    this.#controller.reset()
+    this.#looked = undefined
+  }
+
+  /** The run has ended. */
+  end(): void {
+    this.#parts.budget.endRun()
+  }
+
+  report(): ReplacementReport {
+    const { reallocator = 'measured' } = this.#options
+    return {
+      timing: this.#options.timing,
+      reallocator: typeof reallocator === 'object' ? 'own' : reallocator,
+      includePunish: this.#options.includePunish ?? false,
+      moveSeconds: this.#moveSeconds,
+      decideSeconds: this.#decideSeconds,
+      movedCacheBytes: this.#movedCacheBytes,
+      steps: [...this.#steps],
+      timeline: [...this.#timeline],
+    }
+  }
+
+  async #follow(rows: readonly MovingRow[], facts: SweepFacts): Promise<void> {
+    const startedAtMs = performance.now()
+    const outcome = this.#controller.observe(facts)
+    if (outcome !== undefined) this.#noteOutcome(outcome.measuredGainSeconds)
+    const decision = this.#isDue(facts.seconds) ? this.#controller.decide(this.#facts(rows)) : undefined
+    this.#decideSeconds += (performance.now() - startedAtMs) / 1000
+    if (decision !== undefined) await this.#carryOut(decision, rows)
+  }
+
+  /** Timing 3 acts where a sweep's time has drifted, or every so many tokens. */
+  #isDue(seconds: number): boolean {
+    if (this.#options.timing === 2) return true
+    const { everyTokens = defaultEveryTokens } = this.#options
+    const looked = this.#looked
+    const isDue =
+      looked === undefined ||
+      this.#sweep - looked.sweep >= everyTokens ||
+      Math.abs(seconds / looked.seconds - 1) > drift
+    if (isDue) this.#looked = { sweep: this.#sweep, seconds }
+    return isDue
+  }
+
+  #facts(rows: readonly MovingRow[]): PlacementFacts {
+    const { pins, attentionHost, options } = this.#parts
+    const block = this.#movableBlock()
+    const count = block === undefined ? { deviceRows: 0, awayRows: 0 } : countRows(block.store, rows)
+    const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
+    return {
+      roomBytes: Math.max(0, this.#room(this.#parts.budget.limits)),
+      pinnedBytes: pins.pinnedBytes,
+      streamedBytes: this.#pins.streamedBytes,
+      ...count,
+      rowBytes: block === undefined ? 0 : rowBytes(block.plan),
+      usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
+      hostAttends: attentionHost !== undefined && options.policy.hostAttentionPercent > 0,
+    }
+  }
+
+  async #carryOut(decision: Decision, rows: readonly MovingRow[]): Promise<void> {
+    const { what, why, predictedGainSeconds, dropBytes, pinBytes, promoteRows, demoteRows } = decision
+    if (decision.abortsMoves === true) this.#block?.moves.abort()
+    const droppedBytes = dropBytes > 0 ? this.#pins.drop(dropBytes) : 0
+    const promotedRows = promoteRows > 0 ? await this.#move(rows, 'ram', promoteRows) : 0
+    const demotedRows = demoteRows > 0 ? await this.#move(rows, 'device', demoteRows) : 0
+    // KV that leaves is there until it has been copied: what takes its memory comes with the next sweep.
+    const pinnedBytes = pinBytes > 0 ? this.#tryPin(Math.min(pinBytes, this.#room(this.#parts.budget.limits))) : 0
+    this.#owedPinBytes = pinBytes - pinnedBytes
+    this.#note({ what, why, pinnedBytes, droppedBytes, promotedRows, demotedRows, predictedGainSeconds })
+  }
+
+  /** Frees what a smaller limit needs, at once. @throws {InfeasibleError} where even all of it is not enough */
+  async #hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
+    const missing = -this.#room(limits)
+    let [droppedBytes, demotedRows] = [0, 0]
+    if (missing > 0) {
+      const block = this.#movableBlock()
+      const movable = block === undefined ? 0 : countRows(block.store, rows).deviceRows
+      const each = block === undefined ? 0 : rowBytes(block.plan)
+      const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
+      const mostRows = Math.min(movable, each === 0 ? 0 : Math.floor(ramRoom / each))
+      const { pinnedBytes } = this.#parts.pins
+      if (pinnedBytes + mostRows * each < missing) {
+        const why = `the run holds ${missing - pinnedBytes - mostRows * each} bytes more that cannot move`
+        this.#note({ what: 'refused', why })
+        throw new InfeasibleError(`the budget cannot shrink so far: ${why}`, {
+          hint: 'shrink it less, or end the run: finished results are kept',
+        })
+      }
+      // KV that is hardly filled moves few bytes for what it frees; weights of as many bytes stream on every sweep.
+      const keepsWeights = each > 0 && this.#facts(rows).usedRowBytes < each * 0.9
+      if (!keepsWeights) droppedBytes = this.#pins.drop(missing)
+      if (missing > droppedBytes && mostRows > 0) {
+        demotedRows = await this.#move(rows, 'device', Math.min(mostRows, Math.ceil((missing - droppedBytes) / each)))
+        await block!.moves.copied()
+        block!.moves.commit(rows)
+      }
+      const still = -this.#room(limits)
+      if (still > 0) droppedBytes += this.#pins.drop(still)
+    }
+    const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
+    this.#note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', droppedBytes, demotedRows })
+  }
+
+  /** Begins to move KV; ends early where the new home has no room. @returns units that are under way */
+  async #move(rows: readonly MovingRow[], from: 'device' | 'ram', count: number): Promise<number> {
+    const block = this.#movableBlock()
+    if (block === undefined) return 0
+    const { store, moves, plan } = block
+    const { gpuBatchSize } = this.#parts.options.policy
+    const room = from === 'ram' ? Math.floor(this.#room(this.#parts.budget.limits) / rowBytes(plan)) : count
+    const home = from === 'ram' ? 'device' : 'ram'
+    const attends = attendsAt(home, this.#parts.attentionHost !== undefined)
+    let begun = 0
+    for (const { cacheLayer, row } of chooseRows(store, moves, rows, {
+      from,
+      count: Math.min(count, Math.max(0, room)),
+      gpuBatchSize,
+    })) {
+      try {
+        await moves.begin(cacheLayer, row, { home, attends })
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) throw error
+        this.#note({ what: 'refused', why: error.message })
+        break
+      }
+      begun += 1
+      this.#movedCacheBytes += cachePageBytes(plan.cacheSpec, row.cachedPositions)
+    }
+    return begun
+  }
+
+  /** The fork's way: new percents, and all KV copied, one unit after the other. */
+  async #randomCopy(rows: readonly MovingRow[]): Promise<void> {
+    const block = this.#block
+    const { timing, seed = 0 } = this.#options
+    let draws = 0
+    const next = (): number => keyedUniform(seed, this.#sweep, draws++)
+    if (block === undefined || rows.length === 0) return
+    if (timing === 1 ? this.#sweep > 1 : timing === 3 && next() < 0.5) return
+    this.#cachePercent = walkPercent(this.#cachePercent, next)
+    const homes = placeRows(this.#cachePercent)
+    for (let cacheLayer = 0; cacheLayer < block.store.layers; cacheLayer++) {
+      for (const row of rows) {
+        const home = homes.next().value
+        // What stays on the device would be copied within it.
+        if (home === 'device' && block.store.unitAt(cacheLayer, row.id)?.home === 'device') continue
+        await block.moves.begin(cacheLayer, row, {
+          home,
+          attends: attendsAt(home, this.#parts.attentionHost !== undefined),
+        })
+        await block.moves.copied()
+        block.moves.commit(rows)
+        this.#movedCacheBytes += cachePageBytes(block.plan.cacheSpec, row.cachedPositions)
+      }
+    }
+    const { device, ram, disk } = this.#cachePercent
+    this.#note({ what: 'random copy', why: `KV ${device} ${ram} ${disk}` })
+  }
+
+  #payOwed(): void {
+    if (this.#owedPinBytes <= 0 || (this.#block?.moves.pending ?? 0) > 0) return
+    this.#tryPin(Math.min(this.#owedPinBytes, Math.max(0, this.#room(this.#parts.budget.limits))))
+    this.#owedPinBytes = 0
+  }
+
+  #tryPin(mostBytes: number): number {
+    const before = this.#parts.pins.pinnedBytes
+    try {
+      this.#pins.pin(mostBytes)
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error
+      this.#note({ what: 'refused', why: error.message })
+    }
+    return this.#parts.pins.pinnedBytes - before
+  }
+
+  /** Bytes that are free under some limits; negative where too much is held. */
+  #room(limits: MemoryLimits): number {
+    const { pins, options } = this.#parts
+    const { hostVisible, memoryBytes } = options.backend.device
+    const limit = hostVisible ? limits.ram : (limits.device ?? memoryBytes)
+    if (limit === undefined) return 0
+    return limit - this.#fixedBytes - pins.heldBytes - (hostVisible ? 0 : this.#deviceCacheBytes())
+  }
+
+  #deviceCacheBytes(): number {
+    const block = this.#block
+    if (block === undefined) return 0
+    return block.store.units.deviceRows * rowBytes(block.plan)
+  }
+
+  /** KV moves between a device with memory of its own and RAM; on a host the two are one. */
+  #movableBlock(): BlockCache | undefined {
+    return this.#parts.options.backend.device.hostVisible ? undefined : this.#block
+  }
+
+  #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
+    const block = this.#block
+    const count = block === undefined ? { deviceRows: 0, awayRows: 0 } : countRows(block.store, rows)
+    return { sweep: this.#sweep, seconds, pinnedBytes: this.#parts.pins.pinnedBytes, ...count }
+  }
+
+  #note(step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>): void {
+    this.#steps.push({
+      sweep: this.#sweep,
+      pinnedBytes: 0,
+      droppedBytes: 0,
+      promotedRows: 0,
+      demotedRows: 0,
+      ...step,
+    })
+    const nowMs = this.#clock.now()
+    const label = `${step.what}: ${step.why}`
+    this.#parts.options.trace?.span({ queue: 'placement', label, startMs: nowMs, endMs: nowMs, sizeBytes: 0 })
+  }
+
+  #noteOutcome(measuredGainSeconds: number): void {
+    const at = this.#steps.findLastIndex(({ predictedGainSeconds }) => predictedGainSeconds !== undefined)
+    if (at >= 0) this.#steps[at] = { ...this.#steps[at]!, measuredGainSeconds }
+  }
+}
+
+function rowBytes({ cacheSpec }: BlockPlan): number {
+  return cachePageBytes(cacheSpec, cacheSpec.maxPositions)
+}
