@@ -43,6 +43,10 @@ export async function openSimulatedMachine(settings: CaseSettings, profile: stri
       maxDisk: limit(settings.maxDisk, budgets.disk),
     },
     stopRule,
+    onBudget: (listener) =>
+      simulation.onChange((change) => {
+        if ('budget' in change && change.budget !== 'disk') listener({ [change.budget]: change.bytes })
+      }),
     begin: () => simulation.restart(),
     [Symbol.asyncDispose]: () => simulation[Symbol.asyncDispose](),
   }

@@ -75,6 +75,12 @@ export function addBenchOptions(command: Command): void {
       wholeNumber(0),
     ),
     ...switchOptions('include-reallocate-punish', 'count the time of placing anew as part of the run'),
+    option('--reallocate-every <count>', 'tokens after which timing 3 acts at the latest (default 8)', wholeNumber(1)),
+    option('--reallocator <rule>', 'measured, the default; random-copy, as the fork did; or none').choices([
+      'measured',
+      'random-copy',
+      'none',
+    ]),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate (default what is free)'),
     option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),
