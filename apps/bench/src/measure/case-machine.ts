@@ -15,6 +15,8 @@ export interface CaseMachine extends AsyncDisposable {
   readonly stopRule?: TextGenerationOptions['stopRule']
   /** Tells of every change of what the machine has, in bytes. */
   readonly onBudget?: (listener: (budget: EngineBudget) => void) => void
+  /** Told how many sweeps of the measured generation have ended. */
+  readonly endSweep?: (sweeps: number) => void
   /** Told that the measured generation begins. */
   readonly begin?: () => void
 }

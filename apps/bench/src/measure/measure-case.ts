@@ -192,6 +192,7 @@ async function generate(engine: FlexgenEngine, generation: Generation): Promise<
       recorder.endSweep(nextToken, clock.now(), sweeps.at(-1)!.phase)
       sampler.setDiskBytes(peakDiskBytes)
       sampler.sample()
+      machine.endSweep?.(sweeps.length)
       if (token + 1 === cutGenLen) break
       token = nextToken
       if (isBlockEnd) blockEnd += blockPrompts

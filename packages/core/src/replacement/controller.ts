@@ -8,6 +8,8 @@ export interface PlacementFacts {
   /** Bytes of matrices that are pinned, and of those that stream on every sweep. */
   readonly pinnedBytes: number
   readonly streamedBytes: number
+  /** Bytes of whole matrices that the room would take. */
+  readonly pinnableBytes: number
   /** KV by (layer, sequence) on the device and elsewhere, of those that may move; 0 and 0 where none may. */
   readonly deviceRows: number
   readonly awayRows: number
@@ -148,9 +150,10 @@ export class ReplacementController implements Reallocator {
     }
     const { dwell, leastRemaining } = this.#rule
     const last = this.#samples.at(-1)
-    if (last === undefined || this.isFrozen || this.#trial !== undefined) return undefined
+    if (last === undefined || this.isFrozen || this.#trial?.decision.what === 'exchange') return undefined
     const fill = this.#fill(facts)
     if (fill !== undefined && this.#pays(fill, facts, last.remainingSweeps)) return this.#begin(fill)
+    if (this.#trial !== undefined) return undefined
     if (this.#samples.length < dwell || this.#sweep < this.#nextAllowed || last.remainingSweeps < leastRemaining) {
       return undefined
     }
@@ -164,8 +167,14 @@ export class ReplacementController implements Reallocator {
   #begin(decision: Decision): Decision {
     const seconds = this.#samples.map((sample) => sample.seconds)
     const growthSeconds = seconds.length < 4 ? 0 : Math.max(0, (seconds.at(-1)! - seconds[0]!) / (seconds.length - 1))
-    this.#trial = { decision, atSweep: this.#sweep, beforeSeconds: seconds.at(-1)!, growthSeconds }
-    this.#trial = { ...this.#trial, beforeSeconds: median(seconds.slice(-this.#rule.dwell)) }
+    // Room that is filled over several sweeps is one trial, which is judged after the last of them.
+    const beforeSeconds = this.#trial?.beforeSeconds ?? median(seconds.slice(-this.#rule.dwell))
+    this.#trial = {
+      decision,
+      atSweep: this.#sweep,
+      beforeSeconds,
+      growthSeconds: this.#trial?.growthSeconds ?? growthSeconds,
+    }
     this.#nextAllowed = this.#sweep + this.#rule.dwell * this.#backOff
     return decision
   }
@@ -231,7 +240,7 @@ export class ReplacementController implements Reallocator {
 
   /** Free room: to what binds. */
   #fill(facts: PlacementFacts): Decision | undefined {
-    const { roomBytes, streamedBytes, awayRows, rowBytes, usedRowBytes, hostAttends } = facts
+    const { roomBytes, pinnableBytes: pinBytes, awayRows, rowBytes, usedRowBytes, hostAttends } = facts
     const [stream, host] = [this.#busy('stream'), this.#busy('host')]
     const streamRate = this.#streamRate()
     if (streamRate === undefined) return undefined
@@ -240,10 +249,11 @@ export class ReplacementController implements Reallocator {
       const rows = Math.min(promotable, this.#rowsInSlack(usedRowBytes, streamRate))
       return this.#predict('fill', 'room is free and attention on the host binds', { promoteRows: rows }, facts)
     }
-    const pinBytes = Math.min(roomBytes, streamedBytes)
     if (pinBytes > 0) return this.#predict('fill', 'room is free and weights stream', { pinBytes }, facts)
     if (!hostAttends && promotable > 0) {
-      const rows = Math.min(promotable, this.#rowsInSlack(usedRowBytes, streamRate))
+      // A row that streams on every sweep has paid for one more pass by the second.
+      const quarter = Math.floor((this.#rule.chunk * this.#seconds() * streamRate) / Math.max(1, usedRowBytes))
+      const rows = Math.min(promotable, Math.max(quarter, this.#rowsInSlack(usedRowBytes, streamRate)))
       return this.#predict('fill', 'room is free and KV streams', { promoteRows: rows }, facts)
     }
     return undefined

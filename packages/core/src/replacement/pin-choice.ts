@@ -22,6 +22,13 @@ export class PinChoice {
     return this.#units.reduce((sum, unit) => sum + (this.#pins.has(unit) ? 0 : unit.sizeBytes), 0)
   }
 
+  /** Bytes of matrices that so much room would take. */
+  fitting(roomBytes: number): number {
+    let left = roomBytes
+    for (const unit of this.#units) if (unit.sizeBytes <= left && !this.#pins.has(unit)) left -= unit.sizeBytes
+    return roomBytes - left
+  }
+
   /**
    * Pins matrices of at most so many bytes.
    * @returns bytes that are pinned now and were not before

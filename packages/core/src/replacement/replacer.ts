@@ -8,6 +8,7 @@ import type { RunPlan } from '../plan/run-plan.ts'
 import { keyedUniform } from '../sampling/uniform.ts'
 import {
   type Decision,
+  type Outcome,
   type PlacementFacts,
   type Reallocator,
   ReplacementController,
@@ -53,6 +54,8 @@ export class Replacer {
   #sweep = 0
   #moveSeconds = 0
   #decideSeconds = 0
+  /** Taken by changes of the budget since the last moment between two sweeps. */
+  #unpaidSeconds = 0
   #movedCacheBytes = 0
   /** Matrices that are to be pinned once KV has left. */
   #owedPinBytes = 0
@@ -123,18 +126,19 @@ export class Replacer {
     rows: readonly MovingRow[],
     remainingSweeps: number,
   ): Promise<number> {
-    const startedAtMs = this.#clock.now()
     this.#sweep += 1
     const use = this.use.take()
     this.#block?.moves.commit(rows)
     this.#payOwed()
     await this.holdBudget(rows)
+    const startedAtMs = this.#clock.now()
     if (this.#options.reallocator === 'random-copy') await this.#randomCopy(rows)
     else if (phase === 'decode' && this.#options.timing !== 1) {
       await this.#follow(rows, { seconds, use, remainingSweeps })
     }
     if (phase === 'decode') this.#timeline.push(this.#sample(seconds, rows))
-    const tookSeconds = (this.#clock.now() - startedAtMs) / 1000
+    const tookSeconds = this.#unpaidSeconds + (this.#clock.now() - startedAtMs) / 1000
+    this.#unpaidSeconds = 0
     this.#moveSeconds += tookSeconds
     return this.#options.includePunish === true ? tookSeconds : 0
   }
@@ -144,7 +148,9 @@ export class Replacer {
     const { budget } = this.#parts
     if (!budget.hasChange) return
     const before = budget.limits
+    const startedAtMs = this.#clock.now()
     await budget.apply((wanted) => this.#hold(wanted, rows, before))
+    this.#unpaidSeconds += (this.#clock.now() - startedAtMs) / 1000
     this.#controller.reset()
     this.#looked = undefined
   }
@@ -171,7 +177,7 @@ export class Replacer {
   async #follow(rows: readonly MovingRow[], facts: SweepFacts): Promise<void> {
     const startedAtMs = performance.now()
     const outcome = this.#controller.observe(facts)
-    if (outcome !== undefined) this.#noteOutcome(outcome.measuredGainSeconds)
+    if (outcome !== undefined) this.#noteOutcome(outcome)
     const decision = this.#isDue(facts.seconds) ? this.#controller.decide(this.#facts(rows)) : undefined
     this.#decideSeconds += (performance.now() - startedAtMs) / 1000
     if (decision !== undefined) await this.#carryOut(decision, rows)
@@ -195,10 +201,12 @@ export class Replacer {
     const block = this.#movableBlock()
     const count = block === undefined ? { deviceRows: 0, awayRows: 0 } : countRows(block.store, rows)
     const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
+    const roomBytes = Math.max(0, this.#room(this.#parts.budget.limits))
     return {
-      roomBytes: Math.max(0, this.#room(this.#parts.budget.limits)),
+      roomBytes,
       pinnedBytes: pins.pinnedBytes,
       streamedBytes: this.#pins.streamedBytes,
+      pinnableBytes: this.#pins.fitting(roomBytes),
       ...count,
       rowBytes: block === undefined ? 0 : rowBytes(block.plan),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
@@ -364,8 +372,8 @@ export class Replacer {
     this.#parts.options.trace?.span({ queue: 'placement', label, startMs: nowMs, endMs: nowMs, sizeBytes: 0 })
   }
 
-  #noteOutcome(measuredGainSeconds: number): void {
-    const at = this.#steps.findLastIndex(({ predictedGainSeconds }) => predictedGainSeconds !== undefined)
+  #noteOutcome({ decision, measuredGainSeconds }: Outcome): void {
+    const at = this.#steps.findLastIndex(({ what, why }) => what === decision.what && why === decision.why)
     if (at >= 0) this.#steps[at] = { ...this.#steps[at]!, measuredGainSeconds }
   }
 }
