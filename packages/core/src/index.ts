@@ -36,16 +36,8 @@ export { defaultLookAhead, defaultPagePositions } from './plan/plan-run.ts'
 export type { BlockPlan } from './engine/block-plan.ts'
 export { leastRingBytes, lookAheadRingBytes, stagingAlignment } from './engine/staging-ring.ts'
 export type { BytesByKind } from './report/disk-traffic.ts'
-export {
-  type ControllerRule,
-  type Decision,
-  defaultRule,
-  type Outcome,
-  type PlacementFacts,
-  type Reallocator,
-  ReplacementController,
-  type SweepFacts,
-} from './replacement/controller.ts'
+export { type ControllerRule, defaultRule, ReplacementController } from './replacement/controller.ts'
+export type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './replacement/reallocator.ts'
 export type {
   EngineBudget,
   PlacementSample,

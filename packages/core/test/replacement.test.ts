@@ -19,6 +19,8 @@ const moves = fc.record({
   drop: fc.constantFrom(0, 0.3, 1),
   promote: fc.constantFrom(0, 1, 3, 100),
   demote: fc.constantFrom(0, 1, 3, 100),
+  toHost: fc.constantFrom(0, 2, 100),
+  toStream: fc.constantFrom(0, 2, 100),
   abortsMoves: fc.boolean(),
 })
 
@@ -28,7 +30,7 @@ function scripted(script: readonly (typeof moves extends fc.Arbitrary<infer Move
   return {
     observe: () => undefined,
     reset: () => undefined,
-    decide: ({ pinnedBytes, streamedBytes, roomBytes, deviceRows, awayRows }): Decision | undefined => {
+    decide: ({ pinnedBytes, streamedBytes, roomBytes, deviceRows, hostRows, streamedRows }): Decision | undefined => {
       const move = script[at++ % script.length]
       if (move === undefined) return undefined
       return {
@@ -36,8 +38,10 @@ function scripted(script: readonly (typeof moves extends fc.Arbitrary<infer Move
         why: 'scripted',
         pinBytes: Math.min(roomBytes, move.pin * streamedBytes),
         dropBytes: move.drop * pinnedBytes,
-        promoteRows: Math.min(awayRows, move.promote),
+        promoteRows: Math.min(hostRows + streamedRows, move.promote),
         demoteRows: Math.min(deviceRows, move.demote),
+        toHostRows: move.toHost,
+        toStreamRows: move.toStream,
         predictedGainSeconds: 0,
         abortsMoves: move.abortsMoves,
       }

@@ -135,12 +135,14 @@ const figures = z
 
 const replacementStep = z.object({
   sweep: amount,
-  what: z.enum(['fill', 'exchange', 'roll back', 'budget', 'refused', 'random copy', 'before generation']),
+  what: z.enum(['fill', 'shift', 'exchange', 'roll back', 'budget', 'refused', 'random copy', 'before generation']),
   why: z.string(),
   pinnedBytes: amount,
   droppedBytes: amount,
   promotedRows: amount,
   demotedRows: amount,
+  toHostRows: amount,
+  toStreamRows: amount,
   predictedGainSeconds: z.exactOptional(z.number()),
   measuredGainSeconds: z.exactOptional(z.number()),
 })
@@ -156,7 +158,14 @@ const replacement = z
     movedCacheBytes: amount,
     steps: z.array(replacementStep),
     timeline: z.array(
-      z.object({ sweep: amount, seconds: amount, pinnedBytes: amount, deviceRows: amount, awayRows: amount }),
+      z.object({
+        sweep: amount,
+        seconds: amount,
+        pinnedBytes: amount,
+        deviceRows: amount,
+        hostRows: amount,
+        streamedRows: amount,
+      }),
     ),
   })
   .meta({ id: 'Replacement' })

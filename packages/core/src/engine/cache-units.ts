@@ -24,7 +24,9 @@ export interface CacheHome {
 }
 
 /** KV of one sequence in one layer; what is absent was not allocated yet, or is not needed at its home. */
-export interface CacheUnit extends CacheHome {
+export interface CacheUnit extends Pick<CacheHome, 'home'> {
+  /** May change between two sweeps where the home is RAM. */
+  attends: AttentionPlace
   /** The row itself, where a backend reads it in place. */
   readonly inPlace: Partial<Record<AttentionPlace, HeldRow>>
   /** RAM home: the whole row. Disk home: its pages. */
@@ -101,14 +103,10 @@ export class CacheUnits {
 
   /** Allocates what a unit off the device needs; after a failure what there was of it is in the unit all the same. */
   async allocate(unit: CacheUnit): Promise<void> {
-    const { device, host, ram, disk, spec, pagePositions } = this.#options
+    const { ram, disk, spec, pagePositions } = this.#options
     if (unit.home === 'ram') {
       unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
-      const page = { span: spanOf(ram.view!(unit.region)), positions: spec.maxPositions }
-      const attending = unit.attends === 'host' ? host!.backend : device.backend
-      if (attending.viewCache !== undefined) {
-        unit.inPlace[unit.attends] = holdRows(attending.viewCache([page], spec))[0]!
-      }
+      this.attendAt(unit, unit.attends)
     } else {
       const pageBytes = cachePageBytes(spec, pagePositions)
       const fullPages = Math.floor(spec.maxPositions / pagePositions)
@@ -203,6 +201,16 @@ export class CacheUnits {
 
   #restingPage(region: Region, positions: number): CachePage {
     return { span: spanOf(this.#options.ram.view!(region)), positions }
+  }
+
+  /** Has a unit in RAM attended elsewhere from the next sweep on; nothing moves. */
+  attendAt(unit: CacheUnit, place: AttentionPlace): void {
+    const { device, host, ram, spec } = this.#options
+    const { backend } = place === 'host' ? host! : device
+    unit.attends = place
+    if (unit.inPlace[place] !== undefined || backend.viewCache === undefined) return
+    const page = { span: spanOf(ram.view!(unit.region!)), positions: spec.maxPositions }
+    unit.inPlace[place] = holdRows(backend.viewCache([page], spec))[0]!
   }
 
   /** Frees a unit once its own stores and the given events have ended. */

@@ -96,13 +96,14 @@ export class LoadedEngine implements Engine {
     const sorted = sequences.toSorted((a, b) => b.promptIds.length - a.promptIds.length || a.index - b.index)
     const progress = new ProgressCount(sequences)
     const run = await RunResources.open(this.#parts, {
-      ringBytes: this.plan.weightRingBytes,
+      ringBytes: this.#replacer?.beginRun() ?? this.plan.weightRingBytes,
       traffic: this.#meter!.traffic,
       trace: this.#replacer?.use.trace(this.#parts.options.trace) ?? this.#parts.options.trace,
     })
     const stop = (): void => run.stop(new AbortedError('the run was stopped', { cause: options.signal?.reason }))
     options.signal?.addEventListener('abort', stop, { once: true })
     try {
+      await this.#replacer?.setLoader(run.loader)
       const waiting = [...sorted]
       while (waiting.length > 0) {
         const block = waiting.splice(0, policy.gpuBatchSize * policy.numGpuBatches)

@@ -58,13 +58,10 @@ export class RunResources {
     this.#cleanup = cleanup
     const buffers = new HeldBuffers(backend)
     cleanup.add(() => buffers.free())
-    const allocateRing = (): ReturnType<HeldBuffers['allocate']> =>
-      hostVisible ? buffers.allocateHost(ringBytes) : buffers.allocate(ringBytes)
     const eachBounceBytes = bounceBytes(runtimes, hostVisible)
     const bounces = Array.from({ length: eachBounceBytes === 0 ? 0 : bounceCount }, () =>
       buffers.allocateHost(eachBounceBytes),
     )
-    const ring = ringBytes === 0 ? undefined : allocateRing()
     const reads = (name: string, kind: keyof DiskTraffic['read']): TierQueue =>
       disk.createQueue(name, countingTrace(traffic.read, kind, trace))
     const writes = (name: string, kind: keyof DiskTraffic['written']): TierQueue =>
@@ -104,11 +101,12 @@ export class RunResources {
       source: weights,
       resting,
       ram,
-      ring,
+      ringBytes,
       pins: parts.pins,
       bounce: bounces,
       ...weightQueues,
     })
+    cleanup.add(() => this.loader.free())
     cleanup.add(() => parts.pins.endRun())
     cleanup.add(() => {
       for (const { bindings } of boundKernels(runtimes)) for (const { binding } of bindings.splice(0)) binding.release()

@@ -36,8 +36,8 @@ export interface WeightLoaderOptions {
   readonly diskQueue: TierQueue
   readonly ramQueue: TierQueue
   readonly copyQueue: Queue
-  /** What kernels bind; host memory on a host-visible backend. */
-  readonly ring: HostBuffer | DeviceBuffer | undefined
+  /** Bytes of the ring that kernels bind; host memory on a host-visible backend. 0 where nothing streams. */
+  readonly ringBytes: number
   /** Matrices that stay once they have passed by. */
   readonly pins: WeightPins
   /** Host buffers that bytes from disk pass through on their way to a ring in device memory. */
@@ -65,15 +65,84 @@ export class WeightLoader {
    */
   isWarm = false
   readonly #options: WeightLoaderOptions
-  readonly #ring: StagingRing<HostBuffer | DeviceBuffer> | undefined
+  /** The last one is what new pieces come from; earlier ones are there until their pieces have been released. */
+  #rings: StagingRing<HostBuffer | DeviceBuffer>[] = []
   readonly #bounce: SlotPool<HostBuffer>
   /** Asked for and not yet taken, oldest first. */
   readonly #layers: Loading[] = []
 
   constructor(options: WeightLoaderOptions) {
     this.#options = options
-    this.#ring = options.ring === undefined ? undefined : new StagingRing(options.ring)
+    if (options.ringBytes > 0) this.#rings = [new StagingRing(this.#allocate(options.ringBytes))]
     this.#bounce = new SlotPool(options.bounce)
+  }
+
+  /** Bytes of the ring, and of earlier ones of which pieces are still held. */
+  get ringBytes(): number {
+    return this.#rings.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
+  }
+
+  /** Bytes of the ring that new pieces come from. */
+  get usableRingBytes(): number {
+    return this.#rings.at(-1)?.buffer.byteLength ?? 0
+  }
+
+  /** Makes the ring another size for what is asked for from now on. @throws {FlexgenError} `OUT_OF_MEMORY`; then it stays */
+  resizeRing(byteLength: number): void {
+    this.#rings.push(new StagingRing(this.#allocate(byteLength)))
+    this.#freeIdle()
+  }
+
+  /** Gives up the layers that were asked for ahead and not taken yet, which makes the next sweep ask for them again. */
+  forgetAhead(): void {
+    for (const layer of this.#layers.splice(0)) {
+      const after = layer.ready.at(-1)
+      for (const unit of layer.units.slice(0, layer.spans.size)) {
+        const span = layer.spans.get(unit.spec.name)!
+        if (layer.pinned.has(unit)) this.#options.pins.release(unit, span, ...layer.ready)
+        else this.#ringOf(span).release(span, ...(after === undefined ? [] : layer.ready))
+      }
+    }
+    this.isWarm = false
+    this.#freeIdle()
+  }
+
+  /** Fills all matrices that are kept and not there yet, and settles once they are. */
+  async fillPins(): Promise<void> {
+    const { pins } = this.#options
+    const events: QueueEvent[] = []
+    for (const unit of pins.unfilled) {
+      const { span } = pins.take(unit)!
+      const ready = this.#fill(unit, span, [])
+      pins.filled(unit, ready)
+      pins.release(unit, span, ...ready)
+      events.push(...ready)
+    }
+    for (const event of events) await event.whenDone()
+  }
+
+  /** Frees the rings; nothing may use them any more. */
+  free(): void {
+    for (const { buffer } of this.#rings.splice(0)) this.#options.backend.free(buffer)
+  }
+
+  #allocate(byteLength: number): HostBuffer | DeviceBuffer {
+    const { backend } = this.#options
+    return backend.device.hostVisible ? backend.allocateHost(byteLength) : backend.allocate(byteLength)
+  }
+
+  #ringOf({ buffer }: Span): StagingRing<HostBuffer | DeviceBuffer> {
+    return this.#rings.find((ring) => ring.buffer === buffer)!
+  }
+
+  /** Frees earlier rings that nobody holds a piece of any more. */
+  #freeIdle(): void {
+    const current = this.#rings.at(-1)
+    this.#rings = this.#rings.filter((ring) => {
+      if (ring === current || !ring.isIdle) return true
+      this.#options.backend.free(ring.buffer, ...ring.lastUses)
+      return false
+    })
   }
 
   /** Asks for a layer; its turn comes after all that were asked for before. */
@@ -102,8 +171,9 @@ export class WeightLoader {
     for (const unit of units) {
       const span = spans.get(unit.spec.name)!
       if (pinned.has(unit)) this.#options.pins.release(unit, span, after)
-      else this.#ring!.release(span, after)
+      else this.#ringOf(span).release(span, after)
     }
+    this.#freeIdle()
     this.#issue()
   }
 
@@ -128,7 +198,7 @@ export class WeightLoader {
       ready.push(...arrives.filter((event) => !event.isDone() || event.error !== undefined))
       return true
     }
-    const piece = this.#ring!.take(unit.sizeBytes)
+    const piece = this.#rings.at(-1)!.take(unit.sizeBytes)
     if (piece === undefined) return false
     spans.set(unit.spec.name, piece.span)
     ready.push(...this.#fill(unit, piece.span, piece.after))

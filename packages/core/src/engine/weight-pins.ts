@@ -78,18 +78,23 @@ export class WeightPins {
     return { span: spanOf(frame.buffer, 0, unit.sizeBytes), ready: frame.ready }
   }
 
+  /** Matrices that are kept and whose bytes were not queued for yet. */
+  get unfilled(): WeightUnit[] {
+    return [...this.#frames].flatMap(([unit, { ready }]) => (ready === undefined ? [unit] : []))
+  }
+
   /** Says by which events the bytes of a frame will be there. */
   filled(unit: WeightUnit, ready: readonly QueueEvent[]): void {
     this.#frames.get(unit)!.ready = ready
   }
 
-  /** Ends a reader's use; `after` is the end of its last run. */
-  release(unit: WeightUnit, span: Span, after: QueueEvent): void {
+  /** Ends a reader's use; `after` are the ends of what it did. */
+  release(unit: WeightUnit, span: Span, ...after: QueueEvent[]): void {
     const leaving = this.#leaving.get(unit)
     const frame = leaving?.buffer === span.buffer ? leaving : this.#frames.get(unit)!
     frame.readers -= 1
     frame.after = frame.after.filter((event) => !event.isDone())
-    frame.after.push(after)
+    frame.after.push(...after)
     if (frame.isDropped && frame.readers === 0) {
       this.#leaving.delete(unit)
       this.#free(unit, frame)

@@ -1,65 +1,9 @@
-import type { ResourceName, SweepUse } from './sweep-use.ts'
-import { median } from './median.ts'
-
-/** What can be moved between two sweeps, and what it weighs. */
-export interface PlacementFacts {
-  /** Bytes that are free where pins and KV of the device live. */
-  readonly roomBytes: number
-  /** Bytes of matrices that are pinned, and of those that stream on every sweep. */
-  readonly pinnedBytes: number
-  readonly streamedBytes: number
-  /** Bytes of whole matrices that the room would take. */
-  readonly pinnableBytes: number
-  /** KV by (layer, sequence) on the device and elsewhere, of those that may move; 0 and 0 where none may. */
-  readonly deviceRows: number
-  readonly awayRows: number
-  /** Memory that a row takes, and what of it is in use now. */
-  readonly rowBytes: number
-  readonly usedRowBytes: number
-  /** Whether KV off the device is attended on the host; else it streams like weights. */
-  readonly hostAttends: boolean
-}
-
-/** What a sweep took. */
-export interface SweepFacts {
-  readonly seconds: number
-  readonly use: SweepUse
-  /** Sweeps that will follow, as far as it is known. */
-  readonly remainingSweeps: number
-}
-
-/** What to move before the next sweep. */
-export interface Decision {
-  readonly what: 'fill' | 'exchange' | 'roll back'
-  readonly why: string
-  readonly pinBytes: number
-  readonly dropBytes: number
-  readonly promoteRows: number
-  readonly demoteRows: number
-  readonly predictedGainSeconds: number
-  /** Gives up KV that is on its way. */
-  readonly abortsMoves?: boolean
-}
-
-/** What came of a decision. */
-export interface Outcome {
-  readonly decision: Decision
-  readonly measuredGainSeconds: number
-}
-
-/** A rule of what to move. */
-export interface Reallocator {
-  /** Takes in a decode sweep. @returns what came of the last decision, once that can be said */
-  observe(facts: SweepFacts): Outcome | undefined
-  /** What to move now; undefined for nothing. */
-  decide(facts: PlacementFacts): Decision | undefined
-  /** Forgets what was measured: after it the same placement takes another time. */
-  reset(): void
-}
+import type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
+import { SweepHistory } from './sweep-history.ts'
 
 /** Constants of the rule; the defaults are those of the notes on what others learned. */
 export interface ControllerRule {
-  /** Samples that medians are taken over. */
+  /** Sweeps that medians are taken over. */
   readonly window: number
   /** Share by which one resource must bind over the next. */
   readonly imbalance: number
@@ -67,8 +11,10 @@ export interface ControllerRule {
   readonly leastRemaining: number
   /** Margin of the gain over the cost. */
   readonly margin: number
-  /** Share of an imbalance that is moved at once, and of idle time that moves may use. */
-  readonly chunk: number
+  /** Share of an imbalance that is moved at once; of what costs nothing to move back, and of what is copied. */
+  readonly freeChunk: number
+  readonly copyChunk: number
+  /** Share of idle time that copies may use. */
   readonly slack: number
   /** Sweeps between decisions, and after which a decision is judged. */
   readonly dwell: number
@@ -76,6 +22,8 @@ export interface ControllerRule {
   readonly tolerance: number
   /** Decisions that may be rolled back before nothing is tried any more. */
   readonly mostTrials: number
+  /** Change of a link's speed after which everything learned is void. */
+  readonly speedChange: number
 }
 
 /** The rule as it runs. */
@@ -84,11 +32,13 @@ export const defaultRule: ControllerRule = {
   imbalance: 0.08,
   leastRemaining: 8,
   margin: 0.25,
-  chunk: 0.25,
+  freeChunk: 0.5,
+  copyChunk: 0.25,
   slack: 0.8,
   dwell: 4,
   tolerance: 0.02,
   mostTrials: 3,
+  speedChange: 0.15,
 }
 
 interface Trial {
@@ -99,23 +49,27 @@ interface Trial {
   readonly growthSeconds: number
 }
 
+/** KV that is so far filled is worth its memory about as much as weights are. */
+const filledShare = 0.8
+
 /**
  * Decides between sweeps what to move. Pure: what it is told is all that it knows, and the same facts give the same
- * decisions. It acts on what was measured, never on what the plan believed: room that is free is filled; memory goes from
- * the class whose link is idle to the one whose link binds; and what turns out to cost is rolled back.
+ * decisions. It acts on what was measured, never on what the plan believed: room that is free is filled, KV in RAM is
+ * attended where time is left, and what turns out to cost is rolled back.
  */
 export class ReplacementController implements Reallocator {
   readonly #rule: ControllerRule
-  #samples: SweepFacts[] = []
+  readonly #history: SweepHistory
   #sweep = 0
   #nextAllowed = 0
   #backOff = 1
   #lost = 0
   #trial: Trial | undefined
-  #rates: { readonly stream: number; readonly host: number } | undefined
+  #rollBack: Decision | undefined
 
   constructor(rule: ControllerRule = defaultRule) {
     this.#rule = rule
+    this.#history = new SweepHistory(rule.window)
   }
 
   /** Whether nothing will be tried any more. */
@@ -123,59 +77,51 @@ export class ReplacementController implements Reallocator {
     return this.#lost >= this.#rule.mostTrials
   }
 
-  /** Forgets what was measured: after it the same placement takes another time. Trials begin anew, too. */
   reset(): void {
-    this.#samples = []
+    this.#history.clear()
     this.#trial = undefined
+    this.#rollBack = undefined
     this.#nextAllowed = this.#sweep
     this.#backOff = 1
     this.#lost = 0
   }
 
-  /** Takes in a decode sweep. @returns what came of the last decision, once that can be said */
   observe(facts: SweepFacts): Outcome | undefined {
     this.#sweep += 1
-    this.#noticeSpeed(facts)
-    this.#samples.push(facts)
-    if (this.#samples.length > this.#rule.window) this.#samples.shift()
+    if (this.#history.changesSpeed(facts, this.#rule.speedChange)) this.reset()
+    this.#history.add(facts)
     return this.#judge()
   }
 
-  /** What to move now; undefined for nothing. */
   decide(facts: PlacementFacts): Decision | undefined {
-    const rollBack = this.#pendingRollBack
-    if (rollBack !== undefined) {
-      this.#pendingRollBack = undefined
-      return rollBack
-    }
-    const { dwell, leastRemaining } = this.#rule
-    const last = this.#samples.at(-1)
-    if (last === undefined || this.isFrozen || this.#trial?.decision.what === 'exchange') return undefined
-    const fill = this.#fill(facts)
-    if (fill !== undefined && this.#pays(fill, facts, last.remainingSweeps)) return this.#begin(fill)
-    if (this.#trial !== undefined) return undefined
-    if (this.#samples.length < dwell || this.#sweep < this.#nextAllowed || last.remainingSweeps < leastRemaining) {
+    const rollBack = this.#rollBack
+    this.#rollBack = undefined
+    if (rollBack !== undefined) return rollBack
+    const remaining = this.#history.last?.remainingSweeps
+    if (remaining === undefined || this.isFrozen || this.#isTrying('shift') || this.#isTrying('exchange')) {
       return undefined
     }
-    const exchange = this.#exchange(facts)
-    if (exchange !== undefined && this.#pays(exchange, facts, last.remainingSweeps)) return this.#begin(exchange)
+    const fill = this.#fill(facts)
+    if (fill !== undefined && this.#pays(fill, facts, remaining)) return this.#begin(fill)
+    const isSettled = this.#history.length >= this.#rule.dwell && this.#sweep >= this.#nextAllowed
+    if (this.#trial !== undefined || !isSettled || remaining < this.#rule.leastRemaining) return undefined
+    for (const decision of [this.#shift(facts), this.#exchange(facts)]) {
+      if (decision !== undefined && this.#pays(decision, facts, remaining)) return this.#begin(decision)
+    }
     return undefined
   }
 
-  #pendingRollBack: Decision | undefined
+  #isTrying(what: Decision['what']): boolean {
+    return this.#trial?.decision.what === what
+  }
 
   #begin(decision: Decision): Decision {
-    const seconds = this.#samples.map((sample) => sample.seconds)
-    const growthSeconds = seconds.length < 4 ? 0 : Math.max(0, (seconds.at(-1)! - seconds[0]!) / (seconds.length - 1))
+    const { dwell } = this.#rule
     // Room that is filled over several sweeps is one trial, which is judged after the last of them.
-    const beforeSeconds = this.#trial?.beforeSeconds ?? median(seconds.slice(-this.#rule.dwell))
-    this.#trial = {
-      decision,
-      atSweep: this.#sweep,
-      beforeSeconds,
-      growthSeconds: this.#trial?.growthSeconds ?? growthSeconds,
-    }
-    this.#nextAllowed = this.#sweep + this.#rule.dwell * this.#backOff
+    const { beforeSeconds = this.#history.seconds(dwell), growthSeconds = this.#history.growthSeconds() } =
+      this.#trial ?? {}
+    this.#trial = { decision, atSweep: this.#sweep, beforeSeconds, growthSeconds }
+    this.#nextAllowed = this.#sweep + dwell * this.#backOff
     return decision
   }
 
@@ -183,153 +129,140 @@ export class ReplacementController implements Reallocator {
   #judge(): Outcome | undefined {
     const { dwell, tolerance } = this.#rule
     const trial = this.#trial
-    // In the first sweep KV is copied, in the second matrices come to stay.
-    if (trial === undefined || this.#sweep < trial.atSweep + 2 + dwell) return undefined
+    // What is copied flips a sweep later, and matrices come to stay in the next.
+    const settling = trial?.decision.what === 'shift' ? 0 : 2
+    if (trial === undefined || this.#sweep < trial.atSweep + settling + dwell) return undefined
     this.#trial = undefined
-    const after = median(this.#samples.slice(-dwell).map(({ seconds }) => seconds))
-    const before = trial.beforeSeconds + trial.growthSeconds * (dwell + 2)
-    const measuredGainSeconds = before - after
+    const after = this.#history.seconds(dwell)
+    const before = trial.beforeSeconds + trial.growthSeconds * (dwell + settling)
     if (after > before * (1 + tolerance)) {
       this.#lost += 1
       this.#backOff *= 2
       this.#nextAllowed = this.#sweep + dwell * this.#backOff
-      const { pinBytes, dropBytes, promoteRows, demoteRows } = trial.decision
-      this.#pendingRollBack = {
-        what: 'roll back',
-        why: `sweeps took ${percent(after / before - 1)} longer`,
-        pinBytes: dropBytes,
-        dropBytes: pinBytes,
-        promoteRows: demoteRows,
-        demoteRows: promoteRows,
-        predictedGainSeconds: after - before,
-      }
-    }
-    return { decision: trial.decision, measuredGainSeconds }
+      this.#rollBack = reverse(trial.decision, after / before - 1, after - before)
+    } else this.#backOff = 1
+    return { decision: trial.decision, measuredGainSeconds: before - after }
   }
 
-  /** A link that runs at another speed makes what was learned void. */
-  #noticeSpeed({ use }: SweepFacts): void {
-    const rates = { stream: rate(use.stream), host: rate(use.host) }
-    const known = this.#rates
-    const changed = (name: 'stream' | 'host'): boolean =>
-      known !== undefined && known[name] > 0 && rates[name] > 0 && Math.abs(rates[name] / known[name] - 1) > 0.15
-    if (changed('stream')) {
-      this.reset()
-      this.#rates = rates
-    } else this.#rates = known ?? rates
-  }
-
-  #busy(name: ResourceName): number {
-    return median(this.#samples.map(({ use }) => use[name].busySeconds))
-  }
-
-  #seconds(): number {
-    return median(this.#samples.map(({ seconds }) => seconds))
-  }
-
-  /** Bytes a second of what streams; undefined where nothing was measured. */
-  #streamRate(): number | undefined {
-    const rates = this.#samples.map(({ use }) => rate(use.stream)).filter((value) => value > 0)
-    return rates.length === 0 ? undefined : median(rates)
-  }
-
-  /** Seconds on the host that a row of KV takes. */
-  #hostSecondsPerRow({ awayRows }: PlacementFacts): number {
-    return awayRows === 0 ? 0 : this.#busy('host') / awayRows
-  }
-
-  /** Free room: to what binds. */
+  /** Free room: matrices first, since each of their bytes streams on every sweep; then KV of the class that binds. */
   #fill(facts: PlacementFacts): Decision | undefined {
-    const { roomBytes, pinnableBytes: pinBytes, awayRows, rowBytes, usedRowBytes, hostAttends } = facts
-    const [stream, host] = [this.#busy('stream'), this.#busy('host')]
-    const streamRate = this.#streamRate()
+    const { roomBytes, pinnableBytes, hostRows, streamedRows, rowBytes, usedRowBytes } = facts
+    const streamRate = this.#history.streamRate()
     if (streamRate === undefined) return undefined
-    const promotable = Math.min(awayRows, Math.floor(roomBytes / Math.max(1, rowBytes)))
-    if (hostAttends && host > stream && promotable > 0) {
-      const rows = Math.min(promotable, this.#rowsInSlack(usedRowBytes, streamRate))
-      return this.#predict('fill', 'room is free and attention on the host binds', { promoteRows: rows }, facts)
+    if (pinnableBytes > 0) {
+      return this.#predict('fill', 'room is free and weights stream', { pinBytes: pinnableBytes }, facts)
     }
-    if (pinBytes > 0) return this.#predict('fill', 'room is free and weights stream', { pinBytes }, facts)
-    if (!hostAttends && promotable > 0) {
-      // A row that streams on every sweep has paid for one more pass by the second.
-      const quarter = Math.floor((this.#rule.chunk * this.#seconds() * streamRate) / Math.max(1, usedRowBytes))
-      const rows = Math.min(promotable, Math.max(quarter, this.#rowsInSlack(usedRowBytes, streamRate)))
-      return this.#predict('fill', 'room is free and KV streams', { promoteRows: rows }, facts)
+    const promotable = Math.min(hostRows + streamedRows, Math.floor(roomBytes / Math.max(1, rowBytes)))
+    if (promotable === 0) return undefined
+    // A row that streams on every sweep has paid for one more pass by the second.
+    const chunk = this.#rule.copyChunk * this.#history.seconds() * streamRate
+    const rows = Math.floor(Math.max(chunk, this.#slackBytes(streamRate)) / Math.max(1, usedRowBytes))
+    const promoteRows = Math.min(promotable, Math.max(1, rows))
+    return this.#predict('fill', 'room is free and KV is elsewhere', { promoteRows }, facts)
+  }
+
+  /** KV in RAM is attended where it rests or streamed to the device: whichever has time. Nothing moves, nothing is copied. */
+  #shift(facts: PlacementFacts): Decision | undefined {
+    const { canShift, hostRows, streamedRows, usedRowBytes } = facts
+    const streamRate = this.#history.streamRate()
+    if (!canShift || streamRate === undefined || hostRows + streamedRows === 0) return undefined
+    const { imbalance, freeChunk } = this.#rule
+    const [stream, host] = [this.#history.busy('stream'), this.#history.busy('host')]
+    const streamPerRow = usedRowBytes / streamRate
+    const hostPerRow = hostRows > 0 ? host / hostRows : streamPerRow
+    const rows = Math.ceil((Math.abs(stream - host) / Math.max(1e-9, streamPerRow + hostPerRow)) * freeChunk)
+    if (host > stream * (1 + imbalance)) {
+      const why = `attention on the host is busy for ${times(host, stream)} of the link's time`
+      return this.#predict('shift', why, { toStreamRows: Math.min(rows, hostRows) }, facts)
+    }
+    if (stream > host * (1 + imbalance)) {
+      const why = `the link is busy for ${times(stream, host)} of the time of attention on the host`
+      return this.#predict('shift', why, { toHostRows: Math.min(rows, streamedRows) }, facts)
     }
     return undefined
   }
 
-  /** Memory of the device from the class whose link is idle to the one whose link binds. */
+  /** Memory of KV that is hardly filled goes to matrices, which stream whole. */
   #exchange(facts: PlacementFacts): Decision | undefined {
-    const { hostAttends, rowBytes, usedRowBytes, deviceRows, awayRows, pinnedBytes, streamedBytes } = facts
-    const streamRate = this.#streamRate()
-    if (!hostAttends || streamRate === undefined || rowBytes === 0) return undefined
-    const [stream, host, device] = [this.#busy('stream'), this.#busy('host'), this.#busy('device')]
-    const { imbalance, chunk } = this.#rule
-    const perRow = awayRows > 0 ? this.#hostSecondsPerRow(facts) : usedRowBytes / streamRate
-    // A row's memory holds so many bytes of weights.
-    const streamPerRow = rowBytes / streamRate
-    const rows = Math.floor((Math.abs(stream - host) / (perRow + streamPerRow)) * chunk)
-    if (host > Math.max(stream, device) * (1 + imbalance)) {
-      const most = Math.floor(pinnedBytes / rowBytes)
-      const promoteRows = Math.min(Math.max(1, rows), awayRows, most, this.#rowsInSlack(usedRowBytes, streamRate))
-      if (promoteRows < 1) return undefined
-      const why = `attention on the host binds by ${percent(host / Math.max(stream, device) - 1)}`
-      return this.#predict('exchange', why, { promoteRows, dropBytes: promoteRows * rowBytes }, facts)
-    }
-    if (stream > Math.max(host, device) * (1 + imbalance)) {
-      const most = Math.ceil(streamedBytes / rowBytes)
-      const demoteRows = Math.min(Math.max(1, rows), deviceRows, most)
-      if (demoteRows < 1) return undefined
-      const why = `the link binds by ${percent(stream / Math.max(host, device) - 1)}`
-      return this.#predict('exchange', why, { demoteRows, pinBytes: demoteRows * rowBytes }, facts)
-    }
-    return undefined
+    const { rowBytes, usedRowBytes, deviceRows, streamedBytes } = facts
+    const streamRate = this.#history.streamRate()
+    if (streamRate === undefined || deviceRows === 0 || streamedBytes === 0) return undefined
+    const { remainingSweeps } = this.#history.last!
+    // What a row will have on average until the end, were every sweep to add as much as it has a share of now.
+    const filled = Math.min(1, (usedRowBytes / rowBytes + 1) / 2)
+    if (filled > filledShare || remainingSweeps < 2 * this.#rule.leastRemaining) return undefined
+    const most = Math.min(deviceRows, Math.ceil(streamedBytes / rowBytes))
+    const slackRows = Math.floor((this.#history.seconds() * this.#rule.slack * streamRate) / usedRowBytes)
+    const demoteRows = Math.min(most, Math.max(1, Math.floor(slackRows * this.#rule.copyChunk)))
+    const why = `KV on the device is filled to ${Math.round((100 * usedRowBytes) / rowBytes)} %, and weights stream`
+    return this.#predict('exchange', why, { demoteRows, pinBytes: demoteRows * rowBytes }, facts)
   }
 
-  /** Rows whose copy fits in the idle time of the link in one sweep. */
-  #rowsInSlack(usedRowBytes: number, streamRate: number): number {
-    const idle = Math.max(0, this.#seconds() - this.#busy('stream')) * this.#rule.slack
-    return Math.max(1, Math.floor((idle * streamRate) / Math.max(1, usedRowBytes)))
+  /** Bytes that fit in the idle time of the link in one sweep. */
+  #slackBytes(streamRate: number): number {
+    const idle = Math.max(0, this.#history.seconds() - this.#history.busy('stream'))
+    return idle * this.#rule.slack * streamRate
   }
 
-  #predict(
-    what: Decision['what'],
-    why: string,
-    moves: Partial<Omit<Decision, 'what' | 'why' | 'predictedGainSeconds'>>,
-    facts: PlacementFacts,
-  ): Decision {
-    const decision = { what, why, pinBytes: 0, dropBytes: 0, promoteRows: 0, demoteRows: 0, ...moves }
-    const streamRate = this.#streamRate()!
-    const [stream, host, device] = [this.#busy('stream'), this.#busy('host'), this.#busy('device')]
-    const rows = decision.demoteRows - decision.promoteRows
-    const cacheSeconds = facts.hostAttends ? 0 : (rows * facts.usedRowBytes) / streamRate
-    const streamAfter = stream + (decision.dropBytes - decision.pinBytes) / streamRate + cacheSeconds
-    const perRow = facts.awayRows > 0 ? this.#hostSecondsPerRow(facts) : facts.usedRowBytes / streamRate
-    const hostAfter = facts.hostAttends ? host + rows * perRow : host
-    const before = Math.max(stream, host, device)
-    const after = Math.max(streamAfter, hostAfter, device, 0)
-    return { ...decision, predictedGainSeconds: before - after }
+  #predict(what: Decision['what'], why: string, moves: Partial<Decision>, facts: PlacementFacts): Decision {
+    const decision = { ...noMoves, ...moves, what, why }
+    const streamRate = this.#history.streamRate()!
+    const [stream, host, device] = (['stream', 'host', 'device'] as const).map((name) => this.#history.busy(name)) as [
+      number,
+      number,
+      number,
+    ]
+    const { hostRows, streamedRows, usedRowBytes, canShift } = facts
+    const streamPerRow = usedRowBytes / streamRate
+    const hostPerRow = hostRows > 0 ? host / hostRows : streamPerRow
+    // Rows that come to the device leave both classes alike; rows that leave it go to the host where it attends.
+    const ofHost = hostRows / Math.max(1, hostRows + streamedRows)
+    const toHost = decision.toHostRows - decision.toStreamRows + (canShift ? decision.demoteRows : 0)
+    const toStream = decision.toStreamRows - decision.toHostRows + (canShift ? 0 : decision.demoteRows)
+    const bytes = decision.dropBytes - decision.pinBytes
+    const streamAfter = stream + bytes / streamRate + (toStream - decision.promoteRows * (1 - ofHost)) * streamPerRow
+    const hostAfter = host + (toHost - decision.promoteRows * ofHost) * hostPerRow
+    const predictedGainSeconds = Math.max(stream, host, device) - Math.max(streamAfter, hostAfter, device, 0)
+    return { ...decision, predictedGainSeconds }
   }
 
   /** Whether a decision gains more than it costs in what is left of the run. */
   #pays(decision: Decision, { usedRowBytes }: PlacementFacts, remainingSweeps: number): boolean {
-    const { margin, slack } = this.#rule
-    const gain = decision.predictedGainSeconds
     // What stays when it passes costs nothing, and takes load off the link even where that does not bind.
     if (decision.what === 'fill' && decision.promoteRows === 0) return true
-    if (gain <= this.#seconds() * 0.002) return false
-    const streamRate = this.#streamRate()!
-    const idle = Math.max(0, this.#seconds() - this.#busy('stream')) * slack
-    const cost = Math.max(0, (decision.promoteRows * usedRowBytes) / streamRate - idle)
-    return remainingSweeps * gain >= (1 + margin) * cost
+    const gain = decision.predictedGainSeconds
+    if (gain <= this.#history.seconds() * 0.002) return false
+    const streamRate = this.#history.streamRate()!
+    const copied = decision.promoteRows * usedRowBytes
+    const cost = Math.max(0, copied - this.#slackBytes(streamRate)) / streamRate
+    return remainingSweeps * gain >= (1 + this.#rule.margin) * cost
   }
 }
 
-function rate({ bytes, busySeconds }: { readonly bytes: number; readonly busySeconds: number }): number {
-  return busySeconds === 0 ? 0 : bytes / busySeconds
+const noMoves = {
+  pinBytes: 0,
+  dropBytes: 0,
+  promoteRows: 0,
+  demoteRows: 0,
+  toHostRows: 0,
+  toStreamRows: 0,
+  predictedGainSeconds: 0,
 }
 
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
+function reverse(decision: Decision, share: number, predictedGainSeconds: number): Decision {
+  return {
+    what: 'roll back',
+    why: `sweeps took ${Math.round(100 * share)} % longer`,
+    pinBytes: decision.dropBytes,
+    dropBytes: decision.pinBytes,
+    promoteRows: decision.demoteRows,
+    demoteRows: decision.promoteRows,
+    toHostRows: decision.toStreamRows,
+    toStreamRows: decision.toHostRows,
+    predictedGainSeconds,
+  }
+}
+
+function times(more: number, less: number): string {
+  return less === 0 ? 'all' : `${(more / less).toFixed(2)} times`
 }

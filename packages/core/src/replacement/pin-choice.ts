@@ -1,4 +1,5 @@
 import { type LayerRuntime, streamedUnits } from '../engine/layer-runtime.ts'
+import { leastRingBytes, lookAheadRingBytes } from '../engine/staging-ring.ts'
 import type { WeightPins } from '../engine/weight-pins.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { spreadOrder } from './spread-order.ts'
@@ -6,20 +7,25 @@ import { spreadOrder } from './spread-order.ts'
 /** Which matrices are pinned and dropped: spread evenly over the layers. */
 export class PinChoice {
   readonly #pins: WeightPins
+  readonly #layers: readonly (readonly WeightUnit[])[]
   readonly #units: readonly WeightUnit[]
 
   constructor(pins: WeightPins, runtimes: readonly LayerRuntime[], hostVisible: boolean) {
     this.#pins = pins
-    const streamed = runtimes
-      .flatMap((runtime) => streamedUnits(runtime, hostVisible))
-      .map(({ unit }) => unit)
-      .filter(({ kind }) => kind === 'matrix')
+    this.#layers = runtimes.map((runtime) => streamedUnits(runtime, hostVisible).map(({ unit }) => unit))
+    const streamed = this.#layers.flat().filter(({ kind }) => kind === 'matrix')
     this.#units = spreadOrder(streamed.length).map((i) => streamed[i]!)
   }
 
   /** Bytes of matrices that stream on every sweep. */
   get streamedBytes(): number {
     return this.#units.reduce((sum, unit) => sum + (this.#pins.has(unit) ? 0 : unit.sizeBytes), 0)
+  }
+
+  /** Bytes of the ring that what streams needs: for one layer at a time, and with layers ahead. */
+  ringBytes(ahead: number): { readonly least: number; readonly wanted: number } {
+    const pieces = this.#layers.map((units) => units.flatMap((unit) => (this.#pins.has(unit) ? [] : [unit.sizeBytes])))
+    return { least: leastRingBytes(pieces), wanted: lookAheadRingBytes(pieces, ahead) }
   }
 
   /** Bytes of matrices that so much room would take. */

@@ -1,4 +1,4 @@
-import type { Reallocator } from './controller.ts'
+import type { Reallocator } from './reallocator.ts'
 
 /** When placement may change: 1 once before generation, 2 at every token, 3 on drift or at every n-th token (the seed's flag). */
 export type ReplacementTiming = 1 | 2 | 3
@@ -29,12 +29,23 @@ export interface EngineBudget {
 export interface ReplacementStep {
   /** Sweeps before it, in this call of `generate`. */
   readonly sweep: number
-  readonly what: 'fill' | 'exchange' | 'roll back' | 'budget' | 'refused' | 'random copy' | 'before generation'
+  readonly what:
+    | 'fill'
+    | 'shift'
+    | 'exchange'
+    | 'roll back'
+    | 'budget'
+    | 'refused'
+    | 'random copy'
+    | 'before generation'
   readonly why: string
   readonly pinnedBytes: number
   readonly droppedBytes: number
   readonly promotedRows: number
   readonly demotedRows: number
+  /** Rows in RAM that are attended on the host from now on, or streamed. */
+  readonly toHostRows: number
+  readonly toStreamRows: number
   /** Of a sweep, in seconds; absent where nothing was predicted or measured. */
   readonly predictedGainSeconds?: number
   readonly measuredGainSeconds?: number
@@ -56,11 +67,12 @@ export interface ReplacementReport {
   readonly timeline: readonly PlacementSample[]
 }
 
-/** Where things were after a sweep. */
+/** Where things were after a sweep: bytes of pinned matrices, KV by (layer, sequence). */
 export interface PlacementSample {
   readonly sweep: number
   readonly seconds: number
   readonly pinnedBytes: number
   readonly deviceRows: number
-  readonly awayRows: number
+  readonly hostRows: number
+  readonly streamedRows: number
 }

@@ -3,22 +3,18 @@ import type { BlockPlan } from '../engine/block-plan.ts'
 import { attendsAt, type CacheMoves, type MovingRow } from '../engine/cache-moves.ts'
 import type { CacheStore } from '../engine/cache-store.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
+import type { WeightLoader } from '../engine/weight-loader.ts'
+import { defaultLookAhead } from '../plan/plan-run.ts'
 import { placeRows } from '../placement/place-rows.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
 import { keyedUniform } from '../sampling/uniform.ts'
-import {
-  type Decision,
-  type Outcome,
-  type PlacementFacts,
-  type Reallocator,
-  ReplacementController,
-  type SweepFacts,
-} from './controller.ts'
+import { ReplacementController } from './controller.ts'
 import type { MemoryLimits } from './memory-budget.ts'
 import { PinChoice } from './pin-choice.ts'
+import type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
 import { walkPercent } from './random-walk.ts'
 import type { PlacementSample, ReplacementOptions, ReplacementReport, ReplacementStep } from './replacement-options.ts'
-import { chooseRows, countRows } from './row-choice.ts'
+import { chooseRows, countRows, type RowCount } from './row-choice.ts'
 import { SweepUseMeter } from './sweep-use.ts'
 
 /** The KV of a block as re-placement sees it. */
@@ -27,6 +23,8 @@ export interface BlockCache {
   readonly store: CacheStore
   readonly moves: CacheMoves
 }
+
+const nowhere: RowCount = { device: 0, host: 0, streamed: 0, disk: 0 }
 
 /** Without `everyTokens`, timing 3 looks at a run at least so often. */
 const defaultEveryTokens = 8
@@ -50,6 +48,9 @@ export class Replacer {
   /** Bytes where pins and KV of the device live that neither of the two takes. */
   readonly #fixedBytes: number
   readonly #fixedRamBytes: number
+  readonly #plannedRingBytes: number
+  readonly #plannedCacheBytes: number
+  #loader: WeightLoader | undefined
   #block: BlockCache | undefined
   #sweep = 0
   #moveSeconds = 0
@@ -63,7 +64,8 @@ export class Replacer {
   /** Sweep and its seconds when timing 3 acted last. */
   #looked: { readonly sweep: number; readonly seconds: number } | undefined
 
-  constructor(parts: LoadedParts, options: ReplacementOptions, plan: RunPlan, cacheDeviceBytes: number) {
+  /** @param cacheBytes KV of the device, as the run plans it */
+  constructor(parts: LoadedParts, options: ReplacementOptions, plan: RunPlan, cacheBytes: number) {
     const { backend, policy, clock = systemClock } = parts.options
     const { hostVisible } = backend.device
     this.#parts = parts
@@ -71,7 +73,12 @@ export class Replacer {
     this.#clock = clock
     this.use = new SweepUseMeter(hostVisible)
     this.#pins = new PinChoice(parts.pins, parts.runtimes, hostVisible)
-    this.#fixedBytes = hostVisible ? plan.ram.total : plan.deviceBytes - cacheDeviceBytes
+    this.#plannedRingBytes = plan.weightRingBytes
+    // On a host the ring keeps its size: it shares its room with what loading needs.
+    this.#fixedBytes = hostVisible
+      ? plan.ram.total - plan.weightRingBytes
+      : plan.deviceBytes - plan.weightRingBytes - cacheBytes
+    this.#plannedCacheBytes = cacheBytes
     this.#fixedRamBytes = plan.ram.total
     this.#cachePercent = policy.cache
     const { reallocator } = options
@@ -79,25 +86,54 @@ export class Replacer {
   }
 
   /**
-   * Before a block is allocated: makes room for its KV, and with the first one pins what the policy wants on the device.
+   * Before anything is allocated: pins what the policy wants on the device, as far as there is room beside the plan; with
+   * timing 1 whatever there is room for.
+   * @returns bytes of the ring that the rest streams through
+   */
+  beginRun(): number {
+    const { wantedPinBytes, pins, budget } = this.#parts
+    const { timing, reallocator } = this.#options
+    const before = pins.pinnedBytes
+    const wanted = timing === 1 && reallocator !== 'random-copy' ? Number.POSITIVE_INFINITY : wantedPinBytes
+    const room = (): number => this.#room(budget.limits, 0, this.#plannedCacheBytes) - this.#wantedRing().wanted
+    // What is pinned needs no ring, so that there may be more room after it than before.
+    for (let tries = 0; tries < 3; tries++) this.#tryPin(Math.min(wanted - pins.pinnedBytes, room()))
+    while (this.#room(budget.limits, 0, this.#plannedCacheBytes) < this.#wantedRing().least && this.#pins.drop(1) > 0);
+    if (timing === 1) {
+      const pinnedBytes = pins.pinnedBytes - before
+      this.#note({ what: 'before generation', why: 'there is room', pinnedBytes })
+    }
+    const { least, wanted: ring } = this.#wantedRing()
+    return this.#isHost
+      ? this.#plannedRingBytes
+      : Math.max(least, Math.min(ring, this.#room(budget.limits, 0, this.#plannedCacheBytes)))
+  }
+
+  /** The run has its queues now: fills what is pinned. */
+  async setLoader(loader: WeightLoader): Promise<void> {
+    this.#loader = loader
+    await loader.fillPins()
+    const { stream } = this.use.take()
+    const last = this.#steps.at(-1)
+    if (last?.what !== 'before generation' || stream.busySeconds === 0) return
+    const speed = (stream.bytes / stream.busySeconds / 1e9).toPrecision(3)
+    this.#steps[this.#steps.length - 1] = { ...last, why: `there is room, and the link was measured at ${speed} GB/s` }
+  }
+
+  /**
+   * Before a block is allocated: makes room for its KV.
    * @param cacheBytes KV of the device that the block brings
    */
   beginBlock(cacheBytes: number): void {
-    const { hostVisible } = this.#parts.options.backend.device
-    const room = this.#room(this.#parts.budget.limits) - (hostVisible ? 0 : cacheBytes)
-    const { pins, wantedPinBytes } = this.#parts
-    const missing = Math.min(room, wantedPinBytes - pins.pinnedBytes)
-    if (missing < 0 && room < 0) this.#pins.drop(-room)
-    else if (this.#sweep === 0 && missing > 0 && wantedPinBytes > 0) this.#tryPin(missing)
-    if (this.#sweep === 0 && this.#options.timing === 1) this.#fillOnce(cacheBytes)
+    const missing = cacheBytes - this.#room(this.#parts.budget.limits)
+    if (missing <= 0 || this.#isHost) return
+    this.#loader?.forgetAhead()
+    this.#pins.drop(missing)
+    this.#settleRing()
   }
 
-  /** Timing 1: whatever room there is takes matrices before anything is generated. */
-  #fillOnce(cacheBytes: number): void {
-    const { hostVisible } = this.#parts.options.backend.device
-    const room = this.#room(this.#parts.budget.limits) - (hostVisible ? 0 : cacheBytes)
-    const pinnedBytes = this.#tryPin(Math.max(0, room))
-    if (pinnedBytes > 0) this.#note({ what: 'before generation', why: 'room is free', pinnedBytes })
+  get #isHost(): boolean {
+    return this.#parts.options.backend.device.hostVisible
   }
 
   /** The block's KV can move from now on. */
@@ -157,6 +193,7 @@ export class Replacer {
 
   /** The run has ended. */
   end(): void {
+    this.#loader = undefined
     this.#parts.budget.endRun()
   }
 
@@ -197,9 +234,9 @@ export class Replacer {
   }
 
   #facts(rows: readonly MovingRow[]): PlacementFacts {
-    const { pins, attentionHost, options } = this.#parts
+    const { pins } = this.#parts
     const block = this.#movableBlock()
-    const count = block === undefined ? { deviceRows: 0, awayRows: 0 } : countRows(block.store, rows)
+    const count = block === undefined ? nowhere : countRows(block.store, rows)
     const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
     const roomBytes = Math.max(0, this.#room(this.#parts.budget.limits))
     return {
@@ -207,43 +244,51 @@ export class Replacer {
       pinnedBytes: pins.pinnedBytes,
       streamedBytes: this.#pins.streamedBytes,
       pinnableBytes: this.#pins.fitting(roomBytes),
-      ...count,
+      deviceRows: count.device,
+      hostRows: count.host,
+      streamedRows: count.streamed,
       rowBytes: block === undefined ? 0 : rowBytes(block.plan),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
-      hostAttends: attentionHost !== undefined && options.policy.hostAttentionPercent > 0,
+      canShift: this.#parts.attentionHost !== undefined,
     }
   }
 
   async #carryOut(decision: Decision, rows: readonly MovingRow[]): Promise<void> {
-    const { what, why, predictedGainSeconds, dropBytes, pinBytes, promoteRows, demoteRows } = decision
-    if (decision.abortsMoves === true) this.#block?.moves.abort()
+    const { what, why, predictedGainSeconds, dropBytes, pinBytes, abortsMoves } = decision
+    if (abortsMoves === true) this.#block?.moves.abort()
     const droppedBytes = dropBytes > 0 ? this.#pins.drop(dropBytes) : 0
-    const promotedRows = promoteRows > 0 ? await this.#move(rows, 'ram', promoteRows) : 0
-    const demotedRows = demoteRows > 0 ? await this.#move(rows, 'device', demoteRows) : 0
+    if (droppedBytes > 0) this.#settleRing()
+    const toHostRows = this.#attend(rows, 'host', decision.toHostRows)
+    const toStreamRows = this.#attend(rows, 'device', decision.toStreamRows)
+    const promotedRows = await this.#move(rows, 'ram', decision.promoteRows)
+    const demotedRows = await this.#move(rows, 'device', decision.demoteRows)
     // KV that leaves is there until it has been copied: what takes its memory comes with the next sweep.
     const pinnedBytes = pinBytes > 0 ? this.#tryPin(Math.min(pinBytes, this.#room(this.#parts.budget.limits))) : 0
     this.#owedPinBytes = pinBytes - pinnedBytes
-    this.#note({ what, why, pinnedBytes, droppedBytes, promotedRows, demotedRows, predictedGainSeconds })
+    this.#note({
+      what,
+      why,
+      pinnedBytes,
+      droppedBytes,
+      promotedRows,
+      demotedRows,
+      toHostRows,
+      toStreamRows,
+      predictedGainSeconds,
+    })
   }
 
   /** Frees what a smaller limit needs, at once. @throws {InfeasibleError} where even all of it is not enough */
   async #hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
-    const missing = -this.#room(limits)
     let [droppedBytes, demotedRows] = [0, 0]
+    // What is under way for the next sweep holds memory, too.
+    if (this.#room(limits) < 0) this.#loader?.forgetAhead()
+    const missing = -this.#room(limits)
     if (missing > 0) {
       const block = this.#movableBlock()
-      const movable = block === undefined ? 0 : countRows(block.store, rows).deviceRows
       const each = block === undefined ? 0 : rowBytes(block.plan)
-      const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
-      const mostRows = Math.min(movable, each === 0 ? 0 : Math.floor(ramRoom / each))
-      const { pinnedBytes } = this.#parts.pins
-      if (pinnedBytes + mostRows * each < missing) {
-        const why = `the run holds ${missing - pinnedBytes - mostRows * each} bytes more that cannot move`
-        this.#note({ what: 'refused', why })
-        throw new InfeasibleError(`the budget cannot shrink so far: ${why}`, {
-          hint: 'shrink it less, or end the run: finished results are kept',
-        })
-      }
+      const mostRows = this.#demotable(limits, rows)
+      this.#checkShrinks(missing, mostRows * each)
       // KV that is hardly filled moves few bytes for what it frees; weights of as many bytes stream on every sweep.
       const keepsWeights = each > 0 && this.#facts(rows).usedRowBytes < each * 0.9
       if (!keepsWeights) droppedBytes = this.#pins.drop(missing)
@@ -252,26 +297,74 @@ export class Replacer {
         await block!.moves.copied()
         block!.moves.commit(rows)
       }
-      const still = -this.#room(limits)
-      if (still > 0) droppedBytes += this.#pins.drop(still)
+      droppedBytes += this.#dropUntilFits(limits)
+      this.#settleRing(limits)
     }
     const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
     this.#note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', droppedBytes, demotedRows })
   }
 
+  /** Rows of KV on the device that RAM has room for. */
+  #demotable(limits: MemoryLimits, rows: readonly MovingRow[]): number {
+    const block = this.#movableBlock()
+    if (block === undefined) return 0
+    const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
+    return Math.min(countRows(block.store, rows).device, Math.floor(ramRoom / rowBytes(block.plan)))
+  }
+
+  /** @throws {InfeasibleError} where everything that may leave is not as much as lacks */
+  #checkShrinks(missing: number, cacheBytes: number): void {
+    const ring = this.#isHost ? 0 : (this.#loader?.ringBytes ?? 0) - this.#plannedRingBytes
+    const lacks = missing - this.#parts.pins.heldBytes - cacheBytes - Math.max(0, ring)
+    if (lacks <= 0) return
+    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move`
+    this.#note({ what: 'refused', why })
+    throw new InfeasibleError(`the budget cannot shrink so far: ${why}`, {
+      hint: 'shrink it less, or end the run: finished results are kept',
+    })
+  }
+
+  /** Drops matrices until the rest and a ring for what streams fit. @returns bytes that were dropped */
+  #dropUntilFits(limits: MemoryLimits): number {
+    let dropped = 0
+    for (;;) {
+      const ring = this.#isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
+      const more = this.#room(limits) >= ring ? 0 : this.#pins.drop(1)
+      if (more === 0) return dropped
+      dropped += more
+    }
+  }
+
+  /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
+  #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): number {
+    const block = this.#movableBlock()
+    if (block === undefined || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
+    const { gpuBatchSize } = this.#parts.options.policy
+    const chosen = chooseRows(block.store, block.moves, rows, {
+      from: [place === 'host' ? 'streamed' : 'host'],
+      count,
+      fromEnd: place === 'host',
+      gpuBatchSize,
+    })
+    for (const { unit } of chosen) block.store.units.attendAt(unit, place)
+    return chosen.length
+  }
+
   /** Begins to move KV; ends early where the new home has no room. @returns units that are under way */
   async #move(rows: readonly MovingRow[], from: 'device' | 'ram', count: number): Promise<number> {
     const block = this.#movableBlock()
-    if (block === undefined) return 0
+    if (block === undefined || count <= 0) return 0
     const { store, moves, plan } = block
     const { gpuBatchSize } = this.#parts.options.policy
-    const room = from === 'ram' ? Math.floor(this.#room(this.#parts.budget.limits) / rowBytes(plan)) : count
+    const { limits } = this.#parts.budget
+    const room = from === 'ram' ? Math.floor(this.#room(limits) / rowBytes(plan)) : this.#demotable(limits, rows)
     const home = from === 'ram' ? 'device' : 'ram'
     const attends = attendsAt(home, this.#parts.attentionHost !== undefined)
     let begun = 0
     for (const { cacheLayer, row } of chooseRows(store, moves, rows, {
-      from,
-      count: Math.min(count, Math.max(0, room)),
+      from: from === 'ram' ? ['host', 'streamed'] : ['device'],
+      count: Math.min(count, room),
+      fromEnd: from === 'device',
       gpuBatchSize,
     })) {
       try {
@@ -317,12 +410,13 @@ export class Replacer {
 
   #payOwed(): void {
     if (this.#owedPinBytes <= 0 || (this.#block?.moves.pending ?? 0) > 0) return
-    this.#tryPin(Math.min(this.#owedPinBytes, Math.max(0, this.#room(this.#parts.budget.limits))))
+    this.#tryPin(Math.min(this.#owedPinBytes, this.#room(this.#parts.budget.limits)))
     this.#owedPinBytes = 0
   }
 
   #tryPin(mostBytes: number): number {
     const before = this.#parts.pins.pinnedBytes
+    if (mostBytes <= 0) return 0
     try {
       this.#pins.pin(mostBytes)
     } catch (error) {
@@ -332,19 +426,43 @@ export class Replacer {
     return this.#parts.pins.pinnedBytes - before
   }
 
+  /** Bytes of the ring that what streams needs. */
+  #wantedRing(): { readonly least: number; readonly wanted: number } {
+    const { overlap } = this.#parts.options.policy
+    return this.#pins.ringBytes(overlap ? defaultLookAhead : 0)
+  }
+
+  /** Makes the ring as large as what streams now needs, where that is much more or less than it was. */
+  #settleRing(limits: MemoryLimits = this.#parts.budget.limits): void {
+    const loader = this.#loader
+    if (loader === undefined || this.#isHost) return
+    const { least, wanted } = this.#wantedRing()
+    const usable = loader.usableRingBytes
+    const isTooSmall = usable < least
+    if (!isTooSmall && usable >= wanted * 0.9 && usable <= wanted * 1.3) return
+    if (isTooSmall) loader.forgetAhead()
+    const room = this.#room(limits) + (isTooSmall ? loader.usableRingBytes : 0)
+    const ring = Math.max(least, Math.min(wanted, room))
+    if (ring === 0) return
+    if (!isTooSmall && ring > room) return
+    loader.resizeRing(ring)
+  }
+
   /** Bytes that are free under some limits; negative where too much is held. */
-  #room(limits: MemoryLimits): number {
+  #room(
+    limits: MemoryLimits,
+    ringBytes: number = this.#loader?.ringBytes ?? this.#plannedRingBytes,
+    cacheBytes: number = this.#deviceCacheBytes(),
+  ): number {
     const { pins, options } = this.#parts
-    const { hostVisible, memoryBytes } = options.backend.device
-    const limit = hostVisible ? limits.ram : (limits.device ?? memoryBytes)
+    const limit = this.#isHost ? limits.ram : (limits.device ?? options.backend.device.memoryBytes)
     if (limit === undefined) return 0
-    return limit - this.#fixedBytes - pins.heldBytes - (hostVisible ? 0 : this.#deviceCacheBytes())
+    return limit - this.#fixedBytes - pins.heldBytes - ringBytes - (this.#isHost ? 0 : cacheBytes)
   }
 
   #deviceCacheBytes(): number {
     const block = this.#block
-    if (block === undefined) return 0
-    return block.store.units.deviceRows * rowBytes(block.plan)
+    return block === undefined ? 0 : block.store.units.deviceRows * rowBytes(block.plan)
   }
 
   /** KV moves between a device with memory of its own and RAM; on a host the two are one. */
@@ -353,9 +471,16 @@ export class Replacer {
   }
 
   #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
-    const block = this.#block
-    const count = block === undefined ? { deviceRows: 0, awayRows: 0 } : countRows(block.store, rows)
-    return { sweep: this.#sweep, seconds, pinnedBytes: this.#parts.pins.pinnedBytes, ...count }
+    const count = this.#block === undefined ? nowhere : countRows(this.#block.store, rows)
+    const { pinnedBytes } = this.#parts.pins
+    return {
+      sweep: this.#sweep,
+      seconds,
+      pinnedBytes,
+      deviceRows: count.device,
+      hostRows: count.host,
+      streamedRows: count.streamed,
+    }
   }
 
   #note(step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>): void {
@@ -365,6 +490,8 @@ export class Replacer {
       droppedBytes: 0,
       promotedRows: 0,
       demotedRows: 0,
+      toHostRows: 0,
+      toStreamRows: 0,
       ...step,
     })
     const nowMs = this.#clock.now()
