@@ -71,8 +71,8 @@ export class BlockRun {
   async #allocate(): Promise<void> {
     const { plan, pagePositions, parts } = this.#options
     const { queues } = this.#options.run
-    const { backend, ram, disk, replacement } = parts.options
-    const { attentionHost, isMovable } = parts
+    const { backend, ram, disk } = parts.options
+    const { attentionHost, cacheMoves } = parts
     this.#cache = await CacheStore.create({
       device: {
         backend,
@@ -91,8 +91,8 @@ export class BlockRun {
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
-      rowsSideBySide: isMovable ? 1 : plan.decodeBatchRows,
-      mayMoveToDisk: replacement?.reallocator === 'random-copy',
+      rowsSideBySide: cacheMoves === 'never' ? plan.decodeBatchRows : 1,
+      mayMoveToDisk: cacheMoves === 'anywhere',
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
@@ -172,8 +172,9 @@ export class BlockRun {
       startedAtMs = nowMs
     }
     const isDecode = rows.every(({ newTokens }) => newTokens === 1)
-    const states = isDecode ? this.#decodeBatches : this.#batches
-    const batches = cutBatches(rows, isDecode ? plan.decodeBatchRows : policy.gpuBatchSize).map((batchRows, k) => {
+    const isMerged = isDecode && this.#mayMerge(rows)
+    const states = isMerged ? this.#decodeBatches : this.#batches
+    const batches = cutBatches(rows, isMerged ? plan.decodeBatchRows : policy.gpuBatchSize).map((batchRows, k) => {
       const state = states[k]!
       state.begin(batchRows, tokenOf, run.queues.compute)
       return state
@@ -203,6 +204,13 @@ export class BlockRun {
     }
     for (const state of batches) await state.finish(visit)
     if (isSequential) await settle('sample')
+  }
+
+  /** Whether several batches may decode as one: nothing of them moves between tiers. */
+  #mayMerge(rows: readonly LiveRow[]): boolean {
+    const { parts, plan } = this.#options
+    if (plan.decodeBatchRows === parts.options.policy.gpuBatchSize) return false
+    return parts.cacheMoves === 'never' || this.#cache.isAtHand(rows)
   }
 
   #run({ task, layer, batch, part }: Step, state: BatchState, batches: number): void {

@@ -1,6 +1,6 @@
-import type { CacheRow, QueueEvent } from '@flexgen/spec'
+import { cachePageBytes, type CacheRow, type QueueEvent } from '@flexgen/spec'
 import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
-import { type AttentionPlace, CacheLane, type LaneLoad } from './cache-lane.ts'
+import { type AttentionPlace, CacheLane, cacheSlotCount, type LaneLoad } from './cache-lane.ts'
 import { type CacheHome, type CacheUnit, CacheUnits, type CacheUnitsOptions } from './cache-units.ts'
 import { HeldBuffers } from './held-buffers.ts'
 
@@ -39,15 +39,13 @@ export class CacheStore {
   readonly #options: CacheStoreOptions
   readonly #grid: (CacheUnit | undefined)[][] = []
   readonly #buffers: HeldBuffers
-  readonly #hostBuffers: HeldBuffers | undefined
-  #lanes!: { readonly device: CacheLane; readonly host: CacheLane | undefined }
+  #lanes!: { readonly device: CacheLane; host: CacheLane | undefined }
   readonly #lastStored = new Map<AttentionPlace, QueueEvent>()
 
   private constructor(options: CacheStoreOptions) {
     this.#options = options
     this.units = new CacheUnits(options)
     this.#buffers = new HeldBuffers(options.device.backend)
-    if (options.host !== undefined) this.#hostBuffers = new HeldBuffers(options.host.backend)
   }
 
   /** Allocates everything that the block will need; after a failure nothing is left. */
@@ -77,9 +75,10 @@ export class CacheStore {
       }
     }
     this.#lanes = {
-      device: new CacheLane(device, spec, this.#buffers),
-      host: host === undefined ? undefined : new CacheLane(host, spec, this.#hostBuffers!),
+      device: new CacheLane(device, spec),
+      host: undefined,
     }
+    if (host !== undefined) this.#lanes.host = new CacheLane(host, spec)
     const usesDisk = mayMoveToDisk || homes.some((layer) => layer.some(({ home }) => home === 'disk'))
     if (usesDisk) this.units.allocatePageBuffers(this.#buffers)
   }
@@ -102,6 +101,28 @@ export class CacheStore {
   /** The KV of a sequence in a layer; undefined once it was released. */
   unitAt(cacheLayer: number, sequence: number): CacheUnit | undefined {
     return this.#grid[cacheLayer]?.[sequence]
+  }
+
+  /** Bytes that slots of so many rows take of the device beyond what they take now. */
+  slotGrowthBytes(slotRows: number): number {
+    const { spec } = this.#options
+    const rows = Math.max(0, slotRows - this.#lanes.device.slotRows)
+    return cacheSlotCount * rows * cachePageBytes(spec, spec.maxPositions)
+  }
+
+  /** Makes the slots of what streams to the device larger; between two sweeps only. @throws {FlexgenError} then they stay */
+  growSlots(slotRows: number): void {
+    this.#lanes.device.grow(slotRows)
+  }
+
+  /** Whether all KV of some sequences is read by the device where it lies. */
+  isAtHand(rows: readonly LiveRow[]): boolean {
+    return this.#grid.every((units) =>
+      rows.every(({ id }) => {
+        const unit = units[id]
+        return unit?.attends === 'device' && unit.inPlace.device !== undefined
+      }),
+    )
   }
 
   /** Cache layers. */
@@ -189,7 +210,8 @@ export class CacheStore {
     for (const units of this.#grid.splice(0)) {
       for (const unit of units) if (unit !== undefined) this.units.free(unit)
     }
+    this.#lanes?.device.free()
+    this.#lanes?.host?.free()
     this.#buffers.free()
-    this.#hostBuffers?.free()
   }
 }

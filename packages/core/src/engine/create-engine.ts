@@ -1,5 +1,4 @@
 import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataError, UsageError } from '@flexgen/spec'
-import type { WeightUnit } from '../placement/weight-unit.ts'
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
@@ -48,11 +47,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const { replacement } = options
   const canPin = replacement !== undefined && !backend.device.hostVisible
-  const isMovable = canPin || replacement?.reallocator === 'random-copy'
+  const isCopied = replacement?.reallocator === 'random-copy'
+  const cacheMoves = isCopied ? 'anywhere' : canPin ? 'inMemory' : 'never'
   const { weights } = policy
   const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
   const placement = place(canPin ? { ...policy, weights: resting } : policy)
-  const wantedPinBytes = canPin ? (weights.device / 100) * matrixBytes(units) : 0
+  // The very matrices that would be prepared there.
+  const onDevice = canPin ? place(policy) : []
+  const wantedPins = units.filter(({ kind }, i) => kind === 'matrix' && onDevice[i]?.tier === 'device')
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({
@@ -66,7 +68,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       cleanup,
     })
     const notices = policyNotices(policy)
-    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, isMovable, notices }
+    const shape = {
+      options,
+      runtimes,
+      units,
+      placement,
+      computeDtype,
+      cacheDtype,
+      attentionHost,
+      cacheMoves,
+      notices,
+    } as const
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     await options.onPlan?.(plan)
@@ -98,7 +110,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       plan,
       resting: rested,
       pins,
-      wantedPinBytes,
+      wantedPins,
       budget,
       cleanup,
       allPositions,
@@ -126,10 +138,6 @@ function chooseAttentionHost({ backend, host, policy }: EngineOptions): Backend 
     throw new UsageError(`${host.name} cannot attend on the host: it does not read KV where it rests in RAM`)
   }
   return host
-}
-
-function matrixBytes(units: readonly WeightUnit[]): number {
-  return units.reduce((sum, { kind, sizeBytes }) => sum + (kind === 'matrix' ? sizeBytes : 0), 0)
 }
 
 function checkCacheDtype(dtype: DType, ...backends: (Backend | undefined)[]): void {

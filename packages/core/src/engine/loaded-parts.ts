@@ -17,8 +17,8 @@ export interface LoadedParts extends PlannedModel {
   readonly resting: ReadonlyMap<WeightUnit, RestingUnit>
   /** Streamed matrices that stay where kernels read them. */
   readonly pins: WeightPins
-  /** Bytes of matrices that the policy wants on the device, where placement may change: then they are pinned. */
-  readonly wantedPinBytes: number
+  /** Matrices that the policy wants on the device, where placement may change: then they are pinned. */
+  readonly wantedPins: readonly WeightUnit[]
   readonly budget: MemoryBudget
   /** Frees all of it. */
   readonly cleanup: Cleanup

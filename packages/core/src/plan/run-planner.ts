@@ -104,7 +104,7 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
           computeDtype,
           cacheDtype,
           attentionHost,
-          isMovable: false,
+          cacheMoves: 'never',
         }
         const given = { ...workload, logits: options.logits ?? 'last' }
         return {

@@ -22,6 +22,8 @@ export interface ControllerRule {
   readonly tolerance: number
   /** Decisions that may be rolled back before nothing is tried any more. */
   readonly mostTrials: number
+  /** Share of a sweep that a decision must gain at least. */
+  readonly leastGain: number
   /** Change of a link's speed after which everything learned is void. */
   readonly speedChange: number
 }
@@ -38,6 +40,7 @@ export const defaultRule: ControllerRule = {
   dwell: 4,
   tolerance: 0.02,
   mostTrials: 3,
+  leastGain: 0.01,
   speedChange: 0.15,
 }
 
@@ -231,7 +234,7 @@ export class ReplacementController implements Reallocator {
     // What stays when it passes costs nothing, and takes load off the link even where that does not bind.
     if (decision.what === 'fill' && decision.promoteRows === 0) return true
     const gain = decision.predictedGainSeconds
-    if (gain <= this.#history.seconds() * 0.002) return false
+    if (gain <= this.#history.seconds() * this.#rule.leastGain) return false
     const streamRate = this.#history.streamRate()!
     const copied = decision.promoteRows * usedRowBytes
     const cost = Math.max(0, copied - this.#slackBytes(streamRate)) / streamRate

@@ -17,6 +17,17 @@ export class PinChoice {
     this.#units = spreadOrder(streamed.length).map((i) => streamed[i]!)
   }
 
+  /** Pins given matrices as long as `fits`. @throws {FlexgenError} `OUT_OF_MEMORY` */
+  pinThese(units: readonly WeightUnit[], fits: () => boolean): void {
+    for (const unit of units) {
+      if (this.#pins.has(unit)) continue
+      this.#pins.pin(unit)
+      if (fits()) continue
+      this.#pins.drop(unit)
+      return
+    }
+  }
+
   /** Bytes of matrices that stream on every sweep. */
   get streamedBytes(): number {
     return this.#units.reduce((sum, unit) => sum + (this.#pins.has(unit) ? 0 : unit.sizeBytes), 0)

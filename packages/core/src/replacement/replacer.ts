@@ -51,6 +51,8 @@ export class Replacer {
   readonly #plannedRingBytes: number
   readonly #plannedCacheBytes: number
   #loader: WeightLoader | undefined
+  /** Of slots that were made larger than planned. */
+  #slotBytes = 0
   #block: BlockCache | undefined
   #sweep = 0
   #moveSeconds = 0
@@ -91,22 +93,19 @@ export class Replacer {
    * @returns bytes of the ring that the rest streams through
    */
   beginRun(): number {
-    const { wantedPinBytes, pins, budget } = this.#parts
+    const { wantedPins, pins, budget } = this.#parts
     const { timing, reallocator } = this.#options
     const before = pins.pinnedBytes
-    const wanted = timing === 1 && reallocator !== 'random-copy' ? Number.POSITIVE_INFINITY : wantedPinBytes
-    const room = (): number => this.#room(budget.limits, 0, this.#plannedCacheBytes) - this.#wantedRing().wanted
-    // What is pinned needs no ring, so that there may be more room after it than before.
-    for (let tries = 0; tries < 3; tries++) this.#tryPin(Math.min(wanted - pins.pinnedBytes, room()))
-    while (this.#room(budget.limits, 0, this.#plannedCacheBytes) < this.#wantedRing().least && this.#pins.drop(1) > 0);
-    if (timing === 1) {
-      const pinnedBytes = pins.pinnedBytes - before
-      this.#note({ what: 'before generation', why: 'there is room', pinnedBytes })
+    const room = (): number => this.#room(budget.limits, 0, this.#plannedCacheBytes)
+    // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
+    this.#refusing(() => this.#pins.pinThese(wantedPins, () => room() >= 0))
+    while (room() < this.#wantedRing().least && this.#pins.drop(1) > 0);
+    if (timing === 1 && reallocator !== 'random-copy') {
+      for (let more = 1; more > 0;) more = this.#tryPin(room() - this.#wantedRing().wanted)
+      this.#note({ what: 'before generation', why: 'there is room', pinnedBytes: pins.pinnedBytes - before })
     }
-    const { least, wanted: ring } = this.#wantedRing()
-    return this.#isHost
-      ? this.#plannedRingBytes
-      : Math.max(least, Math.min(ring, this.#room(budget.limits, 0, this.#plannedCacheBytes)))
+    const { least, wanted } = this.#wantedRing()
+    return this.#isHost ? this.#plannedRingBytes : Math.max(least, Math.min(wanted, room()))
   }
 
   /** The run has its queues now: fills what is pinned. */
@@ -146,6 +145,7 @@ export class Replacer {
   endBlock(): void {
     this.#block?.moves.abort()
     this.#block = undefined
+    this.#slotBytes = 0
     this.#controller.reset()
   }
 
@@ -293,7 +293,9 @@ export class Replacer {
       const keepsWeights = each > 0 && this.#facts(rows).usedRowBytes < each * 0.9
       if (!keepsWeights) droppedBytes = this.#pins.drop(missing)
       if (missing > droppedBytes && mostRows > 0) {
-        demotedRows = await this.#move(rows, 'device', Math.min(mostRows, Math.ceil((missing - droppedBytes) / each)))
+        const wanted = Math.min(mostRows, Math.ceil((missing - droppedBytes) / each))
+        // Slots that KV passes through on its way back are made while there is more than will be allowed.
+        demotedRows = await this.#move(rows, 'device', wanted, before)
         await block!.moves.copied()
         block!.moves.commit(rows)
       }
@@ -338,7 +340,8 @@ export class Replacer {
   /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
   #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): number {
     const block = this.#movableBlock()
-    if (block === undefined || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
+    if (block === undefined || count <= 0 || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
+    if (place === 'device' && !this.#growSlots(block, this.#parts.budget.limits)) return 0
     const { gpuBatchSize } = this.#parts.options.policy
     const chosen = chooseRows(block.store, block.moves, rows, {
       from: [place === 'host' ? 'streamed' : 'host'],
@@ -351,12 +354,17 @@ export class Replacer {
   }
 
   /** Begins to move KV; ends early where the new home has no room. @returns units that are under way */
-  async #move(rows: readonly MovingRow[], from: 'device' | 'ram', count: number): Promise<number> {
+  async #move(
+    rows: readonly MovingRow[],
+    from: 'device' | 'ram',
+    count: number,
+    limits: MemoryLimits = this.#parts.budget.limits,
+  ): Promise<number> {
     const block = this.#movableBlock()
     if (block === undefined || count <= 0) return 0
     const { store, moves, plan } = block
     const { gpuBatchSize } = this.#parts.options.policy
-    const { limits } = this.#parts.budget
+    if (from === 'device' && !this.#growSlots(block, limits)) return 0
     const room = from === 'ram' ? Math.floor(this.#room(limits) / rowBytes(plan)) : this.#demotable(limits, rows)
     const home = from === 'ram' ? 'device' : 'ram'
     const attends = attendsAt(home, this.#parts.attentionHost !== undefined)
@@ -416,14 +424,31 @@ export class Replacer {
 
   #tryPin(mostBytes: number): number {
     const before = this.#parts.pins.pinnedBytes
-    if (mostBytes <= 0) return 0
+    if (mostBytes > 0) this.#refusing(() => this.#pins.pin(mostBytes))
+    return this.#parts.pins.pinnedBytes - before
+  }
+
+  /** Does what may find no memory: then it is noted, and the run goes on. @returns whether it was done */
+  #refusing(act: () => unknown): boolean {
     try {
-      this.#pins.pin(mostBytes)
+      act()
+      return true
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error
       this.#note({ what: 'refused', why: error.message })
+      return false
     }
-    return this.#parts.pins.pinnedBytes - before
+  }
+
+  /** Makes sure that KV off the device finds slots on its way there, also a whole batch of it. */
+  #growSlots(block: BlockCache, limits: MemoryLimits): boolean {
+    const rows = Math.min(this.#parts.options.policy.gpuBatchSize, block.plan.shape.sequences)
+    const bytes = block.store.slotGrowthBytes(rows)
+    if (bytes === 0) return true
+    if (bytes > this.#room(limits)) return false
+    const isDone = this.#refusing(() => block.store.growSlots(rows))
+    if (isDone) this.#slotBytes += bytes
+    return isDone
   }
 
   /** Bytes of the ring that what streams needs. */
@@ -457,7 +482,7 @@ export class Replacer {
     const { pins, options } = this.#parts
     const limit = this.#isHost ? limits.ram : (limits.device ?? options.backend.device.memoryBytes)
     if (limit === undefined) return 0
-    return limit - this.#fixedBytes - pins.heldBytes - ringBytes - (this.#isHost ? 0 : cacheBytes)
+    return limit - this.#fixedBytes - this.#slotBytes - pins.heldBytes - ringBytes - (this.#isHost ? 0 : cacheBytes)
   }
 
   #deviceCacheBytes(): number {
