@@ -37,7 +37,7 @@ export type { BlockPlan } from './engine/block-plan.ts'
 export { leastRingBytes, lookAheadRingBytes, stagingAlignment } from './engine/staging-ring.ts'
 export type { BytesByKind } from './report/disk-traffic.ts'
 export { type ControllerRule, defaultRule, ReplacementController } from './replacement/controller.ts'
-export type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './replacement/reallocator.ts'
+export type { Decision, Moves, Outcome, PlacementFacts, Reallocator, SweepFacts } from './replacement/reallocator.ts'
 export type {
   EngineBudget,
   PlacementSample,

@@ -29,12 +29,13 @@ function scripted(script: readonly (typeof moves extends fc.Arbitrary<infer Move
   let at = 0
   return {
     observe: () => undefined,
+    carriedOut: () => undefined,
     reset: () => undefined,
     decide: ({ pinnedBytes, streamedBytes, roomBytes, deviceRows, hostRows, streamedRows }): Decision | undefined => {
       const move = script[at++ % script.length]
       if (move === undefined) return undefined
       return {
-        what: 'exchange',
+        what: 'shift',
         why: 'scripted',
         pinBytes: Math.min(roomBytes, move.pin * streamedBytes),
         dropBytes: move.drop * pinnedBytes,

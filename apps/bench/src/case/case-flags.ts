@@ -28,6 +28,8 @@ export interface CaseFlags {
   readonly includeReallocatePunish?: boolean
   /** Ours: how often timing 3 acts at least, and by which rule. */
   readonly reallocateEvery?: number
+  /** Whether waiting prompts take the places of sequences that have ended; default true. */
+  readonly refill?: boolean
   readonly reallocator?: 'measured' | 'random-copy' | 'none'
 
   readonly numPrompts?: number

@@ -40,6 +40,8 @@ export interface CaseSettings {
   readonly debugMode?: 'fewer_batch' | 'breakdown' | undefined
   /** Absent where placement does not change. */
   readonly replacement?: ReplacementOptions | undefined
+  /** False where blocks follow each other whole. */
+  readonly refill?: false
   readonly cpuCacheCompute: boolean
   readonly pinWeight: boolean
   readonly backend: string
@@ -106,6 +108,7 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     cutGenLen: flags.cutGenLen,
     debugMode,
     replacement: replacementOf(flags),
+    ...(flags.refill === false && { refill: false }),
     cpuCacheCompute,
     pinWeight: flags.pinWeight ?? true,
     backend: flags.backend ?? 'auto',

@@ -15,11 +15,6 @@ const conflicts: readonly Conflict[] = [
     message: '--include-reallocate-punish has no meaning without --reallocate-timing',
   },
   {
-    isThere: ({ reallocator, reallocateTiming = 0 }) =>
-      reallocator !== undefined && reallocator !== 'none' && reallocateTiming === 0,
-    message: '--reallocator has no meaning without --reallocate-timing',
-  },
-  {
     isThere: ({ reallocateEvery, reallocateTiming = 0 }) => reallocateEvery !== undefined && reallocateTiming !== 3,
     message: '--reallocate-every has no meaning without --reallocate-timing 3',
   },

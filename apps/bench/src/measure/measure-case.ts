@@ -179,6 +179,7 @@ async function generate(engine: FlexgenEngine, generation: Generation): Promise<
       ignoreEos: true,
       breakdown: settings.debugMode === 'breakdown',
       stopRule,
+      ...(settings.refill === false && { refill: false }),
       signal,
     })) {
       if (event.type === 'token') {

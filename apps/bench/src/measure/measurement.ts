@@ -135,7 +135,7 @@ const figures = z
 
 const replacementStep = z.object({
   sweep: amount,
-  what: z.enum(['fill', 'shift', 'exchange', 'roll back', 'budget', 'refused', 'random copy', 'before generation']),
+  what: z.enum(['fill', 'shift', 'roll back', 'budget', 'refused', 'random copy', 'before generation']),
   why: z.string(),
   pinnedBytes: amount,
   droppedBytes: amount,

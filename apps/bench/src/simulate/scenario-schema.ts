@@ -29,7 +29,7 @@ const change = z
       (speed === undefined) === (factor === undefined) &&
       (budget === undefined) === (bytes === undefined) &&
       (speed === undefined) !== (budget === undefined),
-    { error: 'atSeconds or atSweep, with a speed and its factor or a budget and its bytes' },
+    { error: 'a speed with its factor, or a budget with its bytes, and atSeconds or atSweep' },
   ) as unknown as z.ZodType<ScenarioChange>
 
 /** The form of a scenario file; schema/scenario.schema.json is this. */

@@ -101,6 +101,11 @@ export class LaneLoading {
     this.#slots = slots
   }
 
+  /** Rows of the slot that are taken. */
+  get rowCount(): number {
+    return this.#rowCount
+  }
+
   /** The next row of the slot. */
   nextRow(): CacheRow {
     if (this.#slot === undefined) {

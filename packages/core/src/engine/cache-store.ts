@@ -148,7 +148,10 @@ export class CacheStore {
     const loading = { device: this.#lanes.device.begin(), host: this.#lanes.host?.begin() }
     const loaded = rows.map((live): LoadedRow => {
       const unit = this.#grid[cacheLayer]![live.id]!
-      const place = this.#placeOf(unit, live)
+      let place = this.#placeOf(unit, live)
+      // A prompt whose KV lives in RAM is attended there where the device has no slot left for it.
+      const isFull = unit.inPlace[place] === undefined && loading[place]!.rowCount >= this.#lanes[place]!.slotRows
+      if (isFull && unit.inPlace.host !== undefined) place = 'host'
       const lane = loading[place]!
       const inPlace = unit.inPlace[place]
       if (inPlace !== undefined) {

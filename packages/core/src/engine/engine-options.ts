@@ -89,6 +89,8 @@ export interface GenerateOptions {
    * `logits: 'all'`, and no new token need be asked for).
    */
   readonly logProbs?: 'new' | 'all' | undefined
+  /** Whether waiting requests take the places of sequences that have ended. Default true; false for blocks one by one. */
+  readonly refill?: boolean | undefined
   /** Whether results come in the order of the requests (default) or as sequences finish. */
   readonly resultOrder?: 'request' | 'finish' | undefined
   /** Run every step alone and report the time of each task by kind; FlexGen's `--debug-mode breakdown`. */

@@ -132,7 +132,7 @@ export class LoadedEngine implements Engine {
       logits: allPositions ? 'all' : 'last',
     })
     const replacer = this.#replacer
-    replacer?.beginBlock(plan.bytes.cache.device)
+    await replacer?.beginBlock(plan.bytes.cache.device)
     const blockRun = await BlockRun.create({
       parts: this.#parts,
       plan,
@@ -146,7 +146,7 @@ export class LoadedEngine implements Engine {
     try {
       meter.beginBlock(plan)
       replacer?.setBlock(blockRun.cache)
-      const places = new BlockPlaces(block, waiting, plan.shape)
+      const places = new BlockPlaces(block, options.refill === false ? [] : waiting, plan.shape)
       while (places.rows.length > 0) {
         options.signal?.throwIfAborted()
         const { rows, isPrefill } = places

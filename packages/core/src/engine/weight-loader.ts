@@ -93,17 +93,22 @@ export class WeightLoader {
     this.#freeIdle()
   }
 
-  /** Gives up the layers that were asked for ahead and not taken yet, which makes the next sweep ask for them again. */
-  forgetAhead(): void {
+  /** Frees the ring, of which no piece may be held; nothing streams until there is another. */
+  dropRing(): void {
+    for (const { buffer, lastUses } of this.#rings.splice(0)) this.#options.backend.free(buffer, ...lastUses)
+  }
+
+  /** Gives up the layers that were asked for ahead and not taken yet; then the next sweep asks for them again. */
+  async forgetAhead(): Promise<void> {
+    this.isWarm = false
     for (const layer of this.#layers.splice(0)) {
-      const after = layer.ready.at(-1)
+      for (const event of layer.ready) await event.whenDone()
       for (const unit of layer.units.slice(0, layer.spans.size)) {
         const span = layer.spans.get(unit.spec.name)!
-        if (layer.pinned.has(unit)) this.#options.pins.release(unit, span, ...layer.ready)
-        else this.#ringOf(span).release(span, ...(after === undefined ? [] : layer.ready))
+        if (layer.pinned.has(unit)) this.#options.pins.release(unit, span)
+        else this.#ringOf(span).release(span)
       }
     }
-    this.isWarm = false
     this.#freeIdle()
   }
 

@@ -1,4 +1,4 @@
-import type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
+import type { Decision, Moves, Outcome, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
 import { SweepHistory } from './sweep-history.ts'
 
 /** Constants of the rule; the defaults are those of the notes on what others learned. */
@@ -11,8 +11,10 @@ export interface ControllerRule {
   readonly leastRemaining: number
   /** Margin of the gain over the cost. */
   readonly margin: number
-  /** Share of an imbalance that is moved at once; of what costs nothing to move back, and of what is copied. */
-  readonly freeChunk: number
+  /** Share of an imbalance that is moved at once: at first, and at most, since what has gained is doubled. */
+  readonly firstChunk: number
+  readonly mostChunk: number
+  /** Share of a sweep that copies may take, where they pay at once. */
   readonly copyChunk: number
   /** Share of idle time that copies may use. */
   readonly slack: number
@@ -20,8 +22,10 @@ export interface ControllerRule {
   readonly dwell: number
   /** Loss that rolls a decision back. */
   readonly tolerance: number
-  /** Decisions that may be rolled back before nothing is tried any more. */
+  /** Decisions one after the other that may be rolled back before nothing is tried any more. */
   readonly mostTrials: number
+  /** Share of the whole run that losing decisions may cost together; after that nothing is tried any more. */
+  readonly mostLoss: number
   /** Share of a sweep that a decision must gain at least. */
   readonly leastGain: number
   /** Change of a link's speed after which everything learned is void. */
@@ -34,12 +38,14 @@ export const defaultRule: ControllerRule = {
   imbalance: 0.08,
   leastRemaining: 8,
   margin: 0.25,
-  freeChunk: 0.5,
+  firstChunk: 0.15,
+  mostChunk: 0.5,
   copyChunk: 0.25,
   slack: 0.8,
   dwell: 4,
-  tolerance: 0.02,
+  tolerance: 0.005,
   mostTrials: 3,
+  mostLoss: 0.005,
   leastGain: 0.01,
   speedChange: 0.15,
 }
@@ -51,9 +57,6 @@ interface Trial {
   /** By which a sweep grew longer from one to the next, before. */
   readonly growthSeconds: number
 }
-
-/** KV that is so far filled is worth its memory about as much as weights are. */
-const filledShare = 0.8
 
 /**
  * Decides between sweeps what to move. Pure: what it is told is all that it knows, and the same facts give the same
@@ -67,17 +70,23 @@ export class ReplacementController implements Reallocator {
   #nextAllowed = 0
   #backOff = 1
   #lost = 0
+  #lostSeconds = 0
+  #elapsedSeconds = 0
+  #chunk: number
   #trial: Trial | undefined
   #rollBack: Decision | undefined
 
   constructor(rule: ControllerRule = defaultRule) {
     this.#rule = rule
     this.#history = new SweepHistory(rule.window)
+    this.#chunk = rule.firstChunk
   }
 
   /** Whether nothing will be tried any more. */
   get isFrozen(): boolean {
-    return this.#lost >= this.#rule.mostTrials
+    const { mostTrials, mostLoss } = this.#rule
+    const runSeconds = this.#elapsedSeconds + (this.#history.last?.remainingSweeps ?? 0) * this.#history.seconds()
+    return this.#lost >= mostTrials || this.#lostSeconds > mostLoss * runSeconds
   }
 
   reset(): void {
@@ -87,10 +96,24 @@ export class ReplacementController implements Reallocator {
     this.#nextAllowed = this.#sweep
     this.#backOff = 1
     this.#lost = 0
+    this.#chunk = this.#rule.firstChunk
+  }
+
+  carriedOut(moves: Moves): void {
+    if (this.#trial === undefined) return
+    if (Object.values(moves).some((amount) => amount > 0)) {
+      this.#trial = { ...this.#trial, decision: { ...this.#trial.decision, ...moves } }
+      return
+    }
+    // Nothing was moved, so that there is nothing to judge; the same would be said again.
+    this.#trial = undefined
+    this.#backOff *= 2
+    this.#nextAllowed = this.#sweep + this.#rule.dwell * this.#backOff
   }
 
   observe(facts: SweepFacts): Outcome | undefined {
     this.#sweep += 1
+    this.#elapsedSeconds += facts.seconds
     if (this.#history.changesSpeed(facts, this.#rule.speedChange)) this.reset()
     this.#history.add(facts)
     return this.#judge()
@@ -101,21 +124,16 @@ export class ReplacementController implements Reallocator {
     this.#rollBack = undefined
     if (rollBack !== undefined) return rollBack
     const remaining = this.#history.last?.remainingSweeps
-    if (remaining === undefined || this.isFrozen || this.#isTrying('shift') || this.#isTrying('exchange')) {
-      return undefined
-    }
+    if (remaining === undefined) return undefined
     const fill = this.#fill(facts)
+    // Matrices that stay when they pass can only gain: there is nothing to try.
+    if (fill !== undefined && fill.promoteRows === 0) return fill
+    if (this.isFrozen || this.#trial?.decision.what === 'shift') return undefined
     if (fill !== undefined && this.#pays(fill, facts, remaining)) return this.#begin(fill)
     const isSettled = this.#history.length >= this.#rule.dwell && this.#sweep >= this.#nextAllowed
     if (this.#trial !== undefined || !isSettled || remaining < this.#rule.leastRemaining) return undefined
-    for (const decision of [this.#shift(facts), this.#exchange(facts)]) {
-      if (decision !== undefined && this.#pays(decision, facts, remaining)) return this.#begin(decision)
-    }
-    return undefined
-  }
-
-  #isTrying(what: Decision['what']): boolean {
-    return this.#trial?.decision.what === what
+    const shift = this.#shift(facts)
+    return shift !== undefined && this.#pays(shift, facts, remaining) ? this.#begin(shift) : undefined
   }
 
   #begin(decision: Decision): Decision {
@@ -140,10 +158,16 @@ export class ReplacementController implements Reallocator {
     const before = trial.beforeSeconds + trial.growthSeconds * (dwell + settling)
     if (after > before * (1 + tolerance)) {
       this.#lost += 1
+      this.#lostSeconds += (after - before) * dwell
+      this.#chunk = this.#rule.firstChunk
       this.#backOff *= 2
       this.#nextAllowed = this.#sweep + dwell * this.#backOff
       this.#rollBack = reverse(trial.decision, after / before - 1, after - before)
-    } else this.#backOff = 1
+    } else {
+      this.#backOff = 1
+      this.#lost = 0
+      this.#chunk = Math.min(this.#rule.mostChunk, 2 * this.#chunk)
+    }
     return { decision: trial.decision, measuredGainSeconds: before - after }
   }
 
@@ -169,11 +193,11 @@ export class ReplacementController implements Reallocator {
     const { canShift, hostRows, streamedRows, usedRowBytes } = facts
     const streamRate = this.#history.streamRate()
     if (!canShift || streamRate === undefined || hostRows + streamedRows === 0) return undefined
-    const { imbalance, freeChunk } = this.#rule
+    const { imbalance } = this.#rule
     const [stream, host] = [this.#history.busy('stream'), this.#history.busy('host')]
     const streamPerRow = usedRowBytes / streamRate
     const hostPerRow = hostRows > 0 ? host / hostRows : streamPerRow
-    const rows = Math.ceil((Math.abs(stream - host) / Math.max(1e-9, streamPerRow + hostPerRow)) * freeChunk)
+    const rows = Math.ceil((Math.abs(stream - host) / Math.max(1e-9, streamPerRow + hostPerRow)) * this.#chunk)
     if (host > stream * (1 + imbalance)) {
       const why = `attention on the host is busy for ${times(host, stream)} of the link's time`
       return this.#predict('shift', why, { toStreamRows: Math.min(rows, hostRows) }, facts)
@@ -183,22 +207,6 @@ export class ReplacementController implements Reallocator {
       return this.#predict('shift', why, { toHostRows: Math.min(rows, streamedRows) }, facts)
     }
     return undefined
-  }
-
-  /** Memory of KV that is hardly filled goes to matrices, which stream whole. */
-  #exchange(facts: PlacementFacts): Decision | undefined {
-    const { rowBytes, usedRowBytes, deviceRows, streamedBytes } = facts
-    const streamRate = this.#history.streamRate()
-    if (streamRate === undefined || deviceRows === 0 || streamedBytes === 0) return undefined
-    const { remainingSweeps } = this.#history.last!
-    // What a row will have on average until the end, were every sweep to add as much as it has a share of now.
-    const filled = Math.min(1, (usedRowBytes / rowBytes + 1) / 2)
-    if (filled > filledShare || remainingSweeps < 2 * this.#rule.leastRemaining) return undefined
-    const most = Math.min(deviceRows, Math.ceil(streamedBytes / rowBytes))
-    const slackRows = Math.floor((this.#history.seconds() * this.#rule.slack * streamRate) / usedRowBytes)
-    const demoteRows = Math.min(most, Math.max(1, Math.floor(slackRows * this.#rule.copyChunk)))
-    const why = `KV on the device is filled to ${Math.round((100 * usedRowBytes) / rowBytes)} %, and weights stream`
-    return this.#predict('exchange', why, { demoteRows, pinBytes: demoteRows * rowBytes }, facts)
   }
 
   /** Bytes that fit in the idle time of the link in one sweep. */
@@ -231,8 +239,6 @@ export class ReplacementController implements Reallocator {
 
   /** Whether a decision gains more than it costs in what is left of the run. */
   #pays(decision: Decision, { usedRowBytes }: PlacementFacts, remainingSweeps: number): boolean {
-    // What stays when it passes costs nothing, and takes load off the link even where that does not bind.
-    if (decision.what === 'fill' && decision.promoteRows === 0) return true
     const gain = decision.predictedGainSeconds
     if (gain <= this.#history.seconds() * this.#rule.leastGain) return false
     const streamRate = this.#history.streamRate()!

@@ -28,11 +28,8 @@ export interface SweepFacts {
   readonly remainingSweeps: number
 }
 
-/** What to move before the next sweep. */
-export interface Decision {
-  /** Free room is filled, KV in RAM is attended elsewhere, memory goes from KV to weights, or a decision is taken back. */
-  readonly what: 'fill' | 'shift' | 'exchange' | 'roll back'
-  readonly why: string
+/** Amounts that move. */
+export interface Moves {
   readonly pinBytes: number
   readonly dropBytes: number
   readonly promoteRows: number
@@ -40,6 +37,13 @@ export interface Decision {
   /** Rows in RAM that are to be attended on the host, or streamed. */
   readonly toHostRows: number
   readonly toStreamRows: number
+}
+
+/** What to move before the next sweep. */
+export interface Decision extends Moves {
+  /** Free room is filled, KV in RAM is attended elsewhere, or a decision is taken back. */
+  readonly what: 'fill' | 'shift' | 'roll back'
+  readonly why: string
   readonly predictedGainSeconds: number
   /** Gives up KV that is on its way. */
   readonly abortsMoves?: boolean
@@ -57,6 +61,8 @@ export interface Reallocator {
   observe(facts: SweepFacts): Outcome | undefined
   /** What to move now; undefined for nothing. */
   decide(facts: PlacementFacts): Decision | undefined
+  /** Told what could be done of a decision: less where there was no room. */
+  carriedOut(moves: Moves): void
   /** Forgets what was measured: after it the same placement takes another time. */
   reset(): void
 }

@@ -29,15 +29,7 @@ export interface EngineBudget {
 export interface ReplacementStep {
   /** Sweeps before it, in this call of `generate`. */
   readonly sweep: number
-  readonly what:
-    | 'fill'
-    | 'shift'
-    | 'exchange'
-    | 'roll back'
-    | 'budget'
-    | 'refused'
-    | 'random copy'
-    | 'before generation'
+  readonly what: 'fill' | 'shift' | 'roll back' | 'budget' | 'refused' | 'random copy' | 'before generation'
   readonly why: string
   readonly pinnedBytes: number
   readonly droppedBytes: number

@@ -1,28 +1,18 @@
 import { cachePageBytes, type Clock, InfeasibleError, OutOfMemoryError, systemClock } from '@flexgen/spec'
-import type { BlockPlan } from '../engine/block-plan.ts'
-import { attendsAt, type CacheMoves, type MovingRow } from '../engine/cache-moves.ts'
-import type { CacheStore } from '../engine/cache-store.ts'
+import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
-import { defaultLookAhead } from '../plan/plan-run.ts'
-import { placeRows } from '../placement/place-rows.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
-import { keyedUniform } from '../sampling/uniform.ts'
+import { type BlockCache, rowBytesOf } from './block-cache.ts'
 import { ReplacementController } from './controller.ts'
+import { DeviceRoom } from './device-room.ts'
 import type { MemoryLimits } from './memory-budget.ts'
-import { PinChoice } from './pin-choice.ts'
-import type { Decision, Outcome, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
-import { walkPercent } from './random-walk.ts'
-import type { PlacementSample, ReplacementOptions, ReplacementReport, ReplacementStep } from './replacement-options.ts'
+import type { Decision, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
+import { ReplacementLog } from './replacement-log.ts'
+import { RandomCopy } from './random-copy.ts'
+import type { PlacementSample, ReplacementOptions, ReplacementReport } from './replacement-options.ts'
 import { chooseRows, countRows, type RowCount } from './row-choice.ts'
-import { SweepUseMeter } from './sweep-use.ts'
-
-/** The KV of a block as re-placement sees it. */
-export interface BlockCache {
-  readonly plan: BlockPlan
-  readonly store: CacheStore
-  readonly moves: CacheMoves
-}
+import { SweepUseMeter, withWork } from './sweep-use.ts'
 
 const nowhere: RowCount = { device: 0, host: 0, streamed: 0, disk: 0 }
 
@@ -41,18 +31,10 @@ export class Replacer {
   readonly #parts: LoadedParts
   readonly #options: ReplacementOptions
   readonly #clock: Clock
-  readonly #pins: PinChoice
   readonly #controller: Reallocator
-  readonly #steps: ReplacementStep[] = []
-  readonly #timeline: PlacementSample[] = []
-  /** Bytes where pins and KV of the device live that neither of the two takes. */
-  readonly #fixedBytes: number
+  readonly #room: DeviceRoom
+  readonly #log: ReplacementLog
   readonly #fixedRamBytes: number
-  readonly #plannedRingBytes: number
-  readonly #plannedCacheBytes: number
-  #loader: WeightLoader | undefined
-  /** Of slots that were made larger than planned. */
-  #slotBytes = 0
   #block: BlockCache | undefined
   #sweep = 0
   #moveSeconds = 0
@@ -62,7 +44,8 @@ export class Replacer {
   #movedCacheBytes = 0
   /** Matrices that are to be pinned once KV has left. */
   #owedPinBytes = 0
-  #cachePercent: LoadedParts['options']['policy']['cache']
+  /** In place of the controller. */
+  readonly #randomCopying: RandomCopy | undefined
   /** Sweep and its seconds when timing 3 acted last. */
   #looked: { readonly sweep: number; readonly seconds: number } | undefined
 
@@ -74,15 +57,13 @@ export class Replacer {
     this.#options = options
     this.#clock = clock
     this.use = new SweepUseMeter(hostVisible)
-    this.#pins = new PinChoice(parts.pins, parts.runtimes, hostVisible)
-    this.#plannedRingBytes = plan.weightRingBytes
-    // On a host the ring keeps its size: it shares its room with what loading needs.
-    this.#fixedBytes = hostVisible
-      ? plan.ram.total - plan.weightRingBytes
-      : plan.deviceBytes - plan.weightRingBytes - cacheBytes
-    this.#plannedCacheBytes = cacheBytes
+    this.#log = new ReplacementLog(clock, parts.options.trace)
+    this.#room = new DeviceRoom(parts, plan, cacheBytes, (why) => this.#note({ what: 'refused', why }))
     this.#fixedRamBytes = plan.ram.total
-    this.#cachePercent = policy.cache
+    this.#randomCopying =
+      options.reallocator === 'random-copy'
+        ? new RandomCopy(options, policy.cache, parts.attentionHost !== undefined)
+        : undefined
     const { reallocator } = options
     this.#controller = typeof reallocator === 'object' ? reallocator : new ReplacementController()
   }
@@ -93,51 +74,42 @@ export class Replacer {
    * @returns bytes of the ring that the rest streams through
    */
   beginRun(): number {
-    const { wantedPins, pins, budget } = this.#parts
+    const { wantedPins, pins } = this.#parts
     const { timing, reallocator } = this.#options
     const before = pins.pinnedBytes
-    const room = (): number => this.#room(budget.limits, 0, this.#plannedCacheBytes)
-    // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
-    this.#refusing(() => this.#pins.pinThese(wantedPins, () => room() >= 0))
-    while (room() < this.#wantedRing().least && this.#pins.drop(1) > 0);
-    if (timing === 1 && reallocator !== 'random-copy') {
-      for (let more = 1; more > 0;) more = this.#tryPin(room() - this.#wantedRing().wanted)
+    const takesAll = timing === 1 && reallocator !== 'random-copy'
+    const ringBytes = this.#room.begin(wantedPins, takesAll)
+    if (takesAll) {
       this.#note({ what: 'before generation', why: 'there is room', pinnedBytes: pins.pinnedBytes - before })
     }
-    const { least, wanted } = this.#wantedRing()
-    return this.#isHost ? this.#plannedRingBytes : Math.max(least, Math.min(wanted, room()))
+    return ringBytes
   }
 
   /** The run has its queues now: fills what is pinned. */
   async setLoader(loader: WeightLoader): Promise<void> {
-    this.#loader = loader
+    this.#room.setLoader(loader)
     await loader.fillPins()
     const { stream } = this.use.take()
-    const last = this.#steps.at(-1)
-    if (last?.what !== 'before generation' || stream.busySeconds === 0) return
+    if (this.#log.steps.at(-1)?.what !== 'before generation' || stream.busySeconds === 0) return
     const speed = (stream.bytes / stream.busySeconds / 1e9).toPrecision(3)
-    this.#steps[this.#steps.length - 1] = { ...last, why: `there is room, and the link was measured at ${speed} GB/s` }
+    this.#log.explainLast(`there is room, and the link was measured at ${speed} GB/s`)
   }
 
   /**
    * Before a block is allocated: makes room for its KV.
    * @param cacheBytes KV of the device that the block brings
    */
-  beginBlock(cacheBytes: number): void {
-    const missing = cacheBytes - this.#room(this.#parts.budget.limits)
-    if (missing <= 0 || this.#isHost) return
-    this.#loader?.forgetAhead()
-    this.#pins.drop(missing)
-    this.#settleRing()
-  }
-
-  get #isHost(): boolean {
-    return this.#parts.options.backend.device.hostVisible
+  async beginBlock(cacheBytes: number): Promise<void> {
+    const missing = cacheBytes - this.#room.free()
+    if (missing <= 0 || this.#room.isHost) return
+    await this.#room.forgetAhead()
+    await this.#room.drop(missing)
   }
 
   /** The block's KV can move from now on. */
   setBlock(block: BlockCache): void {
     this.#block = block
+    this.#room.setBlock(block)
     this.use.take()
   }
 
@@ -145,7 +117,7 @@ export class Replacer {
   endBlock(): void {
     this.#block?.moves.abort()
     this.#block = undefined
-    this.#slotBytes = 0
+    this.#room.setBlock(undefined)
     this.#controller.reset()
   }
 
@@ -164,15 +136,15 @@ export class Replacer {
   ): Promise<number> {
     this.#sweep += 1
     const use = this.use.take()
-    this.#block?.moves.commit(rows)
+    this.#commit(rows)
     this.#payOwed()
     await this.holdBudget(rows)
     const startedAtMs = this.#clock.now()
-    if (this.#options.reallocator === 'random-copy') await this.#randomCopy(rows)
+    if (this.#randomCopying !== undefined) await this.#randomCopy(this.#randomCopying, rows)
     else if (phase === 'decode' && this.#options.timing !== 1) {
       await this.#follow(rows, { seconds, use, remainingSweeps })
     }
-    if (phase === 'decode') this.#timeline.push(this.#sample(seconds, rows))
+    if (phase === 'decode') this.#log.sample(this.#sample(seconds, rows))
     const tookSeconds = this.#unpaidSeconds + (this.#clock.now() - startedAtMs) / 1000
     this.#unpaidSeconds = 0
     this.#moveSeconds += tookSeconds
@@ -193,7 +165,7 @@ export class Replacer {
 
   /** The run has ended. */
   end(): void {
-    this.#loader = undefined
+    this.#room.setLoader(undefined)
     this.#parts.budget.endRun()
   }
 
@@ -206,16 +178,20 @@ export class Replacer {
       moveSeconds: this.#moveSeconds,
       decideSeconds: this.#decideSeconds,
       movedCacheBytes: this.#movedCacheBytes,
-      steps: [...this.#steps],
-      timeline: [...this.#timeline],
+      steps: [...this.#log.steps],
+      timeline: [...this.#log.timeline],
     }
   }
 
   async #follow(rows: readonly MovingRow[], facts: SweepFacts): Promise<void> {
     const startedAtMs = performance.now()
-    const outcome = this.#controller.observe(facts)
-    if (outcome !== undefined) this.#noteOutcome(outcome)
-    const decision = this.#isDue(facts.seconds) ? this.#controller.decide(this.#facts(rows)) : undefined
+    const placement = this.#facts(rows)
+    const outcome = this.#controller.observe({
+      ...facts,
+      use: withWork(facts.use, placement.hostRows * placement.usedRowBytes, rows.length),
+    })
+    if (outcome !== undefined) this.#log.noteOutcome(outcome)
+    const decision = this.#isDue(facts.seconds) ? this.#controller.decide(placement) : undefined
     this.#decideSeconds += (performance.now() - startedAtMs) / 1000
     if (decision !== undefined) await this.#carryOut(decision, rows)
   }
@@ -238,16 +214,16 @@ export class Replacer {
     const block = this.#movableBlock()
     const count = block === undefined ? nowhere : countRows(block.store, rows)
     const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
-    const roomBytes = Math.max(0, this.#room(this.#parts.budget.limits))
+    const roomBytes = Math.max(0, this.#room.free())
     return {
       roomBytes,
       pinnedBytes: pins.pinnedBytes,
-      streamedBytes: this.#pins.streamedBytes,
-      pinnableBytes: this.#pins.fitting(roomBytes),
+      streamedBytes: this.#room.pins.streamedBytes,
+      pinnableBytes: this.#room.pins.fitting(roomBytes),
       deviceRows: count.device,
       hostRows: count.host,
       streamedRows: count.streamed,
-      rowBytes: block === undefined ? 0 : rowBytes(block.plan),
+      rowBytes: block === undefined ? 0 : rowBytesOf(block),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
       canShift: this.#parts.attentionHost !== undefined,
     }
@@ -256,51 +232,55 @@ export class Replacer {
   async #carryOut(decision: Decision, rows: readonly MovingRow[]): Promise<void> {
     const { what, why, predictedGainSeconds, dropBytes, pinBytes, abortsMoves } = decision
     if (abortsMoves === true) this.#block?.moves.abort()
-    const droppedBytes = dropBytes > 0 ? this.#pins.drop(dropBytes) : 0
-    if (droppedBytes > 0) this.#settleRing()
+    // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
+    if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
+    const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
     const toHostRows = this.#attend(rows, 'host', decision.toHostRows)
     const toStreamRows = this.#attend(rows, 'device', decision.toStreamRows)
     const promotedRows = await this.#move(rows, 'ram', decision.promoteRows)
     const demotedRows = await this.#move(rows, 'device', decision.demoteRows)
     // KV that leaves is there until it has been copied: what takes its memory comes with the next sweep.
-    const pinnedBytes = pinBytes > 0 ? this.#tryPin(Math.min(pinBytes, this.#room(this.#parts.budget.limits))) : 0
-    this.#owedPinBytes = pinBytes - pinnedBytes
-    this.#note({
-      what,
-      why,
-      pinnedBytes,
-      droppedBytes,
-      promotedRows,
-      demotedRows,
+    const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
+    // Only for KV that really leaves.
+    this.#owedPinBytes = demotedRows > 0 ? pinBytes - pinnedBytes : 0
+    const moved = { promotedRows, demotedRows, toHostRows, toStreamRows }
+    this.#controller.carriedOut({
+      pinBytes: pinnedBytes + this.#owedPinBytes,
+      dropBytes: droppedBytes,
+      promoteRows: promotedRows,
+      demoteRows: demotedRows,
       toHostRows,
       toStreamRows,
-      predictedGainSeconds,
     })
+    const isMoved = [pinnedBytes, droppedBytes, ...Object.values(moved)].some((amount) => amount > 0)
+    if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, ...moved, predictedGainSeconds })
   }
 
   /** Frees what a smaller limit needs, at once. @throws {InfeasibleError} where even all of it is not enough */
   async #hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
     let [droppedBytes, demotedRows] = [0, 0]
-    // What is under way for the next sweep holds memory, too.
-    if (this.#room(limits) < 0) this.#loader?.forgetAhead()
-    const missing = -this.#room(limits)
+    if (this.#room.free(limits) < 0) await this.#room.forgetAhead()
+    const missing = -this.#room.free(limits)
     if (missing > 0) {
       const block = this.#movableBlock()
-      const each = block === undefined ? 0 : rowBytes(block.plan)
+      const each = block === undefined ? 0 : rowBytesOf(block)
       const mostRows = this.#demotable(limits, rows)
       this.#checkShrinks(missing, mostRows * each)
       // KV that is hardly filled moves few bytes for what it frees; weights of as many bytes stream on every sweep.
-      const keepsWeights = each > 0 && this.#facts(rows).usedRowBytes < each * 0.9
-      if (!keepsWeights) droppedBytes = this.#pins.drop(missing)
-      if (missing > droppedBytes && mostRows > 0) {
-        const wanted = Math.min(mostRows, Math.ceil((missing - droppedBytes) / each))
-        // Slots that KV passes through on its way back are made while there is more than will be allowed.
-        demotedRows = await this.#move(rows, 'device', wanted, before)
+      const keepsWeights = mostRows > 0 && this.#facts(rows).usedRowBytes < each * 0.9
+      const movesCache = keepsWeights || this.#room.droppableBytes < missing
+      // Weights leave at once, and make way for the slots that KV passes through; they come back where it has left.
+      const slotBytes = movesCache ? this.#room.slotGrowthBytes : 0
+      droppedBytes = this.#room.pins.drop(missing + slotBytes)
+      if (movesCache && mostRows > 0) {
+        const wanted = Math.ceil(
+          (Math.max(keepsWeights ? droppedBytes : 0, -this.#room.free(limits)) + slotBytes) / each,
+        )
+        demotedRows = await this.#move(rows, 'device', Math.min(mostRows, wanted), before)
         await block!.moves.copied()
-        block!.moves.commit(rows)
+        this.#commit(rows)
       }
-      droppedBytes += this.#dropUntilFits(limits)
-      this.#settleRing(limits)
+      droppedBytes += await this.#room.drop(0, limits)
     }
     const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
     this.#note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', droppedBytes, demotedRows })
@@ -311,13 +291,12 @@ export class Replacer {
     const block = this.#movableBlock()
     if (block === undefined) return 0
     const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
-    return Math.min(countRows(block.store, rows).device, Math.floor(ramRoom / rowBytes(block.plan)))
+    return Math.min(countRows(block.store, rows).device, Math.floor(ramRoom / rowBytesOf(block)))
   }
 
   /** @throws {InfeasibleError} where everything that may leave is not as much as lacks */
   #checkShrinks(missing: number, cacheBytes: number): void {
-    const ring = this.#isHost ? 0 : (this.#loader?.ringBytes ?? 0) - this.#plannedRingBytes
-    const lacks = missing - this.#parts.pins.heldBytes - cacheBytes - Math.max(0, ring)
+    const lacks = missing - this.#room.droppableBytes - cacheBytes
     if (lacks <= 0) return
     const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move`
     this.#note({ what: 'refused', why })
@@ -326,22 +305,10 @@ export class Replacer {
     })
   }
 
-  /** Drops matrices until the rest and a ring for what streams fit. @returns bytes that were dropped */
-  #dropUntilFits(limits: MemoryLimits): number {
-    let dropped = 0
-    for (;;) {
-      const ring = this.#isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
-      const more = this.#room(limits) >= ring ? 0 : this.#pins.drop(1)
-      if (more === 0) return dropped
-      dropped += more
-    }
-  }
-
   /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
   #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): number {
     const block = this.#movableBlock()
     if (block === undefined || count <= 0 || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
-    if (place === 'device' && !this.#growSlots(block, this.#parts.budget.limits)) return 0
     const { gpuBatchSize } = this.#parts.options.policy
     const chosen = chooseRows(block.store, block.moves, rows, {
       from: [place === 'host' ? 'streamed' : 'host'],
@@ -349,6 +316,7 @@ export class Replacer {
       fromEnd: place === 'host',
       gpuBatchSize,
     })
+    if (place === 'device' && chosen.length > 0 && !this.#room.makeSlots()) return 0
     for (const { unit } of chosen) block.store.units.attendAt(unit, place)
     return chosen.length
   }
@@ -364,8 +332,8 @@ export class Replacer {
     if (block === undefined || count <= 0) return 0
     const { store, moves, plan } = block
     const { gpuBatchSize } = this.#parts.options.policy
-    if (from === 'device' && !this.#growSlots(block, limits)) return 0
-    const room = from === 'ram' ? Math.floor(this.#room(limits) / rowBytes(plan)) : this.#demotable(limits, rows)
+    const room =
+      from === 'ram' ? Math.floor(this.#room.free(limits) / rowBytesOf(block)) : this.#demotable(limits, rows)
     const home = from === 'ram' ? 'device' : 'ram'
     const attends = attendsAt(home, this.#parts.attentionHost !== undefined)
     let begun = 0
@@ -388,111 +356,30 @@ export class Replacer {
     return begun
   }
 
-  /** The fork's way: new percents, and all KV copied, one unit after the other. */
-  async #randomCopy(rows: readonly MovingRow[]): Promise<void> {
-    const block = this.#block
-    const { timing, seed = 0 } = this.#options
-    let draws = 0
-    const next = (): number => keyedUniform(seed, this.#sweep, draws++)
-    if (block === undefined || rows.length === 0) return
-    if (timing === 1 ? this.#sweep > 1 : timing === 3 && next() < 0.5) return
-    this.#cachePercent = walkPercent(this.#cachePercent, next)
-    const homes = placeRows(this.#cachePercent)
-    for (let cacheLayer = 0; cacheLayer < block.store.layers; cacheLayer++) {
-      for (const row of rows) {
-        const home = homes.next().value
-        // What stays on the device would be copied within it.
-        if (home === 'device' && block.store.unitAt(cacheLayer, row.id)?.home === 'device') continue
-        await block.moves.begin(cacheLayer, row, {
-          home,
-          attends: attendsAt(home, this.#parts.attentionHost !== undefined),
-        })
-        await block.moves.copied()
-        block.moves.commit(rows)
-        this.#movedCacheBytes += cachePageBytes(block.plan.cacheSpec, row.cachedPositions)
-      }
-    }
-    const { device, ram, disk } = this.#cachePercent
+  async #randomCopy(copy: RandomCopy, rows: readonly MovingRow[]): Promise<void> {
+    const step = this.#block === undefined ? undefined : await copy.run(this.#block, rows, this.#sweep)
+    if (step === undefined) return
+    const { device, ram, disk } = step.percent
+    this.#movedCacheBytes += step.movedBytes
     this.#note({ what: 'random copy', why: `KV ${device} ${ram} ${disk}` })
+  }
+
+  /** Flips what has been copied. KV that has left the device and is attended there passes through slots from now on. */
+  #commit(rows: readonly MovingRow[]): void {
+    const flipped = this.#block?.moves.commit(rows) ?? []
+    if (!flipped.includes('ram') || this.#parts.attentionHost !== undefined) return
+    if (!this.#room.makeSlots()) throw new OutOfMemoryError('no memory for the slots that KV in RAM passes through')
   }
 
   #payOwed(): void {
     if (this.#owedPinBytes <= 0 || (this.#block?.moves.pending ?? 0) > 0) return
-    this.#tryPin(Math.min(this.#owedPinBytes, this.#room(this.#parts.budget.limits)))
+    this.#room.pin(Math.min(this.#owedPinBytes, this.#room.free()))
     this.#owedPinBytes = 0
-  }
-
-  #tryPin(mostBytes: number): number {
-    const before = this.#parts.pins.pinnedBytes
-    if (mostBytes > 0) this.#refusing(() => this.#pins.pin(mostBytes))
-    return this.#parts.pins.pinnedBytes - before
-  }
-
-  /** Does what may find no memory: then it is noted, and the run goes on. @returns whether it was done */
-  #refusing(act: () => unknown): boolean {
-    try {
-      act()
-      return true
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error
-      this.#note({ what: 'refused', why: error.message })
-      return false
-    }
-  }
-
-  /** Makes sure that KV off the device finds slots on its way there, also a whole batch of it. */
-  #growSlots(block: BlockCache, limits: MemoryLimits): boolean {
-    const rows = Math.min(this.#parts.options.policy.gpuBatchSize, block.plan.shape.sequences)
-    const bytes = block.store.slotGrowthBytes(rows)
-    if (bytes === 0) return true
-    if (bytes > this.#room(limits)) return false
-    const isDone = this.#refusing(() => block.store.growSlots(rows))
-    if (isDone) this.#slotBytes += bytes
-    return isDone
-  }
-
-  /** Bytes of the ring that what streams needs. */
-  #wantedRing(): { readonly least: number; readonly wanted: number } {
-    const { overlap } = this.#parts.options.policy
-    return this.#pins.ringBytes(overlap ? defaultLookAhead : 0)
-  }
-
-  /** Makes the ring as large as what streams now needs, where that is much more or less than it was. */
-  #settleRing(limits: MemoryLimits = this.#parts.budget.limits): void {
-    const loader = this.#loader
-    if (loader === undefined || this.#isHost) return
-    const { least, wanted } = this.#wantedRing()
-    const usable = loader.usableRingBytes
-    const isTooSmall = usable < least
-    if (!isTooSmall && usable >= wanted * 0.9 && usable <= wanted * 1.3) return
-    if (isTooSmall) loader.forgetAhead()
-    const room = this.#room(limits) + (isTooSmall ? loader.usableRingBytes : 0)
-    const ring = Math.max(least, Math.min(wanted, room))
-    if (ring === 0) return
-    if (!isTooSmall && ring > room) return
-    loader.resizeRing(ring)
-  }
-
-  /** Bytes that are free under some limits; negative where too much is held. */
-  #room(
-    limits: MemoryLimits,
-    ringBytes: number = this.#loader?.ringBytes ?? this.#plannedRingBytes,
-    cacheBytes: number = this.#deviceCacheBytes(),
-  ): number {
-    const { pins, options } = this.#parts
-    const limit = this.#isHost ? limits.ram : (limits.device ?? options.backend.device.memoryBytes)
-    if (limit === undefined) return 0
-    return limit - this.#fixedBytes - this.#slotBytes - pins.heldBytes - ringBytes - (this.#isHost ? 0 : cacheBytes)
-  }
-
-  #deviceCacheBytes(): number {
-    const block = this.#block
-    return block === undefined ? 0 : block.store.units.deviceRows * rowBytes(block.plan)
   }
 
   /** KV moves between a device with memory of its own and RAM; on a host the two are one. */
   #movableBlock(): BlockCache | undefined {
-    return this.#parts.options.backend.device.hostVisible ? undefined : this.#block
+    return this.#room.isHost ? undefined : this.#block
   }
 
   #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
@@ -508,28 +395,7 @@ export class Replacer {
     }
   }
 
-  #note(step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>): void {
-    this.#steps.push({
-      sweep: this.#sweep,
-      pinnedBytes: 0,
-      droppedBytes: 0,
-      promotedRows: 0,
-      demotedRows: 0,
-      toHostRows: 0,
-      toStreamRows: 0,
-      ...step,
-    })
-    const nowMs = this.#clock.now()
-    const label = `${step.what}: ${step.why}`
-    this.#parts.options.trace?.span({ queue: 'placement', label, startMs: nowMs, endMs: nowMs, sizeBytes: 0 })
+  #note(step: Omit<Parameters<ReplacementLog['note']>[0], 'sweep'>): void {
+    this.#log.note({ ...step, sweep: this.#sweep })
   }
-
-  #noteOutcome({ decision, measuredGainSeconds }: Outcome): void {
-    const at = this.#steps.findLastIndex(({ what, why }) => what === decision.what && why === decision.why)
-    if (at >= 0) this.#steps[at] = { ...this.#steps[at]!, measuredGainSeconds }
-  }
-}
-
-function rowBytes({ cacheSpec }: BlockPlan): number {
-  return cachePageBytes(cacheSpec, cacheSpec.maxPositions)
 }

@@ -6,8 +6,6 @@ import type { ResourceName, ResourceUse } from './sweep-use.ts'
 export class SweepHistory {
   readonly #window: number
   #samples: SweepFacts[] = []
-  /** Speed of the link as it was first measured, or since it last changed. */
-  #streamRate: number | undefined
 
   constructor(window: number) {
     this.#window = window
@@ -30,14 +28,12 @@ export class SweepHistory {
     if (this.#samples.length > this.#window) this.#samples.shift()
   }
 
-  /** Whether the link runs at another speed than before, by more than a share; that speed is remembered then. */
+  /** Whether a resource works at another speed than in the last sweeps, by more than a share. */
   changesSpeed({ use }: SweepFacts, share: number): boolean {
-    const now = rate(use.stream)
-    if (now === 0) return false
-    const known = this.#streamRate ?? now
-    const isOther = Math.abs(now / known - 1) > share
-    if (isOther || this.#streamRate === undefined) this.#streamRate = now
-    return isOther
+    return (['stream', 'host', 'device'] as const).some((name) => {
+      const [now, known] = [rate(use[name]), this.#rate(name)]
+      return now > 0 && known !== undefined && Math.abs(now / known - 1) > share
+    })
   }
 
   /** Median seconds of the last sweeps, of all by default. */
@@ -45,11 +41,14 @@ export class SweepHistory {
     return median(this.#samples.slice(-count).map((sample) => sample.seconds))
   }
 
-  /** By which a sweep grows longer from one to the next; 0 where that is not known. */
+  /** By which a sweep grows longer from one to the next (least squares); 0 where that is not known. */
   growthSeconds(): number {
     const { length } = this.#samples
     if (length < 4) return 0
-    return Math.max(0, (this.#samples.at(-1)!.seconds - this.#samples[0]!.seconds) / (length - 1))
+    const middle = (length - 1) / 2
+    const squares = (length * (length * length - 1)) / 12
+    const slope = this.#samples.reduce((sum, { seconds }, i) => sum + (i - middle) * seconds, 0) / squares
+    return Math.max(0, slope)
   }
 
   /** Median busy seconds of a resource. */
@@ -59,7 +58,11 @@ export class SweepHistory {
 
   /** Bytes a second of what streams; undefined where nothing was measured. */
   streamRate(): number | undefined {
-    const rates = this.#samples.map(({ use }) => rate(use.stream)).filter((value) => value > 0)
+    return this.#rate('stream')
+  }
+
+  #rate(name: ResourceName): number | undefined {
+    const rates = this.#samples.map(({ use }) => rate(use[name])).filter((value) => value > 0)
     return rates.length === 0 ? undefined : median(rates)
   }
 }

@@ -2,6 +2,7 @@ import type { TraceSink, TraceSpan } from '@flexgen/spec'
 
 /** What a resource did in a sweep. */
 export interface ResourceUse {
+  /** What it worked on: of a link the bytes that passed, of attention on the host those of the KV, of the device its rows. */
   readonly bytes: number
   readonly busySeconds: number
 }
@@ -33,22 +34,22 @@ const onHost: Readonly<Record<string, ResourceName>> = {
   'cache write': 'out',
 }
 
+/** Spans of one resource since the last look, as numbers, so that nothing is allocated for a span. */
 interface Counter {
   bytes: number
-  busyMs: number
-  reachedMs: number
+  readonly startsMs: number[]
+  readonly endsMs: number[]
 }
 
-/** Adds up how busy resources are, from the spans of the queues: without a clock of its own and without garbage. */
+/** Adds up how busy resources are, from the spans of the queues. */
 export class SweepUseMeter {
   readonly #resources: Readonly<Record<string, ResourceName>>
-  readonly #counters = new Map<ResourceName, Counter>()
+  readonly #counters: Readonly<Record<ResourceName, Counter>>
 
   constructor(hostVisible: boolean) {
     this.#resources = hostVisible ? onHost : onDevice
-    for (const name of ['stream', 'host', 'device', 'out'] as const) {
-      this.#counters.set(name, { bytes: 0, busyMs: 0, reachedMs: Number.NEGATIVE_INFINITY })
-    }
+    const counter = (): Counter => ({ bytes: 0, startsMs: [], endsMs: [] })
+    this.#counters = { stream: counter(), host: counter(), device: counter(), out: counter() }
   }
 
   /** A trace that counts and passes spans on. */
@@ -61,24 +62,38 @@ export class SweepUseMeter {
     }
   }
 
-  /** What was done since the last call. */
+  /** What was done since the last call; what several queues did at once counts once. */
   take(): SweepUse {
-    const use: Partial<Record<ResourceName, ResourceUse>> = {}
-    for (const [name, counter] of this.#counters) {
-      use[name] = { bytes: counter.bytes, busySeconds: counter.busyMs / 1000 }
-      counter.bytes = 0
-      counter.busyMs = 0
-    }
-    return use as SweepUse
+    const { stream, host, device, out } = this.#counters
+    return { stream: takeUse(stream), host: takeUse(host), device: takeUse(device), out: takeUse(out) }
   }
 
-  /** Spans of one queue come in order; where queues share a resource, time that both use counts once. */
   #add({ queue, startMs, endMs, sizeBytes }: TraceSpan): void {
     const name = this.#resources[queue]
     if (name === undefined) return
-    const counter = this.#counters.get(name)!
+    const counter = this.#counters[name]
     counter.bytes += sizeBytes
-    counter.busyMs += Math.max(0, endMs - Math.max(startMs, counter.reachedMs))
-    counter.reachedMs = Math.max(counter.reachedMs, endMs)
+    counter.startsMs.push(startMs)
+    counter.endsMs.push(endMs)
   }
+}
+
+function takeUse(counter: Counter): ResourceUse {
+  const { bytes, startsMs, endsMs } = counter
+  const order = [...startsMs.keys()].toSorted((a, b) => startsMs[a]! - startsMs[b]!)
+  let busyMs = 0
+  let reachedMs = Number.NEGATIVE_INFINITY
+  for (const i of order) {
+    busyMs += Math.max(0, endsMs[i]! - Math.max(startsMs[i]!, reachedMs))
+    reachedMs = Math.max(reachedMs, endsMs[i]!)
+  }
+  counter.bytes = 0
+  startsMs.length = 0
+  endsMs.length = 0
+  return { bytes, busySeconds: busyMs / 1000 }
+}
+
+/** Use with the work of those that move no bytes, so that a change of their speed shows. */
+export function withWork(use: SweepUse, hostBytes: number, rows: number): SweepUse {
+  return { ...use, host: { ...use.host, bytes: hostBytes }, device: { ...use.device, bytes: rows } }
 }
