@@ -16,11 +16,8 @@ import { SweepUseMeter, withWork } from './sweep-use.ts'
 
 const nowhere: RowCount = { device: 0, host: 0, streamed: 0, disk: 0 }
 
-/** Without `everyTokens`, timing 3 looks at a run at least so often. */
-const defaultEveryTokens = 8
-
-/** Drift of a sweep's time since the last decision at which timing 3 acts. */
-const drift = 0.15
+/** Of timing 3: tokens between looks without `everyTokens`, and drift of a sweep's time at which it acts before. */
+const [defaultEveryTokens, drift] = [8, 0.15]
 
 /**
  * Re-placement of one call of `generate`: measures, asks the controller, and carries out what it says between two sweeps.
