@@ -123,13 +123,14 @@ async function writeLogs(
 ): Promise<string[]> {
   if (!log) return []
   const files: string[] = []
-  for (const [i, { title, command, log: figures }] of report.sides.entries()) {
+  for (const [i, { title, command, log: figures, typical }] of report.sides.entries()) {
     const side = sides[i]!
     if (figures === undefined || side.kind !== 'flexgen') continue
     const { settings } = side
     const parts = { ...settings, ...settings.policy }
+    const replacement = typical?.measurement?.replacement
     const shown = logFile === 'auto' ? command : `${command} --log-file ${logFile}`
-    files.push(await appendLog(logFile, folder, { title, command: shown, figures, parts }))
+    files.push(await appendLog(logFile, folder, { title, command: shown, figures, parts, replacement }))
   }
   return files
 }

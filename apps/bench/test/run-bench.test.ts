@@ -126,7 +126,7 @@ describe('a benchmark', () => {
 
   it('refuses what cannot be before it makes anything', async () => {
     const outputDir = path.join(place, 'd')
-    await expect(bench({ flags: { reallocateTiming: 1 }, outputDir }).ended).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(bench({ flags: { reallocateTiming: 4 }, outputDir }).ended).rejects.toMatchObject({ code: 'USAGE' })
     await expect(bench({ repeat: 0, outputDir }).ended).rejects.toMatchObject({ code: 'USAGE' })
     expect(existsSync(outputDir)).toBe(false)
     const under = path.join(place, 'log.md', 'e')

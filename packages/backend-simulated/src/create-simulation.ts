@@ -38,6 +38,8 @@ export interface Simulation extends AsyncDisposable {
   readonly budgets: Readonly<Record<ScenarioBudget, number>>
   /** Starts the scenario's changes over, counted from now; they run from the creation until then. */
   restart(): void
+  /** Tells that so many sweeps have ended since the restart, for changes that are counted so. */
+  endSweep(sweeps: number): void
   /** Tells of every change as it happens, after it has taken effect. */
   onChange(listener: (change: ScenarioChange) => void): void
   /** The engine's stop rule: ends sequences where the scenario says; undefined where it says nothing. */

@@ -36,4 +36,15 @@ export { defaultLookAhead, defaultPagePositions } from './plan/plan-run.ts'
 export type { BlockPlan } from './engine/block-plan.ts'
 export { leastRingBytes, lookAheadRingBytes, stagingAlignment } from './engine/staging-ring.ts'
 export type { BytesByKind } from './report/disk-traffic.ts'
+export { type ControllerRule, defaultRule, ReplacementController } from './replacement/controller.ts'
+export type { Decision, Moves, Outcome, PlacementFacts, Reallocator, SweepFacts } from './replacement/reallocator.ts'
+export type {
+  EngineBudget,
+  PlacementSample,
+  ReplacementOptions,
+  ReplacementReport,
+  ReplacementStep,
+  ReplacementTiming,
+} from './replacement/replacement-options.ts'
+export type { ResourceName, ResourceUse, SweepUse } from './replacement/sweep-use.ts'
 export type { PlacementShare, RunReport, SweepTraffic } from './report/run-report.ts'

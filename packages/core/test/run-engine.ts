@@ -7,10 +7,12 @@ import { createDiskTier, createRamTier } from '@flexgen/storage'
 import {
   createEngine,
   createPolicy,
+  type Engine,
   type GenerateOptions,
   type GenerationRequest,
   type GenerationResult,
   type PolicyOptions,
+  type ReplacementOptions,
   type RunReport,
 } from '../src/index.ts'
 
@@ -33,6 +35,10 @@ export async function runEngine(
     policy: PolicyOptions
     pagePositions?: number
     maxRamBytes?: number
+    maxDeviceBytes?: number
+    replacement?: ReplacementOptions | undefined
+    /** Called after every sweep, with how many there were. */
+    onSweep?: ((engine: Engine, sweeps: number) => Promise<void>) | undefined
   },
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
@@ -55,13 +61,20 @@ export async function runEngine(
       disk,
       policy: createPolicy(parts.policy),
       maxRamBytes: parts.maxRamBytes,
+      maxDeviceBytes: parts.maxDeviceBytes,
+      replacement: parts.replacement,
       ...(parts.pagePositions === undefined ? {} : { pagePositions: parts.pagePositions }),
       ...(options.logits === 'all'
         ? { workload: { sequences: 1, maxPromptTokens: 1, maxNewTokens: 1, logits: 'all' as const } }
         : {}),
     })
     try {
-      const results = await engine.generateAll(requests, options)
+      const results: GenerationResult[] = []
+      let sweeps = 0
+      for await (const event of engine.generate(requests, options)) {
+        if (event.type === 'result') results.push(event.result)
+        if (event.type === 'sweep') await parts.onSweep?.(engine, ++sweeps)
+      }
       const report = engine.report()
       await engine[Symbol.asyncDispose]()
       await ram[Symbol.asyncDispose]()

@@ -58,6 +58,7 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
         disk,
         clock,
         policy,
+        replacement: options.replacement,
         dtype: options.dtype,
         maxRamBytes,
         maxDeviceBytes,
@@ -91,6 +92,7 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
       generateAll,
       score: async (prompts, settings) =>
         (await generateAll(withoutNewTokens(prompts), { ...settings, maxNewTokens: 0, logProbs: 'all' })).map(scoreOf),
+      setBudget: (budget) => engine.setBudget(budget),
       report: () => {
         const report = engine.report()
         const short = cacheNotices(report.placement.cache.bytes.disk, workload, options.pagePositions)

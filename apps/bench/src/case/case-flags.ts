@@ -26,6 +26,11 @@ export interface CaseFlags {
 
   readonly reallocateTiming?: number
   readonly includeReallocatePunish?: boolean
+  /** Ours: how often timing 3 acts at least, and by which rule. */
+  readonly reallocateEvery?: number
+  /** Whether waiting prompts take the places of sequences that have ended; default true. */
+  readonly refill?: boolean
+  readonly reallocator?: 'measured' | 'random-copy' | 'none'
 
   readonly numPrompts?: number
   /** `auto`, or a file of `flexgen plan --save`. */

@@ -32,7 +32,9 @@ describe('settings of a case', () => {
 
   it.each<[CaseFlags, string]>([
     [{ attnSparsity: 1.5 }, 'attention sparsity must be 0 to 1'],
-    [{ reallocateTiming: 2 }, '--reallocate-timing is not there yet'],
+    [{ reallocateTiming: 4 }, '--reallocate-timing must be 0, 1, 2 or 3, not 4'],
+    [{ reallocateEvery: 4 }, '--reallocate-every has no meaning without --reallocate-timing 3'],
+    [{ reallocateTiming: 2, debugMode: 'breakdown' }, '--debug-mode and --reallocate-timing do not go together'],
     [{ includeReallocatePunish: true }, '--include-reallocate-punish has no meaning without --reallocate-timing'],
     [{ debugMode: 'breakdown', overlap: true }, '--debug-mode breakdown and --overlap do not go together'],
     [{ hostBackend: 'native', percent: onDevice }, '--host-backend has no meaning without --cpu-cache-compute'],

@@ -1,10 +1,9 @@
-import { createPolicy, defaultPercent, type PolicyOptions } from '@flexgen/core'
+import { createPolicy, defaultPercent, type PolicyOptions, type ReplacementOptions } from '@flexgen/core'
 import { type DType, UsageError } from '@flexgen/spec'
 import { parseSize } from 'flexgen'
 import { leastCutTokens } from '../formulas/projection.ts'
 import { checkSimulated } from '../simulate/check-simulated.ts'
 import type { CaseFlags } from './case-flags.ts'
-import { checkSupported } from './check-supported.ts'
 import { checkTogether } from './check-together.ts'
 import { flagTable } from './flag-table.ts'
 
@@ -39,6 +38,10 @@ export interface CaseSettings {
   /** Tokens after which the run is cut and projected. */
   readonly cutGenLen?: number | undefined
   readonly debugMode?: 'fewer_batch' | 'breakdown' | undefined
+  /** Absent where placement does not change. */
+  readonly replacement?: ReplacementOptions | undefined
+  /** False where blocks follow each other whole. */
+  readonly refill?: false
   readonly cpuCacheCompute: boolean
   readonly pinWeight: boolean
   readonly backend: string
@@ -67,7 +70,6 @@ export interface CaseSettings {
  * @throws {UsageError} for what the engine cannot do yet, and for values that do not go together
  */
 export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
-  checkSupported(flags)
   checkSimulated(flags)
   const { percent = defaultPercent, gpuBatchSize = 4, numGpuBatches = 1, sepLayer = true, debugMode } = flags
   // A breakdown runs every step alone, so that each task has a time of its own.
@@ -105,6 +107,8 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     genLen,
     cutGenLen: flags.cutGenLen,
     debugMode,
+    replacement: replacementOf(flags),
+    ...(flags.refill === false && { refill: false }),
     cpuCacheCompute,
     pinWeight: flags.pinWeight ?? true,
     backend: flags.backend ?? 'auto',
@@ -122,6 +126,18 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     simulate: flags.simulate,
     scenario: flags.scenario,
   }
+}
+
+function replacementOf({
+  reallocateTiming: timing = 0,
+  reallocateEvery: everyTokens,
+  reallocator,
+  includeReallocatePunish: includePunish,
+  seed,
+}: CaseFlags): ReplacementOptions | undefined {
+  if (timing > 3) throw new UsageError(`--reallocate-timing must be 0, 1, 2 or 3, not ${timing}`)
+  if (timing === 0 || reallocator === 'none') return undefined
+  return { timing: timing as ReplacementOptions['timing'], everyTokens, reallocator, includePunish, seed }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ReplacementReport } from '@flexgen/core'
 import type { LogFigures } from './log-figures.ts'
 import { pythonFixed3 } from './python-fixed.ts'
 
@@ -16,7 +17,29 @@ export function formatLogLines(figures: LogFigures): string[] {
   ]
 }
 
-/** An entry as FlexGen's suites append it: a title, and in a code fence the command and its five lines. */
-export function formatLogEntry(title: string, command: string, figures: LogFigures): string {
-  return [`#### ${title}`, '```', command, ...formatLogLines(figures), '```', ''].join('\n')
+/** An entry as FlexGen's suites append it: a title, and in a code fence the command and its five lines; moves behind it. */
+export function formatLogEntry(
+  title: string,
+  command: string,
+  figures: LogFigures,
+  replacement?: ReplacementReport,
+): string {
+  const moves = replacement === undefined ? [] : [describeReplacement(replacement)]
+  return [`#### ${title}`, '```', command, ...formatLogLines(figures), '```', ...moves, ''].join('\n')
+}
+
+/** What re-placement did, in one line. */
+export function describeReplacement({
+  timing,
+  reallocator,
+  includePunish,
+  moveSeconds,
+  movedCacheBytes,
+  steps,
+}: ReplacementReport): string {
+  const counts = new Map<string, number>()
+  for (const { what } of steps) counts.set(what, (counts.get(what) ?? 0) + 1)
+  const did = [...counts].map(([what, count]) => `${what} ${count}x`).join(', ')
+  const counted = includePunish ? 'counted' : 'not counted'
+  return `reallocation (timing ${timing}, ${reallocator}): ${pythonFixed3(moveSeconds)} s between steps, ${counted}; ${pythonFixed3(movedCacheBytes / 2 ** 30)} GB of KV moved; ${did === '' ? 'nothing to move' : did}`
 }

@@ -1,3 +1,4 @@
+import type { ReplacementReport } from '@flexgen/core'
 import { StorageError } from '@flexgen/spec'
 import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -11,6 +12,8 @@ export interface LogRecord {
   readonly command: string
   readonly figures: LogFigures
   readonly parts: LogFileNameParts
+  /** What changed its place; absent where nothing may. */
+  readonly replacement?: ReplacementReport | undefined
 }
 
 /**
@@ -24,7 +27,7 @@ export async function appendLog(logFile: string, folder: string, record: LogReco
   const file = isAuto ? path.join(folder, autoLogFileName(record.parts)) : logFile
   const text = isAuto
     ? `${formatLogLines(record.figures).join('\n')}\n`
-    : formatLogEntry(record.title, record.command, record.figures)
+    : formatLogEntry(record.title, record.command, record.figures, record.replacement)
   try {
     await appendFile(file, text)
   } catch (error) {

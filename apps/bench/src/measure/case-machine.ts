@@ -1,3 +1,4 @@
+import type { EngineBudget } from '@flexgen/core'
 import type { Backend, Clock } from '@flexgen/spec'
 import type { CreateEngineOptions, OpenedModel, TextGenerationOptions } from 'flexgen'
 
@@ -12,6 +13,10 @@ export interface CaseMachine extends AsyncDisposable {
   readonly engine: Pick<CreateEngineOptions, 'hostBackend' | 'machine' | 'maxRam' | 'maxDeviceMemory' | 'maxDisk'>
   /** Where sequences end before their time. */
   readonly stopRule?: TextGenerationOptions['stopRule']
+  /** Tells of every change of what the machine has, in bytes. */
+  readonly onBudget?: (listener: (budget: EngineBudget) => void) => void
+  /** Told how many sweeps of the measured generation have ended. */
+  readonly endSweep?: (sweeps: number) => void
   /** Told that the measured generation begins. */
   readonly begin?: () => void
 }

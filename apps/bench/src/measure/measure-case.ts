@@ -54,6 +54,7 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
       if (settings.debugMode === 'fewer_batch' && steps === fewerBatchSteps.made) queueMicrotask(() => enough.abort())
     },
   })
+  const refusals: string[] = []
   using sampler = createMemorySampler(backend, clock)
   await using engine = await createEngine({
     ...settings,
@@ -73,6 +74,12 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
     onProgress: ({ doneBytes, totalBytes }) =>
       onProgress?.({ label: 'loading weights', done: doneBytes, total: totalBytes, unit: 'bytes' }),
   })
+  // A placement that does not change has to live with what is left.
+  if (settings.replacement !== undefined) {
+    machine.onBudget?.(
+      (budget) => void engine.setBudget(budget).catch((error: unknown) => refusals.push(String(error))),
+    )
+  }
   await warmUp(engine, settings, blockPrompts, signal)
   if (settings.warmUpTokens > 0) sampler.setDiskBytes(engine.report().peakDiskBytes)
   machine.begin?.()
@@ -80,7 +87,7 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
   const report = engine.report()
   const { model } = machine.model
   const latency = latencyOf(settings, model, report, recorder)
-  const said = [...notices, ...chosen, ...noticesOf(settings, backend)]
+  const said = [...notices, ...chosen, ...noticesOf(settings, backend), ...refusals]
   // Of a disk that is slowed down the planner knows nothing.
   const isPredicted = [settings.simulate, settings.debugMode, settings.cutGenLen, diskBytesPerSecond].every(
     (each) => each === undefined,
@@ -172,6 +179,7 @@ async function generate(engine: FlexgenEngine, generation: Generation): Promise<
       ignoreEos: true,
       breakdown: settings.debugMode === 'breakdown',
       stopRule,
+      ...(settings.refill === false && { refill: false }),
       signal,
     })) {
       if (event.type === 'token') {
@@ -185,6 +193,7 @@ async function generate(engine: FlexgenEngine, generation: Generation): Promise<
       recorder.endSweep(nextToken, clock.now(), sweeps.at(-1)!.phase)
       sampler.setDiskBytes(peakDiskBytes)
       sampler.sample()
+      machine.endSweep?.(sweeps.length)
       if (token + 1 === cutGenLen) break
       token = nextToken
       if (isBlockEnd) blockEnd += blockPrompts

@@ -58,6 +58,7 @@ export function measurementOf(parts: MeasurementParts): Measurement {
     ...(tasks.length > 0 && { tasks }),
     ...(timeline !== undefined && { timeline }),
     memory: [...sampler.samples],
+    ...(report.replacement !== undefined && { replacement: report.replacement }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ReplacementReport } from '@flexgen/core'
 import type { RunPrediction } from 'flexgen'
 import { z } from 'zod'
 import type { ModelSizes } from '../formulas/model-sizes.ts'
@@ -113,6 +114,8 @@ export interface Measurement extends Latency {
   /** Absent where nothing was decoded. */
   readonly timeline?: Timeline
   readonly memory: readonly MemorySample[]
+  /** What changed its place in the run; present where something may. */
+  readonly replacement?: ReplacementReport
 }
 
 const amount = z.number().nonnegative()
@@ -129,6 +132,43 @@ const figures = z
     peakDiskBytes: amount,
   })
   .meta({ id: 'RunFigures' })
+
+const replacementStep = z.object({
+  sweep: amount,
+  what: z.enum(['fill', 'shift', 'roll back', 'budget', 'refused', 'random copy', 'before generation']),
+  why: z.string(),
+  pinnedBytes: amount,
+  droppedBytes: amount,
+  promotedRows: amount,
+  demotedRows: amount,
+  toHostRows: amount,
+  toStreamRows: amount,
+  predictedGainSeconds: z.exactOptional(z.number()),
+  measuredGainSeconds: z.exactOptional(z.number()),
+})
+const replacement = z
+  .object({
+    timing: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+    reallocator: z.enum(['measured', 'random-copy', 'own']),
+    includePunish: z.boolean(),
+    moveSeconds: amount.meta({
+      description: 'time between sweeps that moves took; in the latencies with includePunish',
+    }),
+    decideSeconds: amount,
+    movedCacheBytes: amount,
+    steps: z.array(replacementStep),
+    timeline: z.array(
+      z.object({
+        sweep: amount,
+        seconds: amount,
+        pinnedBytes: amount,
+        deviceRows: amount,
+        hostRows: amount,
+        streamedRows: amount,
+      }),
+    ),
+  })
+  .meta({ id: 'Replacement' })
 
 /** Schema of `Measurement`. */
 export const measurementSchema: z.ZodType<Measurement> = z
@@ -175,5 +215,6 @@ export const measurementSchema: z.ZodType<Measurement> = z
       }),
     ),
     memory: z.array(z.object({ atMs: amount, deviceBytes: amount, hostBytes: amount, diskBytes: amount })),
+    replacement: z.exactOptional(replacement),
   })
   .meta({ id: 'Measurement' })

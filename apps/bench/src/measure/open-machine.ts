@@ -1,10 +1,36 @@
-import { systemClock } from '@flexgen/spec'
+import type { EngineBudget } from '@flexgen/core'
+import { systemClock, UsageError } from '@flexgen/spec'
 import { openBackend, openModel } from 'flexgen'
 import type { CaseSettings } from '../case/case-settings.ts'
 import type { CaseMachine } from './case-machine.ts'
 
 /** Share of the available memory that a case may use where it names no limit of its own. */
 const memoryShare = 0.95
+
+/**
+ * The budgets of a scenario on this machine, by sweeps; all else that it may say is for simulated machines.
+ * @throws {UsageError} for a scenario that says more
+ */
+async function budgetChanges(nameOrFile: string): Promise<Pick<CaseMachine, 'onBudget' | 'endSweep'>> {
+  const { findScenario } = await import('../simulate/named-scenarios.ts')
+  const { changes = [], schemaVersion: _, description: _about, ...rest } = await findScenario(nameOrFile)
+  const listeners: ((budget: EngineBudget) => void)[] = []
+  const isHere = changes.every((change) => 'budget' in change && change.atSweep !== undefined)
+  if (!isHere || Object.keys(rest).length > 0) {
+    throw new UsageError(`--scenario ${nameOrFile} changes more than budgets after so many sweeps`, {
+      hint: 'everything else needs a simulated machine: give --simulate too',
+    })
+  }
+  return {
+    onBudget: (listener) => void listeners.push(listener),
+    endSweep: (sweeps) => {
+      for (const change of changes) {
+        if (!('budget' in change) || change.atSweep !== sweeps) continue
+        for (const listener of listeners) listener({ [change.budget]: change.bytes })
+      }
+    },
+  }
+}
 
 /**
  * Opens model and backend on this machine. Without `maxRam` the limit is what the machine has free, so that a case that
@@ -16,6 +42,7 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
   try {
     const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
     const { hostBackend, maxDeviceMemory, maxDisk } = settings
+    const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario)
     const maxRam = settings.maxRam ?? Math.floor(memoryShare * process.availableMemory())
     return {
       model,
@@ -23,6 +50,7 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
       clock: systemClock,
       notices,
       engine: { hostBackend, maxRam, maxDeviceMemory, maxDisk },
+      ...changes,
       async [Symbol.asyncDispose]() {
         await backend[Symbol.asyncDispose]()
         await model[Symbol.asyncDispose]()

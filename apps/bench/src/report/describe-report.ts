@@ -1,5 +1,6 @@
 import { formatBytes, formatNumber } from '../format/format-amount.ts'
 import { formatTable } from '../format/format-table.ts'
+import { describeReplacement } from '../log/format-log.ts'
 import type { BenchReport } from './bench-report.ts'
 import { describePredictions } from './describe-prediction.ts'
 import type { SpeedRatio } from './comparison.ts'
@@ -33,6 +34,10 @@ export function describeReport({ sides, comparison, settings, sittings }: BenchR
       failure === undefined ? [] : [`${title}: ${failure.code}: ${failure.message}`],
     ),
     ...sides.flatMap(describeTasks),
+    ...sides.flatMap(({ title, typical }) => {
+      const { replacement } = typical?.measurement ?? {}
+      return replacement === undefined ? [] : [`${title}: ${describeReplacement(replacement)}`]
+    }),
     ...describePredictions({ sides }),
     ...(comparison === undefined ? [] : ['', ...describeComparison(sides, comparison)]),
   ]

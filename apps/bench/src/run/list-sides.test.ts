@@ -49,8 +49,8 @@ describe('what is to be measured', () => {
   })
 
   it('must be possible, all of it', () => {
-    expect(() => listSides({ suite: 'reallocate-30b' })).toThrow(
-      'opt-30b: Reallocate before generate: --reallocate-timing is not there yet',
+    expect(() => listSides({ suite: 'reallocate-30b', flags: { reallocateTiming: 4 } })).toThrow(
+      '--reallocate-timing must be 0, 1, 2 or 3, not 4',
     )
     expect(titles({ suite: 'reallocate-30b', only: 'fitted' })).toEqual(['opt-30b: Fitted ratios'])
     expect(() => listSides({ only: 'x' })).toThrow('--only chooses cases of a suite')

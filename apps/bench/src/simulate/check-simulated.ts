@@ -8,8 +8,7 @@ const ofThisMachine = ['backend', 'hostBackend', 'api', 'threads', 'throttleDisk
 /** @throws {UsageError} for flags that a simulation cannot honour, or that are nothing without one */
 export function checkSimulated(flags: CaseFlags): void {
   if (flags.simulate === undefined) {
-    if (flags.scenario === undefined) return
-    throw new UsageError('--scenario says what happens on a simulated machine: give --simulate too')
+    return
   }
   const given = ofThisMachine.find((key) => flags[key] !== undefined)
   if (given !== undefined) {

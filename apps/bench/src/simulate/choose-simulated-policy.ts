@@ -16,7 +16,7 @@ export interface SimulatedChoice {
  * @throws {FlexgenError} `INFEASIBLE` with what lacks and what would fit
  */
 export async function chooseSimulatedPolicy(
-  { promptLen, genLen, policy, direct, dtype }: CaseSettings,
+  { promptLen, genLen, policy, direct, dtype, hardware }: CaseSettings,
   { gpuBatchSize, numGpuBatches, numPrompts }: CaseChoice,
   profile: string,
   { model: { model }, backend, engine }: CaseMachine,
@@ -27,7 +27,8 @@ export async function chooseSimulatedPolicy(
   const { compressWeight, compressCache, overlap, sepLayer, attentionSparsity } = policy
   const result = await plan({
     model,
-    hardware: await readProfile(profile),
+    // What the planner believes of the machine need not be what it is.
+    hardware: await readProfile(hardware ?? profile),
     costModel: 'engine',
     promptTokens: promptLen,
     newTokens: genLen,

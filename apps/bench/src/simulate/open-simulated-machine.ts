@@ -3,7 +3,7 @@ import { openModel, parseSize } from 'flexgen'
 import type { CaseSettings } from '../case/case-settings.ts'
 import type { CaseMachine } from '../measure/case-machine.ts'
 import { readProfile } from './read-profile.ts'
-import { readScenario } from './read-scenario.ts'
+import { findScenario } from './named-scenarios.ts'
 
 /**
  * Opens a case on a simulated machine: the named model's shapes without bytes, the profile's budgets where the case
@@ -13,7 +13,7 @@ import { readScenario } from './read-scenario.ts'
 export async function openSimulatedMachine(settings: CaseSettings, profile: string): Promise<CaseMachine> {
   const { createSimulatedSource, createSimulation } = await import('@flexgen/backend-simulated')
   const hardware = await readProfile(profile)
-  const scenario = settings.scenario === undefined ? undefined : await readScenario(settings.scenario)
+  const scenario = settings.scenario === undefined ? undefined : await findScenario(settings.scenario)
   const diskWay = settings.direct ? 'direct' : (scenario?.diskWay ?? 'buffered')
   // Only names and shapes are needed, wherever the model lies.
   const opened = await openModel({ model: settings.model, path: '_DUMMY_' })
@@ -43,6 +43,11 @@ export async function openSimulatedMachine(settings: CaseSettings, profile: stri
       maxDisk: limit(settings.maxDisk, budgets.disk),
     },
     stopRule,
+    onBudget: (listener) =>
+      simulation.onChange((change) => {
+        if ('budget' in change && change.budget !== 'disk') listener({ [change.budget]: change.bytes })
+      }),
+    endSweep: (sweeps) => simulation.endSweep(sweeps),
     begin: () => simulation.restart(),
     [Symbol.asyncDispose]: () => simulation[Symbol.asyncDispose](),
   }

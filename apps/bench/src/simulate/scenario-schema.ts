@@ -16,18 +16,20 @@ const speeds = [
 
 const change = z
   .strictObject({
-    atSeconds: z.number().nonnegative(),
+    atSeconds: z.number().nonnegative().optional(),
+    atSweep: z.int().nonnegative().optional(),
     speed: z.enum(speeds).optional(),
     factor: z.number().positive().optional(),
     budget: z.enum(['device', 'ram', 'disk']).optional(),
     bytes: z.number().nonnegative().optional(),
   })
   .refine(
-    ({ speed, factor, budget, bytes }) =>
+    ({ atSeconds, atSweep, speed, factor, budget, bytes }) =>
+      (atSeconds === undefined) !== (atSweep === undefined) &&
       (speed === undefined) === (factor === undefined) &&
       (budget === undefined) === (bytes === undefined) &&
       (speed === undefined) !== (budget === undefined),
-    { error: 'a speed with its factor, or a budget with its bytes' },
+    { error: 'a speed with its factor, or a budget with its bytes, and atSeconds or atSweep' },
   ) as unknown as z.ZodType<ScenarioChange>
 
 /** The form of a scenario file; schema/scenario.schema.json is this. */
@@ -42,7 +44,7 @@ export const scenarioSchema: z.ZodType<Scenario> = z
     changes: z
       .array(change)
       .optional()
-      .meta({ description: 'seconds count from the beginning of the measured generation' }),
+      .meta({ description: 'seconds and sweeps count from the beginning of the measured generation' }),
     lengths: z
       .union([
         z.array(length).min(1),

@@ -1,7 +1,7 @@
 import type { MeasuredLink } from '../measure/measured-link.ts'
 import type { Side } from '../run/side.ts'
 import { readProfile } from './read-profile.ts'
-import { readScenario } from './read-scenario.ts'
+import { findScenario } from './named-scenarios.ts'
 
 /** The profile that a side is simulated on; undefined for a side of this machine. */
 export function profileOf(side: Side): string | undefined {
@@ -16,7 +16,7 @@ export async function checkSimulatedSides(sides: readonly Side[]): Promise<void>
   const profiles = new Set(sides.flatMap((side) => profileOf(side) ?? []))
   const scenarios = new Set(sides.flatMap((side) => (side.kind === 'flexgen' && side.settings.scenario) || []))
   for (const profile of profiles) await readProfile(profile)
-  for (const scenario of scenarios) await readScenario(scenario)
+  for (const scenario of scenarios) await findScenario(scenario)
 }
 
 /** The disk of the machine that all sides are simulated on, in place of a measurement; none where there are several. */

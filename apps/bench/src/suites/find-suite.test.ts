@@ -51,7 +51,7 @@ describe('suites', () => {
     expect(flagsOf('175b-4bit')[0]).toMatchObject({ compressWeight: true, compressCache: true, pinWeight: false })
   })
 
-  it('have the seven runs of the seed, of which the engine can do the first', () => {
+  it('have the seven runs of the seed, with the moves of each', () => {
     const flags = flagsOf('reallocate-30b')
     expect(
       flags.map(({ reallocateTiming = 0, includeReallocatePunish = false }) => [
@@ -69,7 +69,8 @@ describe('suites', () => {
     ])
     expect(policyOf(flags[0]!)).toBe('32x5, 12 78 0 100 0 100')
     expect(settingsOf(flags[0]!)).toMatchObject({ numPrompts: 160, promptLen: 512, genLen: 32 })
-    for (const each of flags.slice(1)) expect(() => settingsOf(each)).toThrow('--reallocate-timing is not there yet')
+    expect(flags.map((each) => settingsOf(each).replacement?.timing)).toEqual([undefined, 1, 2, 3, 1, 2, 3])
+    expect(settingsOf(flags[4]!).replacement).toMatchObject({ timing: 1, includePunish: true })
   })
 
   it('of our own need nothing that is missing', () => {

@@ -4,11 +4,12 @@ import type { CaseFlags } from '../case/case-flags.ts'
 import { parseCommand } from '../case/parse-command.ts'
 import { flexgenSuites } from './flexgen-suites.ts'
 import { ownSuites } from './own-suites.ts'
+import { replacementSuite } from './replacement-suite.ts'
 import { seedSuite } from './seed-suite.ts'
 import type { Suite } from './suite.ts'
 
 /** Every suite that there is. */
-export const suites: readonly Suite[] = [...ownSuites, ...flexgenSuites, seedSuite]
+export const suites: readonly Suite[] = [...ownSuites, ...flexgenSuites, seedSuite, replacementSuite]
 
 /**
  * The suite of a name, ours or FlexGen's.

@@ -9,7 +9,7 @@ export function addBenchOptions(command: Command): void {
   addGroup(command, 'What to measure:', [
     option(
       '--suite <name>',
-      'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b; or quality, kernels',
+      'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b, replacement; or quality, kernels',
     ),
     option('--only <text>', 'cases of the suite with this text in their title'),
     option(
@@ -75,6 +75,13 @@ export function addBenchOptions(command: Command): void {
       wholeNumber(0),
     ),
     ...switchOptions('include-reallocate-punish', 'count the time of placing anew as part of the run'),
+    option('--reallocate-every <count>', 'tokens after which timing 3 acts at the latest (default 8)', wholeNumber(1)),
+    ...switchOptions('refill', 'waiting prompts take the places of sequences that have ended; on by default'),
+    option('--reallocator <rule>', 'measured, the default; random-copy, as the fork did; or none').choices([
+      'measured',
+      'random-copy',
+      'none',
+    ]),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate (default what is free)'),
     option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),
@@ -87,7 +94,10 @@ export function addBenchOptions(command: Command): void {
       '--simulate <profile>',
       'run on a simulated machine, in seconds: flexgen-t4, h100-pcie5, or a hardware profile in a file',
     ),
-    option('--scenario <file>', 'what happens there: noise, changes of speeds and budgets, lengths of sequences'),
+    option(
+      '--scenario <file>',
+      'what happens: noise, changes of speeds and budgets, lengths; a name or a file. On a real machine budgets only',
+    ),
   ])
   addGroup(command, 'Machine:', [
     backendOption('--backend <name>', 'what computes; auto, the default, is the first that works'),

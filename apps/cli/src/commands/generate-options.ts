@@ -73,6 +73,13 @@ export function addGenerateOptions(command: Command): void {
     ...switchOptions('compress-weight', 'matrices in 4 bits a value'),
     ...switchOptions('compress-cache', 'KV cache in 4 bits a value'),
     ...switchOptions('pin-weight', 'page-lock weights in RAM where that makes copies faster; on by default'),
+    option(
+      '--reallocate-timing <when>',
+      'place anew: 0 never (the default), 1 before, 2 every token, 3 after some',
+      wholeNumber(0),
+    ),
+    option('--reallocate-every <count>', 'tokens after which timing 3 acts at the latest (default 8)', wholeNumber(1)),
+    option('--budget-file <file>', 'follow the budgets in this file, such as {"ram": "8GB"}, while the run goes on'),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate'),
     option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),

@@ -36,6 +36,9 @@ export interface GenerateFlags {
   readonly compressWeight?: boolean
   readonly compressCache?: boolean
   readonly pinWeight?: boolean
+  readonly reallocateTiming?: number
+  readonly reallocateEvery?: number
+  readonly budgetFile?: string
   readonly maxRam?: string
   readonly maxDeviceMemory?: string
   readonly maxDisk?: string

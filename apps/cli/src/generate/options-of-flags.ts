@@ -1,4 +1,5 @@
-import type { CreateEngineOptions, parseSize, TextGenerationOptions } from 'flexgen'
+import { UsageError } from '@flexgen/spec'
+import type { CreateEngineOptions, parseSize, ReplacementOptions, TextGenerationOptions } from 'flexgen'
 import type { GenerateFlags } from './generate-flags.ts'
 import { policyOfFlags, type SavedPolicy } from './policy-of-flags.ts'
 
@@ -29,7 +30,25 @@ export function engineOptionsOf(
     offloadDir: flags.offloadDir,
     direct: flags.directIo,
     pinWeight: flags.pinWeight,
+    replacement: replacementOf(flags),
   }
+}
+
+/** How placement follows the run; a file of budgets needs one that does. @throws {UsageError} */
+function replacementOf({
+  reallocateTiming,
+  reallocateEvery,
+  budgetFile,
+}: GenerateFlags): ReplacementOptions | undefined {
+  const timing = reallocateTiming ?? (budgetFile === undefined ? 0 : 3)
+  if (timing > 3) throw new UsageError(`--reallocate-timing must be 0, 1, 2 or 3, not ${timing}`)
+  if (budgetFile !== undefined && timing < 2) {
+    throw new UsageError(`--budget-file and --reallocate-timing ${timing} do not go together: nothing moves in mid-run`)
+  }
+  if (reallocateEvery !== undefined && timing !== 3) {
+    throw new UsageError('--reallocate-every has no meaning without --reallocate-timing 3')
+  }
+  return timing === 0 ? undefined : { timing: timing as ReplacementOptions['timing'], everyTokens: reallocateEvery }
 }
 
 /** Limit of each prompt: none is asked for where prompts are scored. */

@@ -13,6 +13,7 @@ import { describePlacement, describePlan, describePrediction, describeSpeed } fr
 import { createListPresenter, createLivePresenter, createScorePresenter, type Presenter } from '../output/presenter.ts'
 import { createProgress, type Progress } from '../output/progress.ts'
 import type { Output } from '../output/terminal.ts'
+import { followBudgetFile } from './budget-file.ts'
 import { checkFiles } from './check-files.ts'
 import { makeRandomPrompts, readPrompts } from './collect-prompts.ts'
 import type { GenerateFlags } from './generate-flags.ts'
@@ -74,6 +75,15 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
       progress.update({ label: 'loading weights', done: doneBytes, total: totalBytes, unit: 'bytes' }),
   })
   progress.clear()
+  using _budgets =
+    flags.budgetFile === undefined
+      ? undefined
+      : followBudgetFile({
+          file: flags.budgetFile,
+          setBudget: (budget) => engine.setBudget(budget),
+          toBytes: parseSize,
+          say: (line) => level > 0 && log.writeLine(line),
+        })
   if (flags.resume !== true) await file?.clear()
   const print = (lines: readonly string[]): void => lines.forEach((line) => log.writeLine(line))
   if (level >= 2) print(describePlan(engine.plan))

@@ -9,6 +9,8 @@ export interface Timeline {
   /** Everything as in the profile, and the changes from now on. */
   restart(): void
   onChange(listener: (change: ScenarioChange) => void): void
+  /** Tells that so many sweeps have ended since the restart. */
+  endSweep(sweeps: number): void
 }
 
 /**
@@ -34,11 +36,17 @@ export function createTimeline(
     else hold(change.budget, change.bytes)
     for (const listener of listeners) listener(change)
   }
+  const endSweep = (sweeps: number): void => {
+    for (const change of changes) if (change.atSweep === sweeps) apply(change)
+  }
   let alarms: (() => void)[] = []
   const start = (): void => {
     for (const cancel of alarms) cancel()
     const nowMs = time.now()
-    alarms = changes.map((change) => time.at(nowMs + 1000 * change.atSeconds, () => apply(change)))
+    alarms = changes.flatMap((change) =>
+      change.atSeconds === undefined ? [] : [time.at(nowMs + 1000 * change.atSeconds, () => apply(change))],
+    )
+    endSweep(0)
   }
   start()
   return {
@@ -49,5 +57,6 @@ export function createTimeline(
       start()
     },
     onChange: (listener) => void listeners.push(listener),
+    endSweep,
   }
 }

@@ -9,8 +9,10 @@ export function checkScenario({ noise, changes = [], lengths, tokenSeed = 0 }: S
   }
   checkSeed('tokenSeed', tokenSeed)
   for (const [i, change] of changes.entries()) {
-    const { atSeconds } = change
-    check(`changes.${i}.atSeconds`, atSeconds, atSeconds >= 0 && Number.isFinite(atSeconds), '0 or above')
+    const { atSeconds, atSweep } = change
+    if (atSeconds !== undefined) {
+      check(`changes.${i}.atSeconds`, atSeconds, atSeconds >= 0 && Number.isFinite(atSeconds), '0 or above')
+    } else check(`changes.${i}.atSweep`, atSweep, Number.isSafeInteger(atSweep) && atSweep >= 0, 'a whole number')
     if ('speed' in change) {
       const { factor } = change
       check(`changes.${i}.factor`, factor, factor > 0 && Number.isFinite(factor), 'above 0')

@@ -6,15 +6,21 @@ export type ScenarioSpeed = LinkName | 'deviceCompute' | 'hostCompute'
 /** Budgets that may change while a run goes on. */
 export type ScenarioBudget = 'device' | 'ram' | 'disk'
 
-/** A change at a time of the virtual clock, counted from the start of the scenario. */
-export type ScenarioChange =
-  | {
-      readonly atSeconds: number
-      readonly speed: ScenarioSpeed
-      /** Against the profile: 0.5 is half as fast. */
-      readonly factor: number
-    }
-  | { readonly atSeconds: number; readonly budget: ScenarioBudget; readonly bytes: number }
+/** When something changes: in seconds of the virtual clock from the start of the scenario, or after so many sweeps. */
+export type ScenarioMoment =
+  | { readonly atSeconds: number; readonly atSweep?: never }
+  | { readonly atSweep: number; readonly atSeconds?: never }
+
+/** A change of a speed, or of a budget. */
+export type ScenarioChange = ScenarioMoment &
+  (
+    | {
+        readonly speed: ScenarioSpeed
+        /** Against the profile: 0.5 is half as fast. */
+        readonly factor: number
+      }
+    | { readonly budget: ScenarioBudget; readonly bytes: number }
+  )
 
 /** How many new tokens sequences have: a list that is gone through again and again, or drawn evenly from a range. */
 export type ScenarioLengths =

@@ -1,5 +1,6 @@
 import type { LiveRow } from '../schedule/sweep.ts'
 import type { BlockShape } from './block-plan.ts'
+import type { MovingRow } from './cache-moves.ts'
 import type { Sequence } from './sequence.ts'
 
 /** Places of a block, the sequences in them, and which of them the next sweep is for. */
@@ -36,6 +37,19 @@ export class BlockPlaces {
   /** Whether the next sweep brings prompts. */
   get isPrefill(): boolean {
     return this.#fresh.length > 0
+  }
+
+  /** Sequences with cached positions, as they stand between two sweeps. */
+  get moving(): MovingRow[] {
+    return this.#live.map((row) => ({ id: row.id, owner: this.of(row).index, cachedPositions: row.cachedPositions }))
+  }
+
+  /** Sweeps that will follow at most, if no sequence ends before its limit. */
+  get remainingSweeps(): number {
+    const left = ({ ids, maxNewTokens }: Sequence): number => maxNewTokens - ids.length
+    const of = (sequences: readonly Sequence[]): number =>
+      sequences.reduce((most, sequence) => Math.max(most, left(sequence)), 0)
+    return of(this.rows.map((row) => this.of(row))) + of(this.#waiting)
   }
 
   /** Whether a sweep will follow on the next one, as far as it can be known. */

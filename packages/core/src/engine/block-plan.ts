@@ -5,7 +5,7 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
 import { activationSlotCount } from './activation-pool.ts'
 import { type AttentionPlace, cacheSlotCount } from './cache-lane.ts'
-import { type CacheHome, pageBufferBytes } from './cache-store.ts'
+import { type CacheHome, pageBufferBytes } from './cache-units.ts'
 import { hiddenSlotCount, movesAway } from './hidden-store.ts'
 import { gatherBytes } from './row-gather.ts'
 
@@ -25,6 +25,9 @@ export interface PlannedBytes {
   readonly disk: number
 }
 
+/** Whether KV changes its home in mid-run: never, between the device and RAM, or between all tiers. */
+export type CacheMoving = 'never' | 'inMemory' | 'anywhere'
+
 /** Where everything of a block rests, and what it takes; pure. */
 export interface BlockPlan {
   readonly shape: BlockShape
@@ -39,7 +42,7 @@ export interface BlockPlan {
   readonly hiddenRowBytes: number
   /** Of the whole block, on either side. */
   readonly logitBytes: number
-  /** Rows that decode in one run: a multiple of the GPU batch where several can be merged. */
+  /** Rows that decode in one run where all KV is at hand: a multiple of the GPU batch where several can be merged. */
   readonly decodeBatchRows: number
   readonly bytes: {
     /** KV at its homes; of rows on disk the page that fills rests in RAM. */
@@ -67,6 +70,7 @@ export interface BlockPlanOptions {
   readonly logits: 'last' | 'all'
   /** Whether KV off the device may be attended on the host; then the policy says how much of it. */
   readonly hostAttends: boolean
+  readonly cacheMoves: CacheMoving
   /** Widths of the values between stages that run apart. */
   readonly activationWidths: readonly number[]
   /** The token table of which only rows are read, if there is one. */
@@ -86,8 +90,12 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
   }
   const cacheHomes = placeCache(policy, cacheLayers, shape.sequences, options.hostAttends)
   const cacheSlotRows = {
-    device: slotRows(cacheHomes, policy, ({ home, attends }) =>
-      hostVisible ? home === 'disk' && attends === 'device' : home !== 'device',
+    device: slotRows(
+      cacheHomes,
+      policy,
+      ({ home, attends }) =>
+        options.cacheMoves === 'anywhere' ||
+        (hostVisible ? home === 'disk' && attends === 'device' : home !== 'device'),
     ),
     host: slotRows(cacheHomes, policy, ({ home, attends }) => home === 'disk' && attends === 'host'),
   }
@@ -123,10 +131,11 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
 function mergedRows(
   { shape, hiddenHomes, cacheSlotRows }: Placed,
   { gpuBatchSize }: Policy,
-  { hostAttends, hostVisible, logits, canDecode }: BlockPlanOptions,
+  { hostAttends, hostVisible, cacheMoves, logits, canDecode }: BlockPlanOptions,
 ): number {
-  const stays =
-    cacheSlotRows.device === 0 && !hostAttends && !hiddenHomes.some((homes) => movesAway(homes, hostVisible))
+  // KV that may move streams at times; then batches decode apart, sweep by sweep.
+  const isAtHand = cacheSlotRows.device === 0 || cacheMoves === 'inMemory'
+  const stays = isAtHand && !hostAttends && !hiddenHomes.some((homes) => movesAway(homes, hostVisible))
   if (!stays || logits === 'all') return gpuBatchSize
   // A hidden state of so many rows fits in the slot of a batch of prompts.
   const most = Math.min(hiddenHomes.length, shape.maxPromptTokens)

@@ -2,6 +2,8 @@ import { type QueueEvent, systemClock } from '@flexgen/spec'
 import { cutBatches, type LiveRow, type Step, sweep } from '../schedule/sweep.ts'
 import { BatchState } from './batch-state.ts'
 import type { BlockPlan } from './block-plan.ts'
+import type { BlockCache } from '../replacement/block-cache.ts'
+import { CacheMoves } from './cache-moves.ts'
 import { CacheStore } from './cache-store.ts'
 import { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
@@ -42,6 +44,7 @@ export class BlockRun {
   /** Place of a layer's KV in the cache store, by the layer's index. */
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
+  #moves!: CacheMoves
   #hidden!: HiddenStore
   #runner!: StageRunner
   /** Weights of the layer that computes. */
@@ -69,7 +72,7 @@ export class BlockRun {
     const { plan, pagePositions, parts } = this.#options
     const { queues } = this.#options.run
     const { backend, ram, disk } = parts.options
-    const { attentionHost } = parts
+    const { attentionHost, cacheMoves } = parts
     this.#cache = await CacheStore.create({
       device: {
         backend,
@@ -88,11 +91,20 @@ export class BlockRun {
       pagePositions,
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
-      rowsSideBySide: plan.decodeBatchRows,
+      rowsSideBySide: cacheMoves === 'never' ? plan.decodeBatchRows : 1,
+      mayMoveToDisk: cacheMoves === 'anywhere',
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
     this.#cleanup.add(() => this.#cache.dispose())
+    const scratch = new HeldBuffers(backend)
+    this.#cleanup.add(() => scratch.free())
+    this.#moves = new CacheMoves({
+      store: this.#cache,
+      inQueue: queues.moveIn,
+      outQueue: queues.moveOut,
+      scratch: () => ({ cache: scratch.allocateCache(plan.cacheSpec, 1), row: 0 }),
+    })
     this.#hidden = await HiddenStore.create({
       backend,
       ram,
@@ -160,8 +172,9 @@ export class BlockRun {
       startedAtMs = nowMs
     }
     const isDecode = rows.every(({ newTokens }) => newTokens === 1)
-    const states = isDecode ? this.#decodeBatches : this.#batches
-    const batches = cutBatches(rows, isDecode ? plan.decodeBatchRows : policy.gpuBatchSize).map((batchRows, k) => {
+    const isMerged = isDecode && this.#mayMerge(rows)
+    const states = isMerged ? this.#decodeBatches : this.#batches
+    const batches = cutBatches(rows, isMerged ? plan.decodeBatchRows : policy.gpuBatchSize).map((batchRows, k) => {
       const state = states[k]!
       state.begin(batchRows, tokenOf, run.queues.compute)
       return state
@@ -191,6 +204,13 @@ export class BlockRun {
     }
     for (const state of batches) await state.finish(visit)
     if (isSequential) await settle('sample')
+  }
+
+  /** Whether several batches may decode as one: nothing of them moves between tiers. */
+  #mayMerge(rows: readonly LiveRow[]): boolean {
+    const { parts, plan } = this.#options
+    if (plan.decodeBatchRows === parts.options.policy.gpuBatchSize) return false
+    return parts.cacheMoves === 'never' || this.#cache.isAtHand(rows)
   }
 
   #run({ task, layer, batch, part }: Step, state: BatchState, batches: number): void {
@@ -229,6 +249,11 @@ export class BlockRun {
     else if (part === 'end') this.#runner.end(runtime, state, weights)
     else this.#runner.whole(runtime, state, batch, weights)
     if (batch === batches - 1 && part !== 'start') loader.release(weights, state.computed!)
+  }
+
+  /** The block's KV, for whoever moves it between sweeps. */
+  get cache(): BlockCache {
+    return { plan: this.#options.plan, store: this.#cache, moves: this.#moves }
   }
 
   /** Frees the KV of a finished sequence. */

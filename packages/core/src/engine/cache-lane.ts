@@ -1,5 +1,5 @@
 import type { Backend, CacheBuffer, CacheRow, CacheSpec, Queue, QueueEvent } from '@flexgen/spec'
-import type { HeldBuffers } from './held-buffers.ts'
+import { HeldBuffers } from './held-buffers.ts'
 import { type Slot, SlotPool } from './slot-pool.ts'
 
 /** Where the KV of a sequence is attended: on the device, or on the host where it rests. */
@@ -29,15 +29,51 @@ export class CacheLane {
   readonly backend: Backend
   readonly loadQueue: Queue
   readonly storeQueue: Queue
-  readonly #slots: SlotPool<CacheBuffer>
+  readonly #spec: CacheSpec
+  #slots: SlotPool<CacheBuffer>
+  #buffers: HeldBuffers
+  #slotRows: number
 
-  /** Allocates the slots; after a failure they are in `buffers` all the same. */
-  constructor({ backend, slotRows, loadQueue, storeQueue }: CacheLaneOptions, spec: CacheSpec, buffers: HeldBuffers) {
+  /** @throws {FlexgenError} `OUT_OF_MEMORY`; then nothing is left allocated */
+  constructor({ backend, slotRows, loadQueue, storeQueue }: CacheLaneOptions, spec: CacheSpec) {
     this.backend = backend
     this.loadQueue = loadQueue
     this.storeQueue = storeQueue
-    const count = slotRows === 0 ? 0 : cacheSlotCount
-    this.#slots = new SlotPool(Array.from({ length: count }, () => buffers.allocateCache(spec, slotRows)))
+    this.#spec = spec
+    this.#slotRows = slotRows
+    ;[this.#slots, this.#buffers] = this.#allocate(slotRows)
+  }
+
+  /** Rows of a slot. */
+  get slotRows(): number {
+    return this.#slotRows
+  }
+
+  /** Makes slots of so many rows, if they have less; no run may use them. @throws {FlexgenError} then they stay */
+  grow(slotRows: number): void {
+    if (slotRows <= this.#slotRows) return
+    const [slots, buffers] = this.#allocate(slotRows)
+    this.#buffers.free()
+    this.#slots = slots
+    this.#buffers = buffers
+    this.#slotRows = slotRows
+  }
+
+  #allocate(slotRows: number): [SlotPool<CacheBuffer>, HeldBuffers] {
+    const buffers = new HeldBuffers(this.backend)
+    try {
+      const count = slotRows === 0 ? 0 : cacheSlotCount
+      const slots = Array.from({ length: count }, () => buffers.allocateCache(this.#spec, slotRows))
+      return [new SlotPool(slots), buffers]
+    } catch (error) {
+      buffers.free()
+      throw error
+    }
+  }
+
+  /** Frees the slots; no run may use them. */
+  free(): void {
+    this.#buffers.free()
   }
 
   /** Fills a load row by row. */
@@ -63,6 +99,11 @@ export class LaneLoading {
   constructor(loadQueue: Queue, slots: SlotPool<CacheBuffer>) {
     this.#loadQueue = loadQueue
     this.#slots = slots
+  }
+
+  /** Rows of the slot that are taken. */
+  get rowCount(): number {
+    return this.#rowCount
   }
 
   /** The next row of the slot. */

@@ -1,61 +1,17 @@
-import {
-  type CachePage,
-  cachePageBytes,
-  type CacheRow,
-  type CacheSpec,
-  type QueueEvent,
-  type Region,
-  spanOf,
-  type Tier,
-  type TierQueue,
-} from '@flexgen/spec'
-import type { RowHome } from '../placement/place-rows.ts'
+import { cachePageBytes, type CacheRow, type QueueEvent } from '@flexgen/spec'
 import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
-import { type AttentionPlace, CacheLane, type CacheLaneOptions, type LaneLoad } from './cache-lane.ts'
+import { type AttentionPlace, CacheLane, cacheSlotCount, type LaneLoad } from './cache-lane.ts'
+import { type CacheHome, type CacheUnit, CacheUnits, type CacheUnitsOptions } from './cache-units.ts'
 import { HeldBuffers } from './held-buffers.ts'
-import { freeRow, type HeldRow, holdRows } from './held-rows.ts'
-import { SlotPool } from './slot-pool.ts'
-import { alignedBytes } from './staging-ring.ts'
-
-/** Where the KV of one sequence in one layer rests, and where it is attended in decode. */
-export interface CacheHome {
-  readonly home: RowHome
-  readonly attends: AttentionPlace
-}
 
 /** What the KV of a block is kept with. */
-export interface CacheStoreOptions {
-  readonly device: CacheLaneOptions
-  /** Absent where the device alone attends. */
-  readonly host: CacheLaneOptions | undefined
-  readonly ram: Tier
-  readonly disk: Tier
-  readonly spec: CacheSpec
-  readonly pagePositions: number
+export interface CacheStoreOptions extends CacheUnitsOptions {
   /** By cache layer and sequence. */
   readonly homes: readonly (readonly CacheHome[])[]
   /** Rows that one run may bind, and that a device with memory of its own wants side by side. */
   readonly rowsSideBySide: number
-  readonly readQueue: TierQueue
-  readonly writeQueue: TierQueue
-}
-
-/** KV of one sequence in one layer; what is absent was not allocated yet, or is not needed at its home. */
-interface CacheUnit {
-  readonly home: RowHome
-  readonly attends: AttentionPlace
-  /** The row itself, where a backend reads it in place. */
-  readonly inPlace: Partial<Record<AttentionPlace, HeldRow>>
-  /** RAM home: the whole row. Disk home: its pages. */
-  region?: Region
-  /** Disk home: the page that is not full yet. */
-  tail?: Region
-  /** End of the last store; a load waits for it. */
-  stored?: QueueEvent
-  /** End of the last write of a page; reads wait for it. */
-  written?: QueueEvent
-  /** End of the last write of the tail; it may not change before. */
-  tailWritten?: QueueEvent
+  /** Whether units may move to the disk later, where none is at home there now. */
+  readonly mayMoveToDisk: boolean
 }
 
 /** A row of a batch, loaded. */
@@ -72,33 +28,24 @@ export interface LoadedCache {
   readonly lanes: Readonly<Record<AttentionPlace, LaneLoad>>
 }
 
-/** Page buffers between disk and slots: so many reads and writes of pages are under way at once. */
-const pageBufferCount = 8
-
-/** Bytes of the page buffers. */
-export function pageBufferBytes(spec: CacheSpec, pagePositions: number): number {
-  return pageBufferCount * alignedBytes(cachePageBytes(spec, pagePositions))
-}
-
 /**
  * The KV cache of a block. The unit is (layer, sequence): an attended sequence is whole in one place. Rows that
  * kernels can read where they rest are bound there; the others are gathered in a slot for the run, and their new
  * positions are stored back. On disk only full pages are written; the tail page stays in RAM.
  */
 export class CacheStore {
+  /** How units are made, moved and freed. */
+  readonly units: CacheUnits
   readonly #options: CacheStoreOptions
-  readonly #units: (CacheUnit | undefined)[][] = []
+  readonly #grid: (CacheUnit | undefined)[][] = []
   readonly #buffers: HeldBuffers
-  readonly #hostBuffers: HeldBuffers | undefined
-  #lanes!: { readonly device: CacheLane; readonly host: CacheLane | undefined }
-  #pages = new SlotPool<CachePage>([])
+  #lanes!: { readonly device: CacheLane; host: CacheLane | undefined }
   readonly #lastStored = new Map<AttentionPlace, QueueEvent>()
-  #lastWritten: QueueEvent | undefined
 
   private constructor(options: CacheStoreOptions) {
     this.#options = options
+    this.units = new CacheUnits(options)
     this.#buffers = new HeldBuffers(options.device.backend)
-    if (options.host !== undefined) this.#hostBuffers = new HeldBuffers(options.host.backend)
   }
 
   /** Allocates everything that the block will need; after a failure nothing is left. */
@@ -114,32 +61,26 @@ export class CacheStore {
   }
 
   async #allocate(): Promise<void> {
-    const { device, host, homes, spec, pagePositions } = this.#options
+    const { device, host, homes, spec, mayMoveToDisk } = this.#options
     for (const layerHomes of homes) {
       const units: (CacheUnit | undefined)[] = layerHomes.map(() => undefined)
-      this.#units.push(units)
+      this.#grid.push(units)
       this.#allocateDeviceRows(layerHomes, units)
       for (const [i, home] of layerHomes.entries()) {
         if (home.home === 'device') continue
         // Listed first, so that what it holds is freed where a later step of its allocation fails.
         const unit: CacheUnit = { ...home, inPlace: {} }
         units[i] = unit
-        await this.#allocateUnit(unit)
+        await this.units.allocate(unit)
       }
     }
     this.#lanes = {
-      device: new CacheLane(device, spec, this.#buffers),
-      host: host === undefined ? undefined : new CacheLane(host, spec, this.#hostBuffers!),
+      device: new CacheLane(device, spec),
+      host: undefined,
     }
-    if (!homes.some((layer) => layer.some(({ home }) => home === 'disk'))) return
-    const staging = this.#buffers.allocateHost(pageBufferBytes(spec, pagePositions))
-    const pageBytes = cachePageBytes(spec, pagePositions)
-    this.#pages = new SlotPool(
-      Array.from({ length: pageBufferCount }, (_, i) => ({
-        span: spanOf(staging, i * alignedBytes(pageBytes), pageBytes),
-        positions: pagePositions,
-      })),
-    )
+    if (host !== undefined) this.#lanes.host = new CacheLane(host, spec)
+    const usesDisk = mayMoveToDisk || homes.some((layer) => layer.some(({ home }) => home === 'disk'))
+    if (usesDisk) this.units.allocatePageBuffers(this.#buffers)
   }
 
   /**
@@ -147,32 +88,53 @@ export class CacheStore {
    * Elsewhere a row of its own gives its memory back as soon as its sequence ends.
    */
   #allocateDeviceRows(homes: readonly CacheHome[], units: (CacheUnit | undefined)[]): void {
-    const { device, rowsSideBySide, spec } = this.#options
-    const { backend } = device
+    const { device, rowsSideBySide } = this.#options
     const places = [...homes.keys()]
-    for (const run of cutBatches(places, backend.device.hostVisible ? 1 : rowsSideBySide)) {
+    for (const run of cutBatches(places, device.backend.device.hostVisible ? 1 : rowsSideBySide)) {
       const resident = run.filter((i) => homes[i]!.home === 'device')
       if (resident.length === 0) continue
-      const rows = holdRows(backend.allocateCache(spec, resident.length))
-      resident.forEach((i, row) => void (units[i] = { ...homes[i]!, inPlace: { device: rows[row]! } }))
+      const made = this.units.allocateSideBySide(resident.length)
+      resident.forEach((i, row) => void (units[i] = made[row]!))
     }
   }
 
-  async #allocateUnit(unit: CacheUnit): Promise<void> {
-    const { device, host, ram, disk, spec, pagePositions } = this.#options
-    if (unit.home === 'ram') {
-      unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
-      const page = { span: spanOf(ram.view!(unit.region)), positions: spec.maxPositions }
-      const attending = unit.attends === 'host' ? host!.backend : device.backend
-      if (attending.viewCache !== undefined) {
-        unit.inPlace[unit.attends] = holdRows(attending.viewCache([page], spec))[0]!
-      }
-    } else {
-      const pageBytes = cachePageBytes(spec, pagePositions)
-      const fullPages = Math.floor(spec.maxPositions / pagePositions)
-      unit.tail = await ram.allocate(pageBytes)
-      if (fullPages > 0) unit.region = await disk.allocate(fullPages * pageBytes)
-    }
+  /** The KV of a sequence in a layer; undefined once it was released. */
+  unitAt(cacheLayer: number, sequence: number): CacheUnit | undefined {
+    return this.#grid[cacheLayer]?.[sequence]
+  }
+
+  /** Bytes that slots of so many rows take of the device beyond what they take now. */
+  slotGrowthBytes(slotRows: number): number {
+    const { spec } = this.#options
+    const rows = Math.max(0, slotRows - this.#lanes.device.slotRows)
+    return cacheSlotCount * rows * cachePageBytes(spec, spec.maxPositions)
+  }
+
+  /** Makes the slots of what streams to the device larger; between two sweeps only. @throws {FlexgenError} then they stay */
+  growSlots(slotRows: number): void {
+    this.#lanes.device.grow(slotRows)
+  }
+
+  /** Whether all KV of some sequences is read by the device where it lies. */
+  isAtHand(rows: readonly LiveRow[]): boolean {
+    return this.#grid.every((units) =>
+      rows.every(({ id }) => {
+        const unit = units[id]
+        return unit?.attends === 'device' && unit.inPlace.device !== undefined
+      }),
+    )
+  }
+
+  /** Cache layers. */
+  get layers(): number {
+    return this.#grid.length
+  }
+
+  /** Puts a unit in the place of another, which is freed once the given event has ended. */
+  replace(cacheLayer: number, sequence: number, unit: CacheUnit, after: QueueEvent | undefined): void {
+    const before = this.#grid[cacheLayer]![sequence]!
+    this.#grid[cacheLayer]![sequence] = unit
+    this.units.free(before, ...(after === undefined ? [] : [after]))
   }
 
   /** Where a sequence is attended in a sweep: a device with memory of its own attends the prompt, which is much work. */
@@ -185,8 +147,11 @@ export class CacheStore {
   load(cacheLayer: number, rows: readonly LiveRow[]): LoadedCache {
     const loading = { device: this.#lanes.device.begin(), host: this.#lanes.host?.begin() }
     const loaded = rows.map((live): LoadedRow => {
-      const unit = this.#units[cacheLayer]![live.id]!
-      const place = this.#placeOf(unit, live)
+      const unit = this.#grid[cacheLayer]![live.id]!
+      let place = this.#placeOf(unit, live)
+      // A prompt whose KV lives in RAM is attended there where the device has no slot left for it.
+      const isFull = unit.inPlace[place] === undefined && loading[place]!.rowCount >= this.#lanes[place]!.slotRows
+      if (isFull && unit.inPlace.host !== undefined) place = 'host'
       const lane = loading[place]!
       const inPlace = unit.inPlace[place]
       if (inPlace !== undefined) {
@@ -194,36 +159,11 @@ export class CacheStore {
         return { row: inPlace, place, isStreamed: false }
       }
       const row = lane.nextRow()
-      lane.copied(this.#loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
+      lane.copied(this.units.loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
       return { row, place, isStreamed: true }
     })
     const nothing: LaneLoad = { ready: [], slot: undefined }
     return { rows: loaded, lanes: { device: loading.device.end(), host: loading.host?.end() ?? nothing } }
-  }
-
-  #loadRow(unit: CacheUnit, target: CacheRow, cached: number, { loadQueue }: CacheLane): QueueEvent | undefined {
-    const { readQueue, spec, pagePositions } = this.#options
-    if (cached === 0) return undefined
-    if (unit.stored !== undefined) loadQueue.wait(unit.stored)
-    if (unit.home === 'ram') {
-      const page = this.#restingPage(unit.region!, spec.maxPositions)
-      return loadQueue.copyToCache({ ...target, position: 0, count: cached }, { page, position: 0 })
-    }
-    const fullPages = Math.floor(cached / pagePositions)
-    let last: QueueEvent | undefined
-    if (fullPages > 0 && unit.written !== undefined) readQueue.wait(unit.written)
-    for (let p = 0; p < fullPages; p++) {
-      const { item: page, after } = this.#pages.take()
-      for (const event of after) readQueue.wait(event)
-      loadQueue.wait(readQueue.read(page.span, unit.region!, p * page.span.byteLength))
-      const range = { ...target, position: p * pagePositions, count: pagePositions }
-      last = loadQueue.copyToCache(range, { page, position: 0 })
-      this.#pages.release(page, last)
-    }
-    const position = fullPages * pagePositions
-    if (position === cached) return last
-    const page = this.#restingPage(unit.tail!, pagePositions)
-    return loadQueue.copyToCache({ ...target, position, count: cached - position }, { page, position: 0 })
   }
 
   /**
@@ -245,80 +185,36 @@ export class CacheStore {
       rows.forEach((live, i) => {
         const { row, isStreamed, place: own } = loaded[i]!
         if (!isStreamed || own !== place) return
-        const unit = this.#units[cacheLayer]![live.id]!
-        unit.stored =
-          unit.home === 'ram' ? this.#storeRow(unit, row, live, lane) : this.#storePages(unit, row, live, lane)
-        last = unit.stored
+        last = this.units.store(this.#grid[cacheLayer]![live.id]!, row, live, lane)
         this.#lastStored.set(place, last)
       })
       lane.release(lanes[place], last)
     }
   }
 
-  #storeRow(unit: CacheUnit, source: CacheRow, live: LiveRow, { storeQueue }: CacheLane): QueueEvent {
-    const page = this.#restingPage(unit.region!, this.#options.spec.maxPositions)
-    const range = { ...source, position: live.cachedPositions, count: live.newTokens }
-    return storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
-  }
-
-  /** A page that comes whole goes to disk through a page buffer; one that fills bit by bit is the tail until then. */
-  #storePages(unit: CacheUnit, source: CacheRow, live: LiveRow, { storeQueue }: CacheLane): QueueEvent {
-    const { writeQueue, pagePositions } = this.#options
-    const end = live.cachedPositions + live.newTokens
-    let last: QueueEvent | undefined
-    for (let position = live.cachedPositions; position < end;) {
-      const pageIndex = Math.floor(position / pagePositions)
-      const pageStart = pageIndex * pagePositions
-      const count = Math.min(end, pageStart + pagePositions) - position
-      const buffer = count === pagePositions ? this.#pages.take() : undefined
-      const page = buffer?.item ?? this.#restingPage(unit.tail!, pagePositions)
-      if (buffer !== undefined) for (const event of buffer.after) storeQueue.wait(event)
-      else if (unit.tailWritten !== undefined) storeQueue.wait(unit.tailWritten)
-      last = storeQueue.copyFromCache({ page, position: position - pageStart }, { ...source, position, count })
-      position += count
-      if (position < pageStart + pagePositions) break
-      writeQueue.wait(last)
-      unit.written = writeQueue.write(unit.region!, pageIndex * page.span.byteLength, page.span)
-      this.#lastWritten = unit.written
-      if (buffer !== undefined) this.#pages.release(buffer.item, unit.written)
-      else unit.tailWritten = unit.written
-    }
-    return last!
-  }
-
-  #restingPage(region: Region, positions: number): CachePage {
-    return { span: spanOf(this.#options.ram.view!(region)), positions }
-  }
-
   /** Frees the KV of a finished sequence; no run may use it any more. */
   release(sequence: number): void {
-    for (const units of this.#units) {
+    for (const units of this.#grid) {
       const unit = units[sequence]
       units[sequence] = undefined
-      if (unit !== undefined) this.#free(unit)
+      if (unit !== undefined) this.units.free(unit)
     }
-  }
-
-  #free(unit: CacheUnit): void {
-    const { device, host, ram, disk } = this.#options
-    const after = [unit.stored, unit.written].filter((event) => event !== undefined)
-    if (unit.inPlace.device !== undefined) freeRow(device.backend, unit.inPlace.device, after)
-    if (unit.inPlace.host !== undefined) freeRow(host!.backend, unit.inPlace.host, after)
-    if (unit.tail !== undefined) ram.free(unit.tail, ...after)
-    if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
   }
 
   /** Settles once all that was stored has arrived; rejects where it has not, also where nobody reads it again. */
   async flush(): Promise<void> {
     // The queues keep their order and stay failed, so the last event speaks for all.
     for (const stored of this.#lastStored.values()) await stored.whenDone()
-    await this.#lastWritten?.whenDone()
+    await this.units.flush()
   }
 
   /** Frees everything; the queues must be idle. */
   dispose(): void {
-    for (const units of this.#units.splice(0)) for (const unit of units) if (unit !== undefined) this.#free(unit)
+    for (const units of this.#grid.splice(0)) {
+      for (const unit of units) if (unit !== undefined) this.units.free(unit)
+    }
+    this.#lanes?.device.free()
+    this.#lanes?.host?.free()
     this.#buffers.free()
-    this.#hostBuffers?.free()
   }
 }

@@ -7,7 +7,9 @@ import { compileLayers } from './compile-layers.ts'
 import { chooseDtypes, cutModel } from '../plan/cut-model.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
+import { MemoryBudget } from '../replacement/memory-budget.ts'
 import { loadResident } from './resident-weights.ts'
+import { WeightPins } from './weight-pins.ts'
 
 /**
  * Loads a model under a policy. Everything is planned and checked against the budgets before weights are touched.
@@ -43,7 +45,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       hint: 'open the checkpoint with compressed weights, or convert it',
     })
   }
-  const placement = place(policy)
+  const { replacement } = options
+  const canPin = replacement !== undefined && !backend.device.hostVisible
+  const isCopied = replacement?.reallocator === 'random-copy'
+  const cacheMoves = isCopied ? 'anywhere' : canPin ? 'inMemory' : 'never'
+  const { weights } = policy
+  const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
+  const placement = place(canPin ? { ...policy, weights: resting } : policy)
+  // The very matrices that would be prepared there.
+  const onDevice = canPin ? place(policy) : []
+  const wantedPins = units.filter(({ kind }, i) => kind === 'matrix' && onDevice[i]?.tier === 'device')
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({
@@ -57,14 +68,24 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       cleanup,
     })
     const notices = policyNotices(policy)
-    const shape = { options, runtimes, units, placement, computeDtype, cacheDtype, attentionHost, notices }
+    const shape = {
+      options,
+      runtimes,
+      units,
+      placement,
+      computeDtype,
+      cacheDtype,
+      attentionHost,
+      cacheMoves,
+      notices,
+    } as const
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     await options.onPlan?.(plan)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = clock.now()
-    const resting = await loadResident(
+    const rested = await loadResident(
       {
         backend,
         ram: options.ram,
@@ -80,8 +101,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       runtimes,
     )
+    const pins = new WeightPins(backend)
+    cleanup.add(() => pins.free())
     const loadSeconds = (clock.now() - startedAtMs) / 1000
-    return new LoadedEngine({ ...shape, plan, resting, cleanup, allPositions, loadSeconds })
+    const budget = new MemoryBudget({ device: options.maxDeviceBytes, ram: options.maxRamBytes })
+    return new LoadedEngine({
+      ...shape,
+      plan,
+      resting: rested,
+      pins,
+      wantedPins,
+      budget,
+      cleanup,
+      allPositions,
+      loadSeconds,
+    })
   } catch (error) {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error

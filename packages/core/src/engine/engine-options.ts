@@ -1,5 +1,6 @@
 import type { Backend, Clock, DType, Model, Policy, Tier, TraceSink, WeightSource } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
+import type { ReplacementOptions } from '../replacement/replacement-options.ts'
 import type { SamplingOptions } from '../sampling/sample-row.ts'
 
 /** How far loading has come. */
@@ -35,6 +36,11 @@ export interface EngineOptions {
    * allocated; `generate` checks again.
    */
   readonly workload?: Workload | undefined
+  /**
+   * Lets placement change in mid-run. On a device with memory of its own the policy's share of the weights is then pinned
+   * there, with a copy behind it in RAM, so that it can be dropped at any time.
+   */
+  readonly replacement?: ReplacementOptions | undefined
   /** Positions of one KV page on disk. Default 64. */
   readonly pagePositions?: number
   readonly clock?: Clock
@@ -83,6 +89,8 @@ export interface GenerateOptions {
    * `logits: 'all'`, and no new token need be asked for).
    */
   readonly logProbs?: 'new' | 'all' | undefined
+  /** Whether waiting requests take the places of sequences that have ended. Default true; false for blocks one by one. */
+  readonly refill?: boolean | undefined
   /** Whether results come in the order of the requests (default) or as sequences finish. */
   readonly resultOrder?: 'request' | 'finish' | undefined
   /** Run every step alone and report the time of each task by kind; FlexGen's `--debug-mode breakdown`. */

@@ -1,5 +1,6 @@
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { RunReport } from '../report/run-report.ts'
+import type { EngineBudget } from '../replacement/replacement-options.ts'
 import type { GenerateOptions, GenerationEvent, GenerationRequest, GenerationResult } from './engine-options.ts'
 
 /** A loaded model, ready to generate. */
@@ -18,6 +19,12 @@ export interface Engine {
   ): AsyncGenerator<GenerationEvent, void, void>
   /** All results of `generate`, in input order. */
   generateAll(requests: readonly GenerationRequest[], options: GenerateOptions): Promise<GenerationResult[]>
+  /**
+   * Changes the limits of memory, also in mid-run where the engine has `replacement`: a smaller one is held within one
+   * sweep and the time that KV takes over the link, room that comes is used.
+   * @throws {FlexgenError} `INFEASIBLE` where a run holds more that cannot move; the limit is then what it was
+   */
+  setBudget(budget: EngineBudget): Promise<void>
   /** What the last call did; partial after an error. */
   report(): RunReport
   /** Frees all that the engine holds; backend, tiers and weights stay with their owner. */

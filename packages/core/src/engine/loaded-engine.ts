@@ -4,8 +4,11 @@ import { defaultLookAhead, defaultPagePositions, planRun, planWorkload } from '.
 import type { RunPlan } from '../plan/run-plan.ts'
 import { RunMeter } from '../report/run-meter.ts'
 import type { RunReport } from '../report/run-report.ts'
+import type { EngineBudget } from '../replacement/replacement-options.ts'
+import { Replacer } from '../replacement/replacer.ts'
 import { BlockPlaces } from './block-places.ts'
 import { BlockRun } from './block-run.ts'
+import type { MovingRow } from './cache-moves.ts'
 import { checkRequests } from './check-requests.ts'
 import type { Engine } from './engine.ts'
 import type { GenerateOptions, GenerationEvent, GenerationRequest, GenerationResult } from './engine-options.ts'
@@ -22,6 +25,11 @@ export class LoadedEngine implements Engine {
   #meter: RunMeter | undefined
   /** The run that is under way. */
   #running: AsyncGenerator<GenerationEvent, void, void> | undefined
+  #replacer: Replacer | undefined
+  /** Sequences that live, while nothing runs because tokens are handed out. */
+  #pausedRows: readonly MovingRow[] | undefined
+  /** Changes of the budget that are made meanwhile; the next sweep waits for them. */
+  #settling: Promise<void> | undefined
   #disposed = false
 
   constructor(parts: LoadedParts) {
@@ -43,8 +51,15 @@ export class LoadedEngine implements Engine {
     if (this.#disposed) throw new UsageError('the engine is disposed')
     const { options: engine, allPositions } = this.#parts
     const bounds = checkRequests(engine.model, requests, options, allPositions)
-    this.plan = planRun(this.#parts, bounds)
-    checkBudgets(this.plan, engine)
+    const { device, ram } = this.#parts.budget.limits
+    const limited = { ...engine, maxDeviceBytes: device, maxRamBytes: ram }
+    this.plan = planRun({ ...this.#parts, options: limited }, bounds)
+    checkBudgets(this.plan, limited)
+    const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache.device
+    this.#replacer =
+      engine.replacement === undefined
+        ? undefined
+        : new Replacer(this.#parts, engine.replacement, this.plan, cacheBytes)
     this.#meter = new RunMeter(this.#parts, this.plan, requests)
     this.#running = this.#blocks(createSequences(requests, options), options)
     try {
@@ -53,7 +68,23 @@ export class LoadedEngine implements Engine {
       throw options.signal?.aborted ? new AbortedError('the run was stopped', { cause: error }) : error
     } finally {
       this.#running = undefined
+      this.#replacer?.end()
     }
+  }
+
+  async setBudget(budget: EngineBudget): Promise<void> {
+    checkBudget(budget)
+    if (this.#running === undefined) return this.#parts.budget.set(budget)
+    const replacer = this.#replacer
+    if (replacer === undefined) {
+      throw new UsageError('the engine was made for a placement that does not change', {
+        hint: 'give it `replacement`, on the command line --reallocate-timing 2 or 3',
+      })
+    }
+    const held = this.#parts.budget.request(budget)
+    // Whoever holds a token may ask and wait: nothing runs until the next one is wanted.
+    if (this.#pausedRows !== undefined) this.#settling = settle(replacer, this.#pausedRows, this.#settling)
+    return held
   }
 
   async *#blocks(
@@ -64,10 +95,15 @@ export class LoadedEngine implements Engine {
     const { policy } = this.#parts.options
     const sorted = sequences.toSorted((a, b) => b.promptIds.length - a.promptIds.length || a.index - b.index)
     const progress = new ProgressCount(sequences)
-    const run = await RunResources.open(this.#parts, this.plan.weightRingBytes, this.#meter!.traffic)
+    const run = await RunResources.open(this.#parts, {
+      ringBytes: this.#replacer?.beginRun() ?? this.plan.weightRingBytes,
+      traffic: this.#meter!.traffic,
+      trace: this.#replacer?.use.trace(this.#parts.options.trace) ?? this.#parts.options.trace,
+    })
     const stop = (): void => run.stop(new AbortedError('the run was stopped', { cause: options.signal?.reason }))
     options.signal?.addEventListener('abort', stop, { once: true })
     try {
+      await this.#replacer?.setLoader(run.loader)
       const waiting = [...sorted]
       while (waiting.length > 0) {
         const block = waiting.splice(0, policy.gpuBatchSize * policy.numGpuBatches)
@@ -95,6 +131,8 @@ export class LoadedEngine implements Engine {
       maxNewTokens: most(block, ({ maxNewTokens }) => maxNewTokens),
       logits: allPositions ? 'all' : 'last',
     })
+    const replacer = this.#replacer
+    await replacer?.beginBlock(plan.bytes.cache.device)
     const blockRun = await BlockRun.create({
       parts: this.#parts,
       plan,
@@ -107,7 +145,8 @@ export class LoadedEngine implements Engine {
     let isWell = false
     try {
       meter.beginBlock(plan)
-      const places = new BlockPlaces(block, waiting, plan.shape)
+      replacer?.setBlock(blockRun.cache)
+      const places = new BlockPlaces(block, options.refill === false ? [] : waiting, plan.shape)
       while (places.rows.length > 0) {
         options.signal?.throwIfAborted()
         const { rows, isPrefill } = places
@@ -125,22 +164,36 @@ export class LoadedEngine implements Engine {
         meter.endSweep(isPrefill ? 'prefill' : 'decode', rows.length, events.length)
         const ended = places.advance()
         for (const id of places.takeUnneeded()) blockRun.release(id)
+        const moving = places.moving
+        if (replacer !== undefined && moving.length > 0) {
+          const phase = isPrefill ? 'prefill' : 'decode'
+          meter.addToLastSweep(await replacer.between(meter.lastSweepSeconds, phase, moving, places.remainingSweeps))
+        }
+        this.#pausedRows = moving
         events.push(...ended.map((sequence) => ({ type: 'result' as const, result: resultOf(sequence, options) })))
         yield* events
         yield { type: 'sweep', progress: progress.after(events) }
+        this.#pausedRows = undefined
+        await this.#settling
+        this.#settling = undefined
       }
       await blockRun.flush()
       isWell = true
     } finally {
+      this.#pausedRows = undefined
+      await this.#settling?.catch(() => undefined)
+      this.#settling = undefined
       if (!isWell) run.stop(new AbortedError('the block has ended'))
       await run.idle()
+      replacer?.endBlock()
       await blockRun.dispose()
     }
   }
 
   report(): RunReport {
     if (this.#meter === undefined) throw new UsageError('nothing has been generated yet')
-    return this.#meter.report()
+    const report = this.#meter.report()
+    return this.#replacer === undefined ? report : { ...report, replacement: this.#replacer.report() }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,6 +204,24 @@ export class LoadedEngine implements Engine {
       await this.#running?.return()
     } finally {
       await this.#parts.cleanup.run()
+    }
+  }
+}
+
+async function settle(
+  replacer: Replacer,
+  rows: readonly MovingRow[],
+  before: Promise<void> | undefined,
+): Promise<void> {
+  await before
+  await replacer.holdBudget(rows)
+}
+
+/** @throws {UsageError} for a limit that is no number of bytes */
+function checkBudget(budget: EngineBudget): void {
+  for (const [tier, bytes] of Object.entries(budget)) {
+    if (bytes !== undefined && !(Number.isFinite(bytes) && bytes > 0)) {
+      throw new UsageError(`the budget of ${tier} must be a number of bytes above 0, not ${bytes}`)
     }
   }
 }

@@ -2,9 +2,11 @@ import type { UnitPlacement } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { PlannedModel } from '../plan/plan-run.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
+import type { MemoryBudget } from '../replacement/memory-budget.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { EngineOptions } from './engine-options.ts'
 import type { RestingUnit } from './resident-weights.ts'
+import type { WeightPins } from './weight-pins.ts'
 
 /** A model whose resident weights are loaded: what `createEngine` hands to the engine. */
 export interface LoadedParts extends PlannedModel {
@@ -13,6 +15,11 @@ export interface LoadedParts extends PlannedModel {
   readonly placement: readonly UnitPlacement[]
   readonly plan: RunPlan
   readonly resting: ReadonlyMap<WeightUnit, RestingUnit>
+  /** Streamed matrices that stay where kernels read them. */
+  readonly pins: WeightPins
+  /** Matrices that the policy wants on the device, where placement may change: then they are pinned. */
+  readonly wantedPins: readonly WeightUnit[]
+  readonly budget: MemoryBudget
   /** Frees all of it. */
   readonly cleanup: Cleanup
   readonly allPositions: boolean

@@ -1,4 +1,4 @@
-import { AbortedError, type Queue, type TierQueue } from '@flexgen/spec'
+import { AbortedError, type Queue, type TierQueue, type TraceSink } from '@flexgen/spec'
 import type { LoadedParts } from './loaded-parts.ts'
 import { Cleanup } from './cleanup.ts'
 import { countingTrace, type DiskTraffic } from '../report/disk-traffic.ts'
@@ -19,6 +19,9 @@ export interface RunQueues {
   readonly hiddenWrite: TierQueue
   /** Rows of a token table on disk. */
   readonly rowRead: TierQueue
+  /** KV that changes its home. */
+  readonly moveIn: Queue
+  readonly moveOut: Queue
   /** Present where the host attends. */
   readonly host?: HostQueues
 }
@@ -32,6 +35,14 @@ export interface HostQueues {
   readonly in: Queue
 }
 
+/** What the resources of a run are made with. */
+export interface RunResourcesOptions {
+  readonly ringBytes: number
+  /** What the disk queues add to. */
+  readonly traffic: DiskTraffic
+  readonly trace: TraceSink | undefined
+}
+
 /** Queues, rings and bindings of one call of `generate`; they end with it, since a failed queue stays failed. */
 export class RunResources {
   readonly queues: RunQueues
@@ -39,20 +50,18 @@ export class RunResources {
   readonly #all: readonly (Queue | TierQueue)[]
   readonly #cleanup: Cleanup
 
-  private constructor(parts: LoadedParts, ringBytes: number, traffic: DiskTraffic, cleanup: Cleanup) {
-    const { options, runtimes, resting, attentionHost } = parts
-    const { backend, disk, ram, trace } = options
+  private constructor(parts: LoadedParts, options: RunResourcesOptions, cleanup: Cleanup) {
+    const { runtimes, resting, attentionHost } = parts
+    const { backend, disk, ram, weights } = parts.options
+    const { ringBytes, traffic, trace } = options
     const { hostVisible } = backend.device
     this.#cleanup = cleanup
     const buffers = new HeldBuffers(backend)
     cleanup.add(() => buffers.free())
-    const allocateRing = (): ReturnType<HeldBuffers['allocate']> =>
-      hostVisible ? buffers.allocateHost(ringBytes) : buffers.allocate(ringBytes)
     const eachBounceBytes = bounceBytes(runtimes, hostVisible)
     const bounces = Array.from({ length: eachBounceBytes === 0 ? 0 : bounceCount }, () =>
       buffers.allocateHost(eachBounceBytes),
     )
-    const ring = ringBytes === 0 ? undefined : allocateRing()
     const reads = (name: string, kind: keyof DiskTraffic['read']): TierQueue =>
       disk.createQueue(name, countingTrace(traffic.read, kind, trace))
     const writes = (name: string, kind: keyof DiskTraffic['written']): TierQueue =>
@@ -68,6 +77,8 @@ export class RunResources {
       hiddenRead: reads('hidden read', 'hidden'),
       hiddenWrite: writes('hidden write', 'hidden'),
       rowRead: reads('rows read', 'weights'),
+      moveIn: backend.createQueue('move in', trace),
+      moveOut: backend.createQueue('move out', trace),
       ...(attentionHost && {
         host: {
           compute: attentionHost.createQueue('host attention', trace),
@@ -87,23 +98,26 @@ export class RunResources {
     this.#all = [...Object.values(own), ...Object.values(host ?? {}), ...Object.values(weightQueues)]
     this.loader = new WeightLoader({
       backend,
-      source: options.weights,
+      source: weights,
       resting,
       ram,
-      ring,
+      ringBytes,
+      pins: parts.pins,
       bounce: bounces,
       ...weightQueues,
     })
+    cleanup.add(() => this.loader.free())
+    cleanup.add(() => parts.pins.endRun())
     cleanup.add(() => {
       for (const { bindings } of boundKernels(runtimes)) for (const { binding } of bindings.splice(0)) binding.release()
     })
   }
 
   /** Makes everything; after a failure nothing is left. */
-  static async open(parts: LoadedParts, ringBytes: number, traffic: DiskTraffic): Promise<RunResources> {
+  static async open(parts: LoadedParts, options: RunResourcesOptions): Promise<RunResources> {
     const cleanup = new Cleanup()
     try {
-      return new RunResources(parts, ringBytes, traffic, cleanup)
+      return new RunResources(parts, options, cleanup)
     } catch (error) {
       await cleanup.runAfterFailure()
       throw error

@@ -27,7 +27,7 @@ interface Piece {
  * those who used them. A ring has a few dozen pieces at most, so plain scans do.
  */
 export class StagingRing<Buffer extends HostBuffer | DeviceBuffer> {
-  readonly #buffer: Buffer
+  readonly buffer: Buffer
   /** Oldest first; those in the middle may be released already. */
   readonly #held: Piece[] = []
   /** Released pieces whose bytes are free but whose events may be pending, oldest first. */
@@ -35,7 +35,17 @@ export class StagingRing<Buffer extends HostBuffer | DeviceBuffer> {
   #head = 0
 
   constructor(buffer: Buffer) {
-    this.#buffer = buffer
+    this.buffer = buffer
+  }
+
+  /** Whether no piece is held. */
+  get isIdle(): boolean {
+    return this.#held.length === 0
+  }
+
+  /** Ends of those who used it last. */
+  get lastUses(): readonly QueueEvent[] {
+    return this.#retired.flatMap(({ after }) => after ?? [])
   }
 
   /**
@@ -44,8 +54,8 @@ export class StagingRing<Buffer extends HostBuffer | DeviceBuffer> {
    */
   take(byteLength: number): StagedPiece<Buffer> | undefined {
     const sizeBytes = alignedBytes(byteLength)
-    if (sizeBytes > this.#buffer.byteLength) {
-      throw new InternalError(`a staging ring of ${this.#buffer.byteLength} bytes cannot hold ${byteLength}`)
+    if (sizeBytes > this.buffer.byteLength) {
+      throw new InternalError(`a staging ring of ${this.buffer.byteLength} bytes cannot hold ${byteLength}`)
     }
     const start = this.#placeFor(sizeBytes)
     if (start === undefined) return undefined
@@ -60,7 +70,7 @@ export class StagingRing<Buffer extends HostBuffer | DeviceBuffer> {
     })
     this.#held.push({ start, end, after: undefined })
     this.#head = end
-    return { span: { buffer: this.#buffer, byteOffset: start, byteLength }, after }
+    return { span: { buffer: this.buffer, byteOffset: start, byteLength }, after }
   }
 
   /** Gives a piece back once the events have ended. @throws {InternalError} for a span that is not held */
@@ -74,9 +84,9 @@ export class StagingRing<Buffer extends HostBuffer | DeviceBuffer> {
   /** First byte of a free contiguous place, at the head or at the front. */
   #placeFor(sizeBytes: number): number | undefined {
     const tail = this.#held[0]?.start
-    if (tail === undefined) return this.#head + sizeBytes <= this.#buffer.byteLength ? this.#head : 0
+    if (tail === undefined) return this.#head + sizeBytes <= this.buffer.byteLength ? this.#head : 0
     if (this.#head > tail) {
-      if (this.#head + sizeBytes <= this.#buffer.byteLength) return this.#head
+      if (this.#head + sizeBytes <= this.buffer.byteLength) return this.#head
       return sizeBytes <= tail ? 0 : undefined
     }
     return this.#head + sizeBytes <= tail ? this.#head : undefined

@@ -18,6 +18,7 @@ import { readUnit } from './read-unit.ts'
 import type { RestingUnit } from './resident-weights.ts'
 import { SlotPool } from './slot-pool.ts'
 import { alignedBytes, StagingRing } from './staging-ring.ts'
+import type { WeightPins } from './weight-pins.ts'
 
 /** The streamed weights of one layer for one sweep. */
 export interface LoadedLayer {
@@ -35,8 +36,10 @@ export interface WeightLoaderOptions {
   readonly diskQueue: TierQueue
   readonly ramQueue: TierQueue
   readonly copyQueue: Queue
-  /** What kernels bind; host memory on a host-visible backend. */
-  readonly ring: HostBuffer | DeviceBuffer | undefined
+  /** Bytes of the ring that kernels bind; host memory on a host-visible backend. 0 where nothing streams. */
+  readonly ringBytes: number
+  /** Matrices that stay once they have passed by. */
+  readonly pins: WeightPins
   /** Host buffers that bytes from disk pass through on their way to a ring in device memory. */
   readonly bounce: readonly HostBuffer[]
 }
@@ -44,6 +47,8 @@ export interface WeightLoaderOptions {
 interface Loading extends LoadedLayer {
   readonly runtime: LayerRuntime
   readonly units: readonly WeightUnit[]
+  /** Those of them that are kept. */
+  readonly pinned: Set<WeightUnit>
   readonly spans: Map<string, Span>
   readonly ready: QueueEvent[]
 }
@@ -60,21 +65,95 @@ export class WeightLoader {
    */
   isWarm = false
   readonly #options: WeightLoaderOptions
-  readonly #ring: StagingRing<HostBuffer | DeviceBuffer> | undefined
+  /** The last one is what new pieces come from; earlier ones are there until their pieces have been released. */
+  #rings: StagingRing<HostBuffer | DeviceBuffer>[] = []
   readonly #bounce: SlotPool<HostBuffer>
   /** Asked for and not yet taken, oldest first. */
   readonly #layers: Loading[] = []
 
   constructor(options: WeightLoaderOptions) {
     this.#options = options
-    this.#ring = options.ring === undefined ? undefined : new StagingRing(options.ring)
+    if (options.ringBytes > 0) this.#rings = [new StagingRing(this.#allocate(options.ringBytes))]
     this.#bounce = new SlotPool(options.bounce)
+  }
+
+  /** Bytes of the ring, and of earlier ones of which pieces are still held. */
+  get ringBytes(): number {
+    return this.#rings.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
+  }
+
+  /** Bytes of the ring that new pieces come from. */
+  get usableRingBytes(): number {
+    return this.#rings.at(-1)?.buffer.byteLength ?? 0
+  }
+
+  /** Makes the ring another size for what is asked for from now on. @throws {FlexgenError} `OUT_OF_MEMORY`; then it stays */
+  resizeRing(byteLength: number): void {
+    this.#rings.push(new StagingRing(this.#allocate(byteLength)))
+    this.#freeIdle()
+  }
+
+  /** Frees the ring, of which no piece may be held; nothing streams until there is another. */
+  dropRing(): void {
+    for (const { buffer, lastUses } of this.#rings.splice(0)) this.#options.backend.free(buffer, ...lastUses)
+  }
+
+  /** Gives up the layers that were asked for ahead and not taken yet; then the next sweep asks for them again. */
+  async forgetAhead(): Promise<void> {
+    this.isWarm = false
+    for (const layer of this.#layers.splice(0)) {
+      for (const event of layer.ready) await event.whenDone()
+      for (const unit of layer.units.slice(0, layer.spans.size)) {
+        const span = layer.spans.get(unit.spec.name)!
+        if (layer.pinned.has(unit)) this.#options.pins.release(unit, span)
+        else this.#ringOf(span).release(span)
+      }
+    }
+    this.#freeIdle()
+  }
+
+  /** Fills all matrices that are kept and not there yet, and settles once they are. */
+  async fillPins(): Promise<void> {
+    const { pins } = this.#options
+    const events: QueueEvent[] = []
+    for (const unit of pins.unfilled) {
+      const { span } = pins.take(unit)!
+      const ready = this.#fill(unit, span, [])
+      pins.filled(unit, ready)
+      pins.release(unit, span, ...ready)
+      events.push(...ready)
+    }
+    for (const event of events) await event.whenDone()
+  }
+
+  /** Frees the rings; nothing may use them any more. */
+  free(): void {
+    for (const { buffer } of this.#rings.splice(0)) this.#options.backend.free(buffer)
+  }
+
+  #allocate(byteLength: number): HostBuffer | DeviceBuffer {
+    const { backend } = this.#options
+    return backend.device.hostVisible ? backend.allocateHost(byteLength) : backend.allocate(byteLength)
+  }
+
+  #ringOf({ buffer }: Span): StagingRing<HostBuffer | DeviceBuffer> {
+    return this.#rings.find((ring) => ring.buffer === buffer)!
+  }
+
+  /** Frees earlier rings that nobody holds a piece of any more. */
+  #freeIdle(): void {
+    const current = this.#rings.at(-1)
+    this.#rings = this.#rings.filter((ring) => {
+      if (ring === current || !ring.isIdle) return true
+      this.#options.backend.free(ring.buffer, ...ring.lastUses)
+      return false
+    })
   }
 
   /** Asks for a layer; its turn comes after all that were asked for before. */
   request(runtime: LayerRuntime): void {
     const units = streamedUnits(runtime, this.#options.backend.device.hostVisible).map(({ unit }) => unit)
-    this.#layers.push({ runtime, units, spans: new Map(), ready: [] })
+    this.#layers.push({ runtime, units, pinned: new Set(), spans: new Map(), ready: [] })
     this.#issue()
   }
 
@@ -93,27 +172,53 @@ export class WeightLoader {
 
   /** Gives the layer's staging back once `after` has ended. */
   release(loaded: LoadedLayer, after: QueueEvent): void {
-    for (const span of loaded.spans.values()) this.#ring!.release(span, after)
+    const { units, spans, pinned } = loaded as Loading
+    for (const unit of units) {
+      const span = spans.get(unit.spec.name)!
+      if (pinned.has(unit)) this.#options.pins.release(unit, span, after)
+      else this.#ringOf(span).release(span, after)
+    }
+    this.#freeIdle()
     this.#issue()
   }
 
-  /** Queues whatever the ring has room for. */
+  /** Queues whatever the ring has room for; what is kept is there already, or comes to stay. */
   #issue(): void {
-    for (const { units, spans, ready } of this.#layers) {
-      for (let i = spans.size; i < units.length; i++) {
-        const unit = units[i]!
-        const piece = this.#ring!.take(unit.sizeBytes)
-        if (piece === undefined) return
-        spans.set(unit.spec.name, piece.span)
-        const { hostVisible } = this.#options.backend.device
-        if (hostVisible) ready.push(...this.#read(unit, piece.span as Span<HostBuffer>, piece.after))
-        else ready.push(this.#copyIn(unit, piece.span, piece.after))
+    for (const layer of this.#layers) {
+      for (let i = layer.spans.size; i < layer.units.length; i++) {
+        if (!this.#issueUnit(layer, layer.units[i]!)) return
       }
     }
   }
 
+  /** @returns false where the ring has no room */
+  #issueUnit({ pinned, spans, ready }: Loading, unit: WeightUnit): boolean {
+    const { pins } = this.#options
+    const frame = pins.take(unit)
+    if (frame !== undefined) {
+      const arrives = frame.ready ?? this.#fill(unit, frame.span, [])
+      if (frame.ready === undefined) pins.filled(unit, arrives)
+      pinned.add(unit)
+      spans.set(unit.spec.name, frame.span)
+      ready.push(...arrives.filter((event) => !event.isDone() || event.error !== undefined))
+      return true
+    }
+    const piece = this.#rings.at(-1)!.take(unit.sizeBytes)
+    if (piece === undefined) return false
+    spans.set(unit.spec.name, piece.span)
+    ready.push(...this.#fill(unit, piece.span, piece.after))
+    return true
+  }
+
+  /** Queues for all bytes of a unit; `after` are the ends of whoever used the target before. */
+  #fill(unit: WeightUnit, target: Span<HostBuffer | DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
+    return this.#options.backend.device.hostVisible
+      ? this.#read(unit, target as Span<HostBuffer>, after)
+      : [this.#copyIn(unit, target, after)]
+  }
+
   /** Fills a host span with a whole unit from wherever its row blocks rest. */
-  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): Iterable<QueueEvent> {
+  #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
     const { diskQueue, ramQueue } = this.#options
     const { blocks } = this.#options.resting.get(unit)!
     /** By queue, the last event: the others have ended before. */
@@ -125,7 +230,7 @@ export class WeightLoader {
       const { region } = block
       ready.set(queue, region === undefined ? this.#readFile(unit, block, 0, span) : queue.read(span, region, 0))
     }
-    return ready.values()
+    return [...ready.values()]
   }
 
   /** Copies a unit to the device, blocks in RAM or on the device from where they rest, and disk blocks through the bounce buffers. */

@@ -1,6 +1,6 @@
 import type { Backend, DType, Kernel, RunShape } from '@flexgen/spec'
 import { activationWidths } from '../engine/activation-pool.ts'
-import { type BlockPlan, planBlock, type PlannedBytes } from '../engine/block-plan.ts'
+import { type BlockPlan, type CacheMoving, planBlock, type PlannedBytes } from '../engine/block-plan.ts'
 import type { EngineOptions, Workload } from '../engine/engine-options.ts'
 import {
   deviceUnits,
@@ -34,6 +34,7 @@ export interface PlannedModel {
   readonly cacheDtype: DType
   /** Where KV off the device may be attended; undefined where only the device attends. */
   readonly attentionHost: Backend | undefined
+  readonly cacheMoves: CacheMoving
 }
 
 /** Layers whose weights stream ahead of the one that computes, where memory allows. */
@@ -44,7 +45,7 @@ export const defaultPagePositions = 64
 
 /** The block that a workload needs at most. */
 export function planWorkload(
-  { options, runtimes, computeDtype, cacheDtype, attentionHost }: PlannedModel,
+  { options, runtimes, computeDtype, cacheDtype, attentionHost, cacheMoves }: PlannedModel,
   workload: Workload,
 ): BlockPlan {
   const { gpuBatchSize, numGpuBatches } = options.policy
@@ -68,6 +69,7 @@ export function planWorkload(
       pagePositions: options.pagePositions ?? defaultPagePositions,
       logits: workload.logits ?? 'last',
       hostAttends: attentionHost !== undefined,
+      cacheMoves,
       activationWidths: [...activationWidths(runtimes).values()],
       gatheredTable: findGatheredTable(runtimes),
       canDecode: (rows) => scratch(rows, 1) <= scratch(gpuBatchSize, workload.maxPromptTokens),

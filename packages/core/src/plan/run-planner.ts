@@ -104,6 +104,7 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
           computeDtype,
           cacheDtype,
           attentionHost,
+          cacheMoves: 'never',
         }
         const given = { ...workload, logits: options.logits ?? 'last' }
         return {

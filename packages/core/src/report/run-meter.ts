@@ -68,6 +68,16 @@ export class RunMeter {
     this.#measurePeak()
   }
 
+  get lastSweepSeconds(): number {
+    return this.#sweeps.at(-1)?.durationSeconds ?? 0
+  }
+
+  /** Counts time after the last sweep as its own. */
+  addToLastSweep(seconds: number): void {
+    const last = this.#sweeps.pop()
+    if (last !== undefined) this.#sweeps.push({ ...last, durationSeconds: last.durationSeconds + seconds })
+  }
+
   report(): RunReport {
     const { options, units, placement, loadSeconds } = this.#parts
     const seconds = (phase: SweepTraffic['phase']): number =>

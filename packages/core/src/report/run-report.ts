@@ -1,6 +1,7 @@
 import type { DType, MemoryStats, Policy } from '@flexgen/spec'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { TierBytes } from '../placement/summary.ts'
+import type { ReplacementReport } from '../replacement/replacement-options.ts'
 import type { BytesByKind } from './disk-traffic.ts'
 
 /** Requested and realised shares of one kind of data, in percent. */
@@ -53,6 +54,8 @@ export interface RunReport {
   /** New tokens over prefill and decode time. */
   readonly totalTokensPerSecond: number
   readonly sweeps: readonly SweepTraffic[]
+  /** What re-placement did, where placement may change. */
+  readonly replacement?: ReplacementReport
   readonly memory: MemoryStats
   readonly peakRamBytes: number
   readonly peakDeviceBytes: number

@@ -1,4 +1,4 @@
-import type { LoadProgress, Workload } from '@flexgen/core'
+import type { LoadProgress, ReplacementOptions, Workload } from '@flexgen/core'
 import type { Backend, DType, FileSystem, TraceSink } from '@flexgen/spec'
 import type { OpenedModel, OpenModelOptions } from '../model/open-model.ts'
 import type { PolicyChoice } from '../policy/auto-policy.ts'
@@ -25,6 +25,8 @@ export interface CreateEngineOptions extends Omit<OpenModelOptions, 'model'>, Ba
   readonly hardware?: string | undefined
   /** Whether past runs correct predictions, and this one is kept for the next. Default true. */
   readonly history?: boolean | undefined
+  /** Lets placement change in mid-run, and budgets with it (`setBudget`). */
+  readonly replacement?: ReplacementOptions | undefined
   /** Folder for scratch files; several runs may share it. */
   readonly offloadDir?: string | undefined
   /** Most RAM that the engine allocates, such as `3GB`. */

@@ -1,4 +1,4 @@
-import type { RunPlan, RunReport } from '@flexgen/core'
+import type { EngineBudget, RunPlan, RunReport } from '@flexgen/core'
 import type { Model, Tokenizer } from '@flexgen/spec'
 import type { Prompt } from '../generate/prompt.ts'
 import type { ScoreResult } from '../generate/score.ts'
@@ -28,6 +28,11 @@ export interface FlexgenEngine extends AsyncDisposable {
    * @throws {FlexgenError} `USAGE` where the engine was made without `scores: true`, and what `generate` throws
    */
   score(prompts: string | readonly Prompt[], options?: ScoreOptions): Promise<ScoreResult[]>
+  /**
+   * Changes the limits of memory in bytes, also in mid-run where the engine has `replacement`.
+   * @throws {FlexgenError} `INFEASIBLE` where a run holds more that cannot move, `USAGE` where placement does not change
+   */
+  setBudget(budget: EngineBudget): Promise<void>
   /** What the last call did; partial after an error. */
   report(): RunReport
   /** What the last call did beside what the planner expects of it; undefined where there is no model of the device. */

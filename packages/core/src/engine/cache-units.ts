@@ -1,0 +1,235 @@
+import {
+  type CachePage,
+  cachePageBytes,
+  type CacheRow,
+  type CacheSpec,
+  type QueueEvent,
+  type Region,
+  spanOf,
+  type Tier,
+  type TierQueue,
+} from '@flexgen/spec'
+import type { RowHome } from '../placement/place-rows.ts'
+import type { LiveRow } from '../schedule/sweep.ts'
+import type { AttentionPlace, CacheLane, CacheLaneOptions } from './cache-lane.ts'
+import type { HeldBuffers } from './held-buffers.ts'
+import { freeRow, type HeldRow, holdRows } from './held-rows.ts'
+import { SlotPool } from './slot-pool.ts'
+import { alignedBytes } from './staging-ring.ts'
+
+/** Where the KV of one sequence in one layer rests, and where it is attended in decode. */
+export interface CacheHome {
+  readonly home: RowHome
+  readonly attends: AttentionPlace
+}
+
+/** KV of one sequence in one layer; what is absent was not allocated yet, or is not needed at its home. */
+export interface CacheUnit extends Pick<CacheHome, 'home'> {
+  /** May change between two sweeps where the home is RAM. */
+  attends: AttentionPlace
+  /** The row itself, where a backend reads it in place. */
+  readonly inPlace: Partial<Record<AttentionPlace, HeldRow>>
+  /** RAM home: the whole row. Disk home: its pages. */
+  region?: Region
+  /** Disk home: the page that is not full yet. */
+  tail?: Region
+  /** End of the last store; a load waits for it. */
+  stored?: QueueEvent
+  /** End of the last write of a page; reads wait for it. */
+  written?: QueueEvent
+  /** End of the last write of the tail; it may not change before. */
+  tailWritten?: QueueEvent
+  /** End of a copy that is made of it for another home; what it holds may not be freed before. */
+  copied?: QueueEvent
+}
+
+/** What units are kept with. */
+export interface CacheUnitsOptions {
+  readonly device: CacheLaneOptions
+  /** Absent where the device alone attends. */
+  readonly host: CacheLaneOptions | undefined
+  readonly ram: Tier
+  readonly disk: Tier
+  readonly spec: CacheSpec
+  readonly pagePositions: number
+  readonly readQueue: TierQueue
+  readonly writeQueue: TierQueue
+}
+
+/** Page buffers between disk and slots: so many reads and writes of pages are under way at once. */
+const pageBufferCount = 8
+
+/** Bytes of the page buffers. */
+export function pageBufferBytes(spec: CacheSpec, pagePositions: number): number {
+  return pageBufferCount * alignedBytes(cachePageBytes(spec, pagePositions))
+}
+
+/** Allocates, frees, loads and stores units of KV, wherever they are at home. */
+export class CacheUnits {
+  readonly #options: CacheUnitsOptions
+  #pages = new SlotPool<CachePage>([])
+  #lastWritten: QueueEvent | undefined
+  #deviceRows = 0
+
+  constructor(options: CacheUnitsOptions) {
+    this.#options = options
+  }
+
+  /** Makes the buffers that pages of units on disk pass through; once, before the first of them moves. */
+  allocatePageBuffers(buffers: HeldBuffers): void {
+    const { spec, pagePositions } = this.#options
+    const staging = buffers.allocateHost(pageBufferBytes(spec, pagePositions))
+    const pageBytes = cachePageBytes(spec, pagePositions)
+    this.#pages = new SlotPool(
+      Array.from({ length: pageBufferCount }, (_, i) => ({
+        span: spanOf(staging, i * alignedBytes(pageBytes), pageBytes),
+        positions: pagePositions,
+      })),
+    )
+  }
+
+  /** Units that are at home on the device, those on their way there included. */
+  get deviceRows(): number {
+    return this.#deviceRows
+  }
+
+  /** Units on the device, whose rows are those of one buffer. */
+  allocateSideBySide(count: number): CacheUnit[] {
+    const { device, spec } = this.#options
+    const rows = holdRows(device.backend.allocateCache(spec, count))
+    this.#deviceRows += count
+    return rows.map((row) => ({ home: 'device', attends: 'device', inPlace: { device: row } }))
+  }
+
+  /** Allocates what a unit off the device needs; after a failure what there was of it is in the unit all the same. */
+  async allocate(unit: CacheUnit): Promise<void> {
+    const { ram, disk, spec, pagePositions } = this.#options
+    if (unit.home === 'ram') {
+      unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
+      this.attendAt(unit, unit.attends)
+    } else {
+      const pageBytes = cachePageBytes(spec, pagePositions)
+      const fullPages = Math.floor(spec.maxPositions / pagePositions)
+      unit.tail = await ram.allocate(pageBytes)
+      if (fullPages > 0) unit.region = await disk.allocate(fullPages * pageBytes)
+    }
+  }
+
+  /**
+   * Queues the way of the cached positions of a unit that is not at hand into a row; undefined where there are none.
+   * @param first position from which on they are wanted; of pages on disk the whole page comes again
+   */
+  loadRow(
+    unit: CacheUnit,
+    target: CacheRow,
+    cached: number,
+    { loadQueue }: Pick<CacheLane, 'loadQueue'>,
+    first = 0,
+  ): QueueEvent | undefined {
+    const { readQueue, spec, pagePositions } = this.#options
+    if (cached === first) return undefined
+    if (unit.stored !== undefined) loadQueue.wait(unit.stored)
+    if (unit.home === 'ram') {
+      const page = this.#restingPage(unit.region!, spec.maxPositions)
+      return loadQueue.copyToCache({ ...target, position: first, count: cached - first }, { page, position: first })
+    }
+    const fullPages = Math.floor(cached / pagePositions)
+    const firstPage = Math.floor(first / pagePositions)
+    let last: QueueEvent | undefined
+    if (fullPages > firstPage && unit.written !== undefined) readQueue.wait(unit.written)
+    for (let p = firstPage; p < fullPages; p++) {
+      const { item: page, after } = this.#pages.take()
+      for (const event of after) readQueue.wait(event)
+      loadQueue.wait(readQueue.read(page.span, unit.region!, p * page.span.byteLength))
+      const range = { ...target, position: p * pagePositions, count: pagePositions }
+      last = loadQueue.copyToCache(range, { page, position: 0 })
+      this.#pages.release(page, last)
+    }
+    const position = fullPages * pagePositions
+    if (position === cached) return last
+    const page = this.#restingPage(unit.tail!, pagePositions)
+    return loadQueue.copyToCache({ ...target, position, count: cached - position }, { page, position: 0 })
+  }
+
+  /** Queues the way of new positions from a row to where the unit is at home, and notes its end there. */
+  store(unit: CacheUnit, source: CacheRow, live: StoredRange, lane: Pick<CacheLane, 'storeQueue'>): QueueEvent {
+    unit.stored =
+      unit.home === 'ram' ? this.#storeRow(unit, source, live, lane) : this.#storePages(unit, source, live, lane)
+    return unit.stored
+  }
+
+  #storeRow(
+    unit: CacheUnit,
+    source: CacheRow,
+    live: StoredRange,
+    { storeQueue }: Pick<CacheLane, 'storeQueue'>,
+  ): QueueEvent {
+    const page = this.#restingPage(unit.region!, this.#options.spec.maxPositions)
+    const range = { ...source, position: live.cachedPositions, count: live.newTokens }
+    return storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
+  }
+
+  /** A page that comes whole goes to disk through a page buffer; one that fills bit by bit is the tail until then. */
+  #storePages(
+    unit: CacheUnit,
+    source: CacheRow,
+    live: StoredRange,
+    { storeQueue }: Pick<CacheLane, 'storeQueue'>,
+  ): QueueEvent {
+    const { writeQueue, pagePositions } = this.#options
+    const end = live.cachedPositions + live.newTokens
+    let last: QueueEvent | undefined
+    for (let position = live.cachedPositions; position < end;) {
+      const pageIndex = Math.floor(position / pagePositions)
+      const pageStart = pageIndex * pagePositions
+      const count = Math.min(end, pageStart + pagePositions) - position
+      const buffer = count === pagePositions ? this.#pages.take() : undefined
+      const page = buffer?.item ?? this.#restingPage(unit.tail!, pagePositions)
+      if (buffer !== undefined) for (const event of buffer.after) storeQueue.wait(event)
+      else if (unit.tailWritten !== undefined) storeQueue.wait(unit.tailWritten)
+      last = storeQueue.copyFromCache({ page, position: position - pageStart }, { ...source, position, count })
+      position += count
+      if (position < pageStart + pagePositions) break
+      writeQueue.wait(last)
+      unit.written = writeQueue.write(unit.region!, pageIndex * page.span.byteLength, page.span)
+      this.#lastWritten = unit.written
+      if (buffer !== undefined) this.#pages.release(buffer.item, unit.written)
+      else unit.tailWritten = unit.written
+    }
+    return last!
+  }
+
+  #restingPage(region: Region, positions: number): CachePage {
+    return { span: spanOf(this.#options.ram.view!(region)), positions }
+  }
+
+  /** Has a unit in RAM attended elsewhere from the next sweep on; nothing moves. */
+  attendAt(unit: CacheUnit, place: AttentionPlace): void {
+    const { device, host, ram, spec } = this.#options
+    const { backend } = place === 'host' ? host! : device
+    unit.attends = place
+    if (unit.inPlace[place] !== undefined || backend.viewCache === undefined) return
+    const page = { span: spanOf(ram.view!(unit.region!)), positions: spec.maxPositions }
+    unit.inPlace[place] = holdRows(backend.viewCache([page], spec))[0]!
+  }
+
+  /** Frees a unit once its own stores and the given events have ended. */
+  free(unit: CacheUnit, ...events: QueueEvent[]): void {
+    const { device, host, ram, disk } = this.#options
+    const own = [unit.stored, unit.written, unit.copied].filter((event) => event !== undefined)
+    const after = [...events, ...own]
+    if (unit.home === 'device') this.#deviceRows -= 1
+    if (unit.inPlace.device !== undefined) freeRow(device.backend, unit.inPlace.device, after)
+    if (unit.inPlace.host !== undefined) freeRow(host!.backend, unit.inPlace.host, after)
+    if (unit.tail !== undefined) ram.free(unit.tail, ...after)
+    if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
+  }
+
+  /** Settles once all that was written to disk has arrived; rejects where it has not, also where nobody reads it again. */
+  async flush(): Promise<void> {
+    await this.#lastWritten?.whenDone()
+  }
+}
+
+/** Positions that are stored. */
+type StoredRange = Pick<LiveRow, 'cachedPositions' | 'newTokens'>

@@ -1,0 +1,165 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ReplacementController } from './controller.ts'
+import type { Decision, PlacementFacts, SweepFacts } from './reallocator.ts'
+
+const nothing = { bytes: 0, busySeconds: 0 }
+
+/** A machine of three resources that work side by side, with KV in RAM attended on either side. */
+class Machine {
+  hostRows: number
+  streamedRows: number
+  pinnedBytes = 0
+  readonly #speeds: { readonly host: number; readonly link: number; readonly device: number }
+  readonly #weightBytes = 1000
+  readonly roomBytes: number
+
+  constructor(
+    hostRows: number,
+    streamedRows: number,
+    speeds: { host: number; link: number; device: number },
+    roomBytes = 0,
+  ) {
+    this.hostRows = hostRows
+    this.streamedRows = streamedRows
+    this.#speeds = speeds
+    this.roomBytes = roomBytes
+  }
+
+  sweep(remainingSweeps: number, noise = 1): SweepFacts {
+    const streamBytes = this.#weightBytes - this.pinnedBytes + this.streamedRows * 10
+    const stream = streamBytes / this.#speeds.link
+    const host = (this.hostRows * 10) / this.#speeds.host
+    const device = 1 / this.#speeds.device
+    return {
+      seconds: Math.max(stream, host, device) * noise,
+      remainingSweeps,
+      use: {
+        stream: { bytes: streamBytes, busySeconds: stream },
+        host: { bytes: this.hostRows * 10, busySeconds: host },
+        device: { bytes: 1, busySeconds: device },
+        out: nothing,
+      },
+    }
+  }
+
+  facts(): PlacementFacts {
+    return {
+      roomBytes: this.roomBytes - this.pinnedBytes,
+      pinnedBytes: this.pinnedBytes,
+      streamedBytes: this.#weightBytes - this.pinnedBytes,
+      pinnableBytes: Math.min(this.roomBytes, this.#weightBytes) - this.pinnedBytes,
+      deviceRows: 0,
+      hostRows: this.hostRows,
+      streamedRows: this.streamedRows,
+      rowBytes: 1e9,
+      usedRowBytes: 10,
+      canShift: true,
+    }
+  }
+
+  carryOut({ pinBytes, dropBytes, toHostRows, toStreamRows }: Decision): void {
+    this.pinnedBytes += pinBytes - dropBytes
+    this.hostRows += toHostRows - toStreamRows
+    this.streamedRows += toStreamRows - toHostRows
+  }
+}
+
+interface Run {
+  readonly seconds: number
+  readonly decisions: Decision[]
+}
+
+/** Runs some sweeps; `act` carries decisions out on the machine. */
+function run(machine: Machine, sweeps: number, noiseOf: (sweep: number) => number = () => 1): Run {
+  const controller = new ReplacementController()
+  const decisions: Decision[] = []
+  let seconds = 0
+  for (let sweep = 0; sweep < sweeps; sweep++) {
+    const facts = machine.sweep(sweeps - sweep, noiseOf(sweep))
+    seconds += facts.seconds
+    controller.observe(facts)
+    const decision = controller.decide(machine.facts())
+    if (decision === undefined) continue
+    decisions.push(decision)
+    machine.carryOut(decision)
+    controller.carriedOut(decision)
+  }
+  return { seconds, decisions }
+}
+
+function fixedSeconds(machine: Machine, sweeps: number): number {
+  return Array.from({ length: sweeps }, (_, i) => machine.sweep(sweeps - i).seconds).reduce(
+    (sum, each) => sum + each,
+    0,
+  )
+}
+
+describe('the controller', () => {
+  it('brings both sides into balance where one binds', () => {
+    const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
+    const before = machine.sweep(0).seconds
+    run(machine, 120)
+    const after = machine.sweep(0).use
+    expect(Math.max(after.stream.busySeconds, after.host.busySeconds)).toBeLessThan(before * 0.75)
+    expect(after.stream.busySeconds / after.host.busySeconds).toBeLessThan(1.2)
+  })
+
+  it('fills room that is free, at once and whole', () => {
+    const machine = new Machine(0, 0, { host: 100, link: 100, device: 1000 }, 600)
+    const { decisions } = run(machine, 5)
+    expect(decisions).toMatchObject([{ what: 'fill', pinBytes: 600 }])
+  })
+
+  it('does nothing where nothing binds more than the other', () => {
+    const machine = new Machine(60, 0, { host: 60, link: 100, device: 1000 })
+    expect(run(machine, 60).decisions).toEqual([])
+  })
+
+  it('takes a decision back that loses, waits longer each time, and ends frozen', () => {
+    const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
+    const [before] = [{ host: machine.hostRows, streamed: machine.streamedRows }]
+    // Whatever is moved makes sweeps longer, however the parts look.
+    const noiseOf = (): number => 1 + 0.2 * (Math.abs(machine.hostRows - before.host) / 10)
+    const { decisions } = run(machine, 400, noiseOf)
+    const shifts = decisions.filter(({ what }) => what === 'shift').length
+    expect(shifts).toBeGreaterThan(0)
+    expect(shifts).toBeLessThanOrEqual(3)
+    expect(decisions.filter(({ what }) => what === 'roll back')).toHaveLength(shifts)
+    expect({ host: machine.hostRows, streamed: machine.streamedRows }).toEqual(before)
+  })
+
+  it('shifts nothing near the end', () => {
+    const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
+    expect(run(machine, 7).decisions).toEqual([])
+  })
+
+  it('never costs more than the noise of a run, moves nothing off the device, and decides the same for the same facts', () => {
+    const speeds = fc.record({
+      host: fc.integer({ min: 20, max: 400 }),
+      link: fc.integer({ min: 20, max: 400 }),
+      device: fc.double({ min: 0.05, max: 10, noNaN: true }),
+    })
+    const rows = fc.integer({ min: 0, max: 100 })
+    fc.assert(
+      fc.property(
+        rows,
+        rows,
+        speeds,
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer(),
+        (host, streamed, speed, sweeps, seed) => {
+          const noiseOf = (sweep: number): number => 1 + 0.03 * Math.sin(seed + sweep * 12.9898)
+          const fixed = fixedSeconds(new Machine(host, streamed, speed), sweeps)
+          const first = run(new Machine(host, streamed, speed), sweeps, noiseOf)
+          const again = run(new Machine(host, streamed, speed), sweeps, noiseOf)
+          expect(again).toEqual(first)
+          expect(first.decisions.filter(({ demoteRows }) => demoteRows > 0)).toEqual([])
+          // Noise itself is worth up to 3 %.
+          expect(first.seconds).toBeLessThanOrEqual(fixed * 1.04)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,175 @@
+import { OutOfMemoryError } from '@flexgen/spec'
+import type { LoadedParts } from '../engine/loaded-parts.ts'
+import type { WeightLoader } from '../engine/weight-loader.ts'
+import { defaultLookAhead } from '../plan/plan-run.ts'
+import type { RunPlan } from '../plan/run-plan.ts'
+import type { WeightUnit } from '../placement/weight-unit.ts'
+import { type BlockCache, rowBytesOf } from './block-cache.ts'
+import type { MemoryLimits } from './memory-budget.ts'
+import { PinChoice } from './pin-choice.ts'
+
+/**
+ * The memory in which pinned matrices, the ring that the others stream through, and KV of the device share what the rest of a
+ * run leaves: device memory, or RAM where the two are one.
+ */
+export class DeviceRoom {
+  readonly isHost: boolean
+  readonly pins: PinChoice
+  readonly #parts: LoadedParts
+  readonly #onRefusal: (why: string) => void
+  /** Bytes that nothing of the above takes. */
+  readonly #fixedBytes: number
+  readonly #plannedRingBytes: number
+  readonly #plannedCacheBytes: number
+  #loader: WeightLoader | undefined
+  #block: BlockCache | undefined
+  /** Of slots that were made larger than planned. */
+  #slotBytes = 0
+
+  /**
+   * @param cacheBytes KV of the device, as the run plans it
+   * @param onRefusal told of every allocation that found no memory
+   */
+  constructor(parts: LoadedParts, plan: RunPlan, cacheBytes: number, onRefusal: (why: string) => void) {
+    const { hostVisible } = parts.options.backend.device
+    this.isHost = hostVisible
+    this.pins = new PinChoice(parts.pins, parts.runtimes, hostVisible)
+    this.#parts = parts
+    this.#onRefusal = onRefusal
+    this.#plannedRingBytes = plan.weightRingBytes
+    this.#plannedCacheBytes = cacheBytes
+    // On a host the ring keeps its size: it shares its room with what loading needs.
+    this.#fixedBytes = hostVisible
+      ? plan.ram.total - plan.weightRingBytes
+      : plan.deviceBytes - plan.weightRingBytes - cacheBytes
+  }
+
+  /**
+   * Before anything is allocated: pins what is wanted, as far as there is room beside the plan, and more where all room is to
+   * be taken.
+   * @returns bytes of the ring that the rest streams through
+   */
+  begin(wantedPins: readonly WeightUnit[], takesAll: boolean): number {
+    const room = (): number => this.#free(this.#parts.budget.limits, 0, this.#plannedCacheBytes)
+    // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
+    this.#refusing(() => this.pins.pinThese(wantedPins, () => room() >= 0))
+    while (room() < this.#wantedRing().least && this.pins.drop(1) > 0);
+    if (takesAll) for (let more = 1; more > 0;) more = this.pin(room() - this.#wantedRing().wanted)
+    const { least, wanted } = this.#wantedRing()
+    return this.isHost ? this.#plannedRingBytes : Math.max(least, Math.min(wanted, room()))
+  }
+
+  /** The queues of a run are there, or no more. */
+  setLoader(loader: WeightLoader | undefined): void {
+    this.#loader = loader
+  }
+
+  /** The KV of a block is there, or no more. */
+  setBlock(block: BlockCache | undefined): void {
+    this.#block = block
+    this.#slotBytes = 0
+  }
+
+  /** Bytes that are free under some limits; negative where too much is held. */
+  free(limits: MemoryLimits = this.#parts.budget.limits): number {
+    const block = this.#block
+    const cacheBytes = block === undefined ? 0 : block.store.units.deviceRows * rowBytesOf(block)
+    return this.#free(limits, this.#loader?.ringBytes ?? this.#plannedRingBytes, cacheBytes)
+  }
+
+  #free(limits: MemoryLimits, ringBytes: number, cacheBytes: number): number {
+    const { pins, options } = this.#parts
+    const limit = this.isHost ? limits.ram : (limits.device ?? options.backend.device.memoryBytes)
+    if (limit === undefined) return 0
+    return limit - this.#fixedBytes - this.#slotBytes - pins.heldBytes - ringBytes - (this.isHost ? 0 : cacheBytes)
+  }
+
+  /** Bytes that can be freed without KV: pins, and what the ring has beyond what it needs at most. */
+  get droppableBytes(): number {
+    const ring = this.isHost ? 0 : (this.#loader?.ringBytes ?? 0) - this.#plannedRingBytes
+    return this.#parts.pins.heldBytes + Math.max(0, ring)
+  }
+
+  /** Pins matrices of at most so many bytes. @returns bytes that are pinned now and were not before */
+  pin(mostBytes: number): number {
+    const before = this.#parts.pins.pinnedBytes
+    if (mostBytes > 0) this.#refusing(() => this.pins.pin(mostBytes))
+    return this.#parts.pins.pinnedBytes - before
+  }
+
+  /** Gives up what is under way for the next sweep: it holds memory, too. */
+  async forgetAhead(): Promise<void> {
+    await this.#loader?.forgetAhead()
+  }
+
+  /** Drops matrices of at least so many bytes and until all fits, and makes the ring fit. @returns bytes that were dropped */
+  async drop(leastBytes: number, limits: MemoryLimits = this.#parts.budget.limits): Promise<number> {
+    let dropped = leastBytes > 0 ? this.pins.drop(leastBytes) : 0
+    dropped += this.#dropUntilFits(limits)
+    await this.#settleRing(limits)
+    return dropped
+  }
+
+  /** Drops matrices until the rest and a ring for what streams fit. @returns bytes that were dropped */
+  #dropUntilFits(limits: MemoryLimits): number {
+    let dropped = 0
+    for (;;) {
+      const ring = this.isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
+      const more = this.free(limits) >= ring ? 0 : this.pins.drop(1)
+      if (more === 0) return dropped
+      dropped += more
+    }
+  }
+
+  /** Bytes that slots for a whole batch of KV off the device would take beyond what they take. */
+  get slotGrowthBytes(): number {
+    return this.#block?.store.slotGrowthBytes(this.#slotRows) ?? 0
+  }
+
+  get #slotRows(): number {
+    return Math.min(this.#parts.options.policy.gpuBatchSize, this.#block?.plan.shape.sequences ?? 0)
+  }
+
+  /** Makes sure that KV off the device finds slots on its way there, also a whole batch of it. @returns whether it does */
+  makeSlots(): boolean {
+    const bytes = this.slotGrowthBytes
+    if (bytes === 0) return true
+    if (this.free() < bytes) this.pins.drop(bytes - this.free())
+    const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows))
+    if (isDone) this.#slotBytes += bytes
+    return isDone
+  }
+
+  /** Bytes of the ring that what streams needs. */
+  #wantedRing(): { readonly least: number; readonly wanted: number } {
+    return this.pins.ringBytes(this.#parts.options.policy.overlap ? defaultLookAhead : 0)
+  }
+
+  /** Makes the ring as large as what streams now needs, where that is much more or less than it was. */
+  async #settleRing(limits: MemoryLimits): Promise<void> {
+    const loader = this.#loader
+    if (loader === undefined || this.isHost) return
+    const { least, wanted } = this.#wantedRing()
+    const usable = loader.usableRingBytes
+    if (usable >= least && usable >= wanted * 0.9 && usable <= wanted * 1.3) return
+    if (usable < least) {
+      await loader.forgetAhead()
+      loader.dropRing()
+    }
+    const room = this.free(limits)
+    const ring = Math.max(least, Math.min(wanted, room))
+    if (ring > 0 && (usable < least || ring <= room)) loader.resizeRing(ring)
+  }
+
+  /** Does what may find no memory: then that is told, and the run goes on. @returns whether it was done */
+  #refusing(act: () => unknown): boolean {
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error
+      this.#onRefusal(error.message)
+      return false
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { InfeasibleError } from '@flexgen/spec'
+import type { EngineBudget } from './replacement-options.ts'
+
+/** Limits of an engine's memory as they are now, in bytes; undefined where there is none. */
+export interface MemoryLimits {
+  readonly device: number | undefined
+  readonly ram: number | undefined
+}
+
+interface Waiting {
+  readonly budget: EngineBudget
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The limits of an engine, and changes of them that wait for the next moment at which things may move. */
+export class MemoryBudget {
+  #limits: MemoryLimits
+  #waiting: Waiting[] = []
+
+  constructor(limits: MemoryLimits) {
+    this.#limits = limits
+  }
+
+  get limits(): MemoryLimits {
+    return this.#limits
+  }
+
+  get hasChange(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Sets limits at once, where nothing runs. */
+  set(budget: EngineBudget): void {
+    this.#limits = merged(this.#limits, budget)
+  }
+
+  /** Settles once a run that is under way holds the limits, or refuses to. */
+  request(budget: EngineBudget): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ budget, resolve, reject }))
+  }
+
+  /**
+   * Makes all changes that wait, in order.
+   * @param hold frees what a limit needs; throws where it cannot, and then the limit stays what it was
+   */
+  async apply(hold: (limits: MemoryLimits) => Promise<void>): Promise<void> {
+    for (const { budget, resolve, reject } of this.#waiting.splice(0)) {
+      const before = this.#limits
+      this.#limits = merged(before, budget)
+      try {
+        await hold(this.#limits)
+        resolve()
+      } catch (error) {
+        this.#limits = before
+        reject(error)
+        if (!(error instanceof InfeasibleError)) throw error
+      }
+    }
+  }
+
+  /** A run has ended: what still waits holds for the next. */
+  endRun(): void {
+    for (const { budget, resolve } of this.#waiting.splice(0)) {
+      this.set(budget)
+      resolve()
+    }
+  }
+}
+
+function merged(limits: MemoryLimits, { device, ram }: EngineBudget): MemoryLimits {
+  return { device: device ?? limits.device, ram: ram ?? limits.ram }
+}
