@@ -74,6 +74,8 @@ describe('a run that is stopped', () => {
   it('by a signal that arrives twice, as from a terminal and from npm, is stopped as by one', async () => {
     const run = await startLongRun('twice')
     run.child.kill('SIGHUP')
+    // Signals that wait for a process together come in no order.
+    await new Promise((resolve) => setTimeout(resolve, 50))
     run.child.kill('SIGHUP')
     run.child.kill('SIGTERM')
     expect((await run.ended).code).toBe(129)

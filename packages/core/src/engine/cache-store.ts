@@ -38,6 +38,7 @@ export class CacheStore {
   readonly units: CacheUnits
   readonly #options: CacheStoreOptions
   readonly #grid: (CacheUnit | undefined)[][] = []
+  #changes = 0
   readonly #buffers: HeldBuffers
   #lanes!: { readonly device: CacheLane; host: CacheLane | undefined }
   readonly #lastStored = new Map<AttentionPlace, QueueEvent>()
@@ -130,10 +131,22 @@ export class CacheStore {
     return this.#grid.length
   }
 
+  /** Grows whenever a unit has another home or place of attention, or is gone. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** Has a unit in RAM attended elsewhere from the next sweep on; nothing moves. */
+  attendAt(unit: CacheUnit, place: AttentionPlace): void {
+    this.units.attendAt(unit, place)
+    this.#changes += 1
+  }
+
   /** Puts a unit in the place of another, which is freed once the given event has ended. */
   replace(cacheLayer: number, sequence: number, unit: CacheUnit, after: QueueEvent | undefined): void {
     const before = this.#grid[cacheLayer]![sequence]!
     this.#grid[cacheLayer]![sequence] = unit
+    this.#changes += 1
     this.units.free(before, ...(after === undefined ? [] : [after]))
   }
 
@@ -194,6 +207,7 @@ export class CacheStore {
 
   /** Frees the KV of a finished sequence; no run may use it any more. */
   release(sequence: number): void {
+    this.#changes += 1
     for (const units of this.#grid) {
       const unit = units[sequence]
       units[sequence] = undefined

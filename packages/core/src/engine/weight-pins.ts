@@ -30,6 +30,7 @@ export class WeightPins {
   /** Dropped while a layer that was asked for still reads them. */
   readonly #leaving = new Map<WeightUnit, Frame>()
   #heldBytes = 0
+  #changes = 0
 
   constructor(backend: Backend) {
     this.#backend = backend
@@ -45,6 +46,11 @@ export class WeightPins {
     return [...this.#frames.keys()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   }
 
+  /** Grows whenever a matrix is pinned or dropped. */
+  get changes(): number {
+    return this.#changes
+  }
+
   has(unit: WeightUnit): boolean {
     return this.#frames.has(unit)
   }
@@ -57,6 +63,7 @@ export class WeightPins {
       ? this.#backend.allocateHost(unit.sizeBytes)
       : this.#backend.allocate(unit.sizeBytes)
     this.#heldBytes += unit.sizeBytes
+    this.#changes += 1
     this.#frames.set(unit, { buffer, ready: undefined, readers: 0, after: [], isDropped: false })
   }
 
@@ -65,6 +72,7 @@ export class WeightPins {
     const frame = this.#frames.get(unit)
     if (frame === undefined) return
     this.#frames.delete(unit)
+    this.#changes += 1
     frame.isDropped = true
     if (frame.readers === 0) this.#free(unit, frame)
     else this.#leaving.set(unit, frame)

@@ -131,10 +131,10 @@ export class DeviceRoom {
   }
 
   /** Makes sure that KV off the device finds slots on its way there, also a whole batch of it. @returns whether it does */
-  makeSlots(): boolean {
+  async makeSlots(): Promise<boolean> {
     const bytes = this.slotGrowthBytes
     if (bytes === 0) return true
-    if (this.free() < bytes) this.pins.drop(bytes - this.free())
+    if (this.free() < bytes) await this.drop(bytes - this.free())
     const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows))
     if (isDone) this.#slotBytes += bytes
     return isDone

@@ -9,6 +9,7 @@ export class PinChoice {
   readonly #pins: WeightPins
   readonly #layers: readonly (readonly WeightUnit[])[]
   readonly #units: readonly WeightUnit[]
+  #seen: { readonly changes: number; readonly streamedBytes: number; readonly leastBytes: number } | undefined
 
   constructor(pins: WeightPins, runtimes: readonly LayerRuntime[], hostVisible: boolean) {
     this.#pins = pins
@@ -30,7 +31,18 @@ export class PinChoice {
 
   /** Bytes of matrices that stream on every sweep. */
   get streamedBytes(): number {
-    return this.#units.reduce((sum, unit) => sum + (this.#pins.has(unit) ? 0 : unit.sizeBytes), 0)
+    return this.#look().streamedBytes
+  }
+
+  /** What is not pinned; looked at anew only where something was pinned or dropped. */
+  #look(): { readonly streamedBytes: number; readonly leastBytes: number } {
+    const { changes } = this.#pins
+    if (this.#seen?.changes !== changes) {
+      const streamed = this.#units.filter((unit) => !this.#pins.has(unit)).map(({ sizeBytes }) => sizeBytes)
+      const streamedBytes = streamed.reduce((sum, sizeBytes) => sum + sizeBytes, 0)
+      this.#seen = { changes, streamedBytes, leastBytes: Math.min(...streamed) }
+    }
+    return this.#seen
   }
 
   /** Bytes of the ring that what streams needs: for one layer at a time, and with layers ahead. */
@@ -41,6 +53,7 @@ export class PinChoice {
 
   /** Bytes of matrices that so much room would take. */
   fitting(roomBytes: number): number {
+    if (roomBytes < this.#look().leastBytes) return 0
     let left = roomBytes
     for (const unit of this.#units) if (unit.sizeBytes <= left && !this.#pins.has(unit)) left -= unit.sizeBytes
     return roomBytes - left

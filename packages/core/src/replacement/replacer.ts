@@ -11,10 +11,8 @@ import type { Decision, PlacementFacts, Reallocator, SweepFacts } from './reallo
 import { ReplacementLog } from './replacement-log.ts'
 import { RandomCopy } from './random-copy.ts'
 import type { PlacementSample, ReplacementOptions, ReplacementReport } from './replacement-options.ts'
-import { chooseRows, countRows, type RowCount } from './row-choice.ts'
+import { chooseRows, RowCounter } from './row-choice.ts'
 import { SweepUseMeter, withWork } from './sweep-use.ts'
-
-const nowhere: RowCount = { device: 0, host: 0, streamed: 0, disk: 0 }
 
 /** Of timing 3: tokens between looks without `everyTokens`, and drift of a sweep's time at which it acts before. */
 const [defaultEveryTokens, drift] = [8, 0.15]
@@ -33,6 +31,7 @@ export class Replacer {
   readonly #log: ReplacementLog
   readonly #fixedRamBytes: number
   #block: BlockCache | undefined
+  readonly #counter = new RowCounter()
   #sweep = 0
   #moveSeconds = 0
   #decideSeconds = 0
@@ -133,7 +132,7 @@ export class Replacer {
   ): Promise<number> {
     this.#sweep += 1
     const use = this.use.take()
-    this.#commit(rows)
+    await this.#commit(rows)
     this.#payOwed()
     await this.holdBudget(rows)
     const startedAtMs = this.#clock.now()
@@ -209,7 +208,7 @@ export class Replacer {
   #facts(rows: readonly MovingRow[]): PlacementFacts {
     const { pins } = this.#parts
     const block = this.#movableBlock()
-    const count = block === undefined ? nowhere : countRows(block.store, rows)
+    const count = this.#counter.count(this.#block?.store, rows)
     const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
     const roomBytes = Math.max(0, this.#room.free())
     return {
@@ -232,8 +231,8 @@ export class Replacer {
     // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
-    const toHostRows = this.#attend(rows, 'host', decision.toHostRows)
-    const toStreamRows = this.#attend(rows, 'device', decision.toStreamRows)
+    const toHostRows = await this.#attend(rows, 'host', decision.toHostRows)
+    const toStreamRows = await this.#attend(rows, 'device', decision.toStreamRows)
     const promotedRows = await this.#move(rows, 'ram', decision.promoteRows)
     const demotedRows = await this.#move(rows, 'device', decision.demoteRows)
     // KV that leaves is there until it has been copied: what takes its memory comes with the next sweep.
@@ -275,7 +274,7 @@ export class Replacer {
         )
         demotedRows = await this.#move(rows, 'device', Math.min(mostRows, wanted), before)
         await block!.moves.copied()
-        this.#commit(rows)
+        await this.#commit(rows)
       }
       droppedBytes += await this.#room.drop(0, limits)
     }
@@ -288,7 +287,7 @@ export class Replacer {
     const block = this.#movableBlock()
     if (block === undefined) return 0
     const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
-    return Math.min(countRows(block.store, rows).device, Math.floor(ramRoom / rowBytesOf(block)))
+    return Math.min(this.#counter.count(block.store, rows).device, Math.floor(ramRoom / rowBytesOf(block)))
   }
 
   /** @throws {InfeasibleError} where everything that may leave is not as much as lacks */
@@ -303,7 +302,7 @@ export class Replacer {
   }
 
   /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
-  #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): number {
+  async #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): Promise<number> {
     const block = this.#movableBlock()
     if (block === undefined || count <= 0 || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
     const { gpuBatchSize } = this.#parts.options.policy
@@ -313,8 +312,8 @@ export class Replacer {
       fromEnd: place === 'host',
       gpuBatchSize,
     })
-    if (place === 'device' && chosen.length > 0 && !this.#room.makeSlots()) return 0
-    for (const { unit } of chosen) block.store.units.attendAt(unit, place)
+    if (place === 'device' && chosen.length > 0 && !(await this.#room.makeSlots())) return 0
+    for (const { unit } of chosen) block.store.attendAt(unit, place)
     return chosen.length
   }
 
@@ -362,10 +361,11 @@ export class Replacer {
   }
 
   /** Flips what has been copied. KV that has left the device and is attended there passes through slots from now on. */
-  #commit(rows: readonly MovingRow[]): void {
+  async #commit(rows: readonly MovingRow[]): Promise<void> {
     const flipped = this.#block?.moves.commit(rows) ?? []
     if (!flipped.includes('ram') || this.#parts.attentionHost !== undefined) return
-    if (!this.#room.makeSlots()) throw new OutOfMemoryError('no memory for the slots that KV in RAM passes through')
+    if (!(await this.#room.makeSlots()))
+      throw new OutOfMemoryError('no memory for the slots that KV in RAM passes through')
   }
 
   #payOwed(): void {
@@ -380,7 +380,7 @@ export class Replacer {
   }
 
   #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
-    const count = this.#block === undefined ? nowhere : countRows(this.#block.store, rows)
+    const count = this.#counter.count(this.#block?.store, rows)
     const { pinnedBytes } = this.#parts.pins
     return {
       sweep: this.#sweep,

@@ -21,8 +21,23 @@ export function classOf({ home, attends }: Pick<CacheUnit, 'home' | 'attends'>):
   return home
 }
 
-/** Counts units by class. */
-export function countRows(store: CacheStore, rows: readonly MovingRow[]): RowCount {
+const nowhere: RowCount = { device: 0, host: 0, streamed: 0, disk: 0 }
+
+/** Counts units by class, anew only where something has changed: there are thousands. */
+export class RowCounter {
+  #last: { readonly store: CacheStore; readonly key: string; readonly count: RowCount } | undefined
+
+  count(store: CacheStore | undefined, rows: readonly MovingRow[]): RowCount {
+    if (store === undefined) return nowhere
+    const key = `${store.changes} ${rows.map(({ id }) => id).join()}`
+    if (this.#last?.store !== store || this.#last.key !== key) {
+      this.#last = { store, key, count: countRows(store, rows) }
+    }
+    return this.#last.count
+  }
+}
+
+function countRows(store: CacheStore, rows: readonly MovingRow[]): RowCount {
   const count = { device: 0, host: 0, streamed: 0, disk: 0 }
   for (let layer = 0; layer < store.layers; layer++) {
     for (const { id } of rows) {

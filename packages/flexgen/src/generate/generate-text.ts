@@ -42,7 +42,7 @@ export async function* generateText(
 ): AsyncGenerator<TextEvent, void, void> {
   checkTextGeneration({ model, tokenizer }, options)
   const { maxNewTokens = defaultMaxNewTokens, seed, ignoreEos, logits, onLogits, signal } = options
-  const { logProbs, resultOrder, breakdown } = options
+  const { logProbs, resultOrder, breakdown, refill } = options
   const stopTexts = stopTextsOf(options)
   const leastNewTokens = logProbs === 'all' ? 0 : 1
   const requests = encodePrompts(prompts, { model, tokenizer, tokenizerProblem, maxNewTokens, leastNewTokens })
@@ -63,6 +63,7 @@ export async function* generateText(
     logProbs,
     resultOrder,
     breakdown,
+    refill,
     ...(seed !== undefined && { seed }),
     ...(ignoreEos !== undefined && { ignoreEos }),
     ...(logits !== undefined && { logits }),

@@ -27,6 +27,8 @@ export interface TextGenerationOptions {
   readonly resultOrder?: GenerateOptions['resultOrder']
   /** Run every step alone, and report the time of each task. */
   readonly breakdown?: GenerateOptions['breakdown']
+  /** Whether waiting prompts take the places of sequences that have ended. Default true. */
+  readonly refill?: GenerateOptions['refill']
   readonly signal?: AbortSignal | undefined
 }
 

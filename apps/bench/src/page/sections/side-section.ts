@@ -4,6 +4,7 @@ import type { Measurement } from '../../measure/measurement.ts'
 import type { SideReport } from '../../report/side-report.ts'
 import { html, type Markup } from '../html.ts'
 import { numbers } from './numbers.ts'
+import { replacementFigures, replacementTable } from './replacement-figures.ts'
 import { memoryFigure, placementFigure, timelineFigure } from './side-figures.ts'
 import { tasksFigures } from './tasks-figures.ts'
 
@@ -21,6 +22,7 @@ export async function sideSection(side: SideReport, id: string): Promise<Markup>
       <summary>Command and log</summary>
       <pre>${command}${log !== undefined && `\n${formatLogLines(log).join('\n')}`}</pre>
     </details>
+    ${measurement?.replacement !== undefined && replacementTable(measurement.replacement)}
     ${measurement !== undefined && numbers(measurement)}
   </section>`
 }
@@ -32,6 +34,7 @@ async function figures(typical: SideReport['typical']): Promise<Markup | false> 
     return html`<div class="plots">
       ${measurement.timeline && (await timelineFigure(measurement.timeline))} ${await tasksFigures(measurement)}
       ${await memoryFigure(measurement.memory, samples)} ${await placementFigure(measurement.placement)}
+      ${measurement.replacement && (await replacementFigures(measurement.replacement))}
     </div>`
   }
   return samples.length > 1 && html`<div class="plots">${await memoryFigure([], samples)}</div>`

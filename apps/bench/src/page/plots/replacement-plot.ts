@@ -1,0 +1,67 @@
+import type { ReplacementReport } from '@flexgen/core'
+import { tierColours } from '../colours.ts'
+import type { Plot } from '../render-plot.ts'
+
+/**
+ * Where things were after every sweep: pinned matrices in GB as an area, KV on the device as a share of all KV as a line,
+ * and a mark at every decision.
+ */
+export function replacementPlot({ timeline, steps }: ReplacementReport): Plot {
+  const most = Math.max(1e-9, ...timeline.map(({ pinnedBytes }) => pinnedBytes / 1e9))
+  const rows = timeline.map(({ sweep, pinnedBytes, deviceRows, hostRows, streamedRows, seconds }) => {
+    const all = Math.max(1, deviceRows + hostRows + streamedRows)
+    return {
+      sweep,
+      pinned: pinnedBytes / 1e9,
+      // The share is drawn to the height of the area, so that both fit one axis.
+      share: (most * deviceRows) / all,
+      hostShare: (most * (deviceRows + hostRows)) / all,
+      seconds,
+    }
+  })
+  const marks = steps.map(({ sweep, what }) => ({ sweep, what }))
+  const x = {
+    field: 'sweep',
+    type: 'quantitative',
+    axis: { title: 'token', grid: false },
+    scale: { nice: false },
+  } as const
+  const y = (field: string) =>
+    ({ field, type: 'quantitative', axis: { title: 'GB of weights kept', tickCount: 4 } }) as const
+  return (width) => ({
+    width,
+    height: 190,
+    layer: [
+      {
+        data: { values: rows },
+        mark: { type: 'area', interpolate: 'step-after', color: tierColours.device, opacity: 0.5 },
+        encoding: { x, y: y('pinned') },
+      },
+      {
+        data: { values: rows },
+        mark: { type: 'line', interpolate: 'step-after', color: tierColours.RAM, strokeWidth: 2 },
+        encoding: { x, y: y('hostShare') },
+      },
+      {
+        data: { values: rows },
+        mark: { type: 'line', interpolate: 'step-after', color: 'var(--text)', strokeWidth: 1.5, strokeDash: [4, 3] },
+        encoding: { x, y: y('share') },
+      },
+      { data: { values: marks }, mark: { type: 'rule', color: 'var(--text)', opacity: 0.25 }, encoding: { x } },
+    ],
+  })
+}
+
+/** Seconds of every sweep. */
+export function sweepSecondsPlot({ timeline }: ReplacementReport): Plot {
+  return (width) => ({
+    width,
+    height: 120,
+    data: { values: timeline.map(({ sweep, seconds }) => ({ sweep, seconds })) },
+    mark: { type: 'line', interpolate: 'step-after', color: 'var(--text)', strokeWidth: 1.5 },
+    encoding: {
+      x: { field: 'sweep', type: 'quantitative', axis: { title: 'token', grid: false }, scale: { nice: false } },
+      y: { field: 'seconds', type: 'quantitative', axis: { title: 'seconds', tickCount: 4 } },
+    },
+  })
+}
