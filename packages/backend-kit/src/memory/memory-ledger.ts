@@ -1,12 +1,5 @@
-import {
-  doneEvent,
-  type Clock,
-  type MemoryStats,
-  OutOfMemoryError,
-  type QueueEvent,
-  SettableEvent,
-  UsageError,
-} from '@flexgen/spec'
+import { type Clock, type MemoryStats, OutOfMemoryError, type QueueEvent } from '@flexgen/spec'
+import { MemoryLimit } from './memory-limit.ts'
 import type { BufferLedger } from './memory-table.ts'
 
 /**
@@ -36,19 +29,16 @@ export interface LedgerOptions {
 
 /** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
 export class MemoryLedger implements BufferLedger {
-  readonly #clock: Clock
+  readonly #limit: MemoryLimit
   readonly #arena: EngineArena | undefined
   readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0, tables: 0, workspace: 0 }
   /** Device bytes whose free waits for events. */
   #leavingBytes = 0
   #peakBytes = 0
-  #limitBytes: number
-  #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
   #isClosed = false
 
   constructor(clock: Clock, { limitBytes = Number.POSITIVE_INFINITY, arena }: LedgerOptions = {}) {
-    this.#clock = clock
-    this.#limitBytes = limitBytes
+    this.#limit = new MemoryLimit(clock, limitBytes)
     this.#arena = arena
   }
 
@@ -57,9 +47,9 @@ export class MemoryLedger implements BufferLedger {
     const inArena = use === 'prepared' || use === 'workspace'
     if (use !== 'host') {
       const nextBytes = inArena ? this.#outsideBytes() + this.#engineBytesWith(sizeBytes) : this.#limited() + sizeBytes
-      if (nextBytes > this.#limitBytes)
+      if (nextBytes > this.#limit.bytes)
         throw new OutOfMemoryError(
-          `${what} needs ${sizeBytes} bytes, but ${this.#limited()} of ${this.#limitBytes} bytes are held`,
+          `${what} needs ${sizeBytes} bytes, but ${this.#limited()} of ${this.#limit.bytes} bytes are held`,
         )
     }
     const mostBytes = this.#arena?.mostBytes ?? Number.POSITIVE_INFINITY
@@ -91,19 +81,12 @@ export class MemoryLedger implements BufferLedger {
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
   setLimit(limitBytes: number): QueueEvent {
-    if (!(limitBytes >= 0)) throw new UsageError(`a memory limit is a number of bytes, not ${limitBytes}`)
-    const event = new SettableEvent()
-    const leastBytes =
-      this.#outsideBytes() - this.#leavingBytes + Math.max(this.#held.prepared, this.#arena?.heldBytes() ?? 0)
-    if (leastBytes > limitBytes) {
-      const message = `a limit of ${limitBytes} bytes cannot be held: buffers, prepared kernels and the engine hold ${leastBytes} bytes`
-      event.settle(this.#clock.now(), new OutOfMemoryError(message))
-      return event
-    }
-    this.#limitBytes = limitBytes
-    if (this.#limited() <= limitBytes) return doneEvent
-    this.#waiting.push({ limitBytes, event })
-    return event
+    return this.#limit.set(limitBytes, {
+      leastBytes:
+        this.#outsideBytes() - this.#leavingBytes + Math.max(this.#held.prepared, this.#arena?.heldBytes() ?? 0),
+      holders: 'buffers, prepared kernels and the engine',
+      heldBytes: () => this.#limited(),
+    })
   }
 
   /** Upper estimate of what runs take that use so many bytes at once, free room of the arena included. */
@@ -126,7 +109,7 @@ export class MemoryLedger implements BufferLedger {
   close(): void {
     this.#isClosed = true
     for (const use of ['device', 'host', 'prepared', 'tables', 'workspace'] as const) this.#held[use] = 0
-    for (const { event } of this.#waiting.splice(0)) event.settle(this.#clock.now())
+    this.#limit.settle(0)
   }
 
   /** What counts for the limit and does not lie in the engine. */
@@ -152,10 +135,6 @@ export class MemoryLedger implements BufferLedger {
   }
 
   #settleLimits(): void {
-    if (this.#waiting.length === 0) return
-    const heldBytes = this.#limited()
-    const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
-    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
-    for (const { event } of met) event.settle(this.#clock.now())
+    if (this.#limit.isAwaited) this.#limit.settle(this.#limited())
   }
 }

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  doneEvent,
-  type MemoryStats,
-  OutOfMemoryError,
-  type QueueEvent,
-  SettableEvent,
-  UsageError,
-} from '@flexgen/spec'
+import { MemoryLimit } from '@flexgen/backend-kit'
+import { type Clock, type MemoryStats, OutOfMemoryError, type QueueEvent } from '@flexgen/spec'
 
 /** What memory is counted for; workspace is measured, not counted. */
 export type MemoryUse = 'device' | 'host' | 'prepared'
@@ -20,18 +13,16 @@ export interface Workspace {
 
 /** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
 export class MemoryLedger {
-  readonly #clock: Clock
+  readonly #limit: MemoryLimit
   readonly #workspace: Workspace
   readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0 }
   /** Device bytes whose free waits for events. */
   #leavingBytes = 0
   #peakBytes = 0
-  #limitBytes = Number.POSITIVE_INFINITY
-  #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
   #isClosed = false
 
   constructor(clock: Clock, workspace: Workspace) {
-    this.#clock = clock
+    this.#limit = new MemoryLimit(clock)
     this.#workspace = workspace
   }
 
@@ -68,26 +59,20 @@ export class MemoryLedger {
   /** After workspace has changed or a run has ended: the peak, and limits that wait. */
   workspaceChanged(): void {
     if (this.#isClosed) return
-    if (this.#limitedBytes() > this.#limitBytes) this.#workspace.trim()
+    if (this.#limitedBytes() > this.#limit.bytes) this.#workspace.trim()
     this.#settleLimits()
   }
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
   setLimit(limitBytes: number): QueueEvent {
-    if (!(limitBytes >= 0)) throw new UsageError(`a memory limit is a number of bytes, not ${limitBytes}`)
-    const leastBytes = this.#held.device - this.#leavingBytes + this.#held.prepared
-    if (leastBytes > limitBytes) {
-      const event = new SettableEvent()
-      const message = `a limit of ${limitBytes} bytes cannot be held: buffers and prepared kernels hold ${leastBytes} bytes`
-      event.settle(this.#clock.now(), new OutOfMemoryError(message))
-      return event
-    }
-    this.#limitBytes = limitBytes
-    if (this.#limitedBytes() > limitBytes) this.#workspace.trim()
-    if (this.#limitedBytes() <= limitBytes) return doneEvent
-    const event = new SettableEvent()
-    this.#waiting.push({ limitBytes, event })
-    return event
+    return this.#limit.set(limitBytes, {
+      leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared,
+      holders: 'buffers and prepared kernels',
+      heldBytes: () => {
+        if (this.#limitedBytes() > limitBytes) this.#workspace.trim()
+        return this.#limitedBytes()
+      },
+    })
   }
 
   stats(): MemoryStats {
@@ -104,17 +89,17 @@ export class MemoryLedger {
   close(): void {
     this.#isClosed = true
     for (const use of ['device', 'host', 'prepared'] as const) this.#held[use] = 0
-    for (const { event } of this.#waiting.splice(0)) event.settle(this.#clock.now())
+    this.#limit.settle(0)
   }
 
   #makeRoom(sizeBytes: number, what: string, whole: number = sizeBytes): void {
-    if (this.#limitedBytes() + sizeBytes <= this.#limitBytes) return
+    if (this.#limitedBytes() + sizeBytes <= this.#limit.bytes) return
     this.#workspace.trim()
     const heldBytes = this.#limitedBytes()
     // Workspace that was trimmed is needed as a whole again.
-    if (heldBytes + (this.#workspace.heldBytes === 0 ? whole : sizeBytes) <= this.#limitBytes) return
+    if (heldBytes + (this.#workspace.heldBytes === 0 ? whole : sizeBytes) <= this.#limit.bytes) return
     throw new OutOfMemoryError(
-      `${what} needs ${whole} bytes, but ${heldBytes} of the ${this.#limitBytes} bytes allowed are held`,
+      `${what} needs ${whole} bytes, but ${heldBytes} of the ${this.#limit.bytes} bytes allowed are held`,
     )
   }
 
@@ -126,10 +111,6 @@ export class MemoryLedger {
   }
 
   #settleLimits(): void {
-    if (this.#waiting.length === 0) return
-    const heldBytes = this.#limitedBytes()
-    const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
-    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
-    for (const { event } of met) event.settle(this.#clock.now())
+    if (this.#limit.isAwaited) this.#limit.settle(this.#limitedBytes())
   }
 }

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  doneEvent,
-  type MemoryStats,
-  OutOfMemoryError,
-  type QueueEvent,
-  SettableEvent,
-  UsageError,
-} from '@flexgen/spec'
+import { MemoryLimit } from '@flexgen/backend-kit'
+import { type Clock, type MemoryStats, OutOfMemoryError, type QueueEvent } from '@flexgen/spec'
 
 /** What memory is counted for; workspace is measured, not counted. */
 export type MemoryUse = 'device' | 'host' | 'prepared'
@@ -31,7 +24,7 @@ export interface WorkspaceNeed {
 
 /** Counts held bytes by use and keeps the limit on device, prepared and workspace bytes. */
 export class MemoryLedger {
-  readonly #clock: Clock
+  readonly #limit: MemoryLimit
   readonly #workspace: Workspace
   readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0 }
   /** Device bytes whose free waits for events. */
@@ -40,12 +33,10 @@ export class MemoryLedger {
   /** Estimated workspace of the runs in flight, and the most that it ever was. */
   #running: WorkspaceNeed = noNeed
   #most: WorkspaceNeed = noNeed
-  #limitBytes = Number.POSITIVE_INFINITY
-  #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
   #isClosed = false
 
   constructor(clock: Clock, workspace: Workspace) {
-    this.#clock = clock
+    this.#limit = new MemoryLimit(clock)
     this.#workspace = workspace
   }
 
@@ -80,7 +71,7 @@ export class MemoryLedger {
    */
   enterRun(need: WorkspaceNeed, what: string): void {
     const wanted = plus(this.#running, need, 1)
-    if (this.#limitBytes !== Number.POSITIVE_INFINITY) {
+    if (this.#limit.bytes !== Number.POSITIVE_INFINITY) {
       const missingBytes = wanted.scratchBytes + wanted.arenaBytes - this.#workspaceBytes()
       if (missingBytes > 0) this.#makeRoom(missingBytes, what)
     }
@@ -99,7 +90,7 @@ export class MemoryLedger {
     this.#running = plus(this.#running, need, -1)
     if (this.#isClosed) return
     const mostBytes = this.#most.scratchBytes + this.#most.arenaBytes
-    const isOverLimit = this.#limitedBytes() > this.#limitBytes
+    const isOverLimit = this.#limitedBytes() > this.#limit.bytes
     const isTooMuch = this.#workspace.isKept !== true && this.#workspaceBytes() > mostBytes
     if (isOverLimit || isTooMuch) this.#workspace.trim()
     this.#settleLimits()
@@ -107,20 +98,14 @@ export class MemoryLedger {
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
   setLimit(limitBytes: number): QueueEvent {
-    if (!(limitBytes >= 0)) throw new UsageError(`a memory limit is a number of bytes, not ${limitBytes}`)
-    const leastBytes = this.#held.device - this.#leavingBytes + this.#held.prepared
-    if (leastBytes > limitBytes) {
-      const event = new SettableEvent()
-      const message = `a limit of ${limitBytes} bytes cannot be held: buffers and prepared kernels hold ${leastBytes} bytes`
-      event.settle(this.#clock.now(), new OutOfMemoryError(message))
-      return event
-    }
-    this.#limitBytes = limitBytes
-    if (this.#limitedBytes() > limitBytes) this.#workspace.trim()
-    if (this.#limitedBytes() <= limitBytes) return doneEvent
-    const event = new SettableEvent()
-    this.#waiting.push({ limitBytes, event })
-    return event
+    return this.#limit.set(limitBytes, {
+      leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared,
+      holders: 'buffers and prepared kernels',
+      heldBytes: () => {
+        if (this.#limitedBytes() > limitBytes) this.#workspace.trim()
+        return this.#limitedBytes()
+      },
+    })
   }
 
   stats(): MemoryStats {
@@ -139,16 +124,16 @@ export class MemoryLedger {
     this.#limitedBytes()
     this.#isClosed = true
     for (const use of ['device', 'host', 'prepared'] as const) this.#held[use] = 0
-    for (const { event } of this.#waiting.splice(0)) event.settle(this.#clock.now())
+    this.#limit.settle(0)
   }
 
   #makeRoom(sizeBytes: number, what: string): void {
-    if (this.#limitedBytes() + sizeBytes <= this.#limitBytes) return
+    if (this.#limitedBytes() + sizeBytes <= this.#limit.bytes) return
     this.#workspace.trim()
     const heldBytes = this.#limitedBytes()
-    if (heldBytes + sizeBytes <= this.#limitBytes) return
+    if (heldBytes + sizeBytes <= this.#limit.bytes) return
     throw new OutOfMemoryError(
-      `${what} needs ${sizeBytes} bytes, but ${heldBytes} of the ${this.#limitBytes} bytes allowed are held`,
+      `${what} needs ${sizeBytes} bytes, but ${heldBytes} of the ${this.#limit.bytes} bytes allowed are held`,
     )
   }
 
@@ -164,11 +149,7 @@ export class MemoryLedger {
   }
 
   #settleLimits(): void {
-    if (this.#waiting.length === 0) return
-    const heldBytes = this.#limitedBytes()
-    const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
-    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
-    for (const { event } of met) event.settle(this.#clock.now())
+    if (this.#limit.isAwaited) this.#limit.settle(this.#limitedBytes())
   }
 }
 

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  doneEvent,
-  type MemoryStats,
-  OutOfMemoryError,
-  type QueueEvent,
-  SettableEvent,
-  UsageError,
-} from '@flexgen/spec'
+import { MemoryLimit } from '@flexgen/backend-kit'
+import { type Clock, type MemoryStats, OutOfMemoryError, type QueueEvent } from '@flexgen/spec'
 
 /** What memory is held for. */
 export type MemoryUse = 'device' | 'host' | 'prepared' | 'workspace'
@@ -19,7 +12,7 @@ export interface SharedMemory {
 
 /** Counts held bytes by use, and keeps the limits of device and RAM. */
 export class MemoryLedger {
-  readonly #clock: Clock
+  readonly #limit: MemoryLimit
   readonly #ram: SharedMemory
   readonly #held: Record<MemoryUse, number> = { device: 0, host: 0, prepared: 0, workspace: 0 }
   /** Whether the device's bytes are RAM, too. */
@@ -27,21 +20,18 @@ export class MemoryLedger {
   /** Bytes that events will give back without further ado. */
   #leavingBytes = 0
   #peakBytes = 0
-  #limitBytes: number
   #isClosed = false
-  #waiting: { readonly limitBytes: number; readonly event: SettableEvent }[] = []
 
   constructor(clock: Clock, limitBytes: number, ram: SharedMemory, isOneMemory: boolean) {
-    this.#clock = clock
+    this.#limit = new MemoryLimit(clock, limitBytes)
     this.#ram = ram
     this.#isOneMemory = isOneMemory
-    this.#limitBytes = limitBytes
   }
 
   /** @throws {OutOfMemoryError} where a limit would be passed; then nothing is counted */
   take(use: MemoryUse, sizeBytes: number, what: string): void {
     const limited = this.limitedBytes
-    if (use !== 'host') refuseBeyond(this.#limitBytes, limited, sizeBytes, what)
+    if (use !== 'host') refuseBeyond(this.#limit.bytes, limited, sizeBytes, what)
     if (this.#isRam(use)) {
       refuseBeyond(this.#ram.limitBytes, this.#ram.heldBytes, sizeBytes, what)
       this.#ram.heldBytes += sizeBytes
@@ -54,7 +44,7 @@ export class MemoryLedger {
     if (this.#isClosed) return
     this.#held[use] -= sizeBytes
     if (this.#isRam(use)) this.#ram.heldBytes -= sizeBytes
-    if (this.#waiting.length > 0) this.#settleLimits()
+    if (this.#limit.isAwaited) this.#limit.settle(this.limitedBytes)
   }
 
   /** Counts device bytes that leave once events have ended; negative when they have left. */
@@ -64,23 +54,16 @@ export class MemoryLedger {
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
   setLimit(limitBytes: number): QueueEvent {
-    if (!(limitBytes >= 0)) throw new UsageError(`a memory limit is a number of bytes, not ${limitBytes}`)
-    const leastBytes = this.#held.device - this.#leavingBytes + this.#held.prepared
-    const event = new SettableEvent()
-    if (leastBytes > limitBytes) {
-      const message = `a limit of ${limitBytes} bytes cannot be held: buffers and prepared kernels hold ${leastBytes} bytes`
-      event.settle(this.#clock.now(), new OutOfMemoryError(message))
-      return event
-    }
-    this.#limitBytes = limitBytes
-    if (this.limitedBytes <= limitBytes) return doneEvent
-    this.#waiting.push({ limitBytes, event })
-    return event
+    return this.#limit.set(limitBytes, {
+      leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared,
+      holders: 'buffers and prepared kernels',
+      heldBytes: () => this.limitedBytes,
+    })
   }
 
   /** What the device has from now on; what is held already stays. */
   setCapacity(limitBytes: number): void {
-    this.#limitBytes = limitBytes
+    this.#limit.bytes = limitBytes
   }
 
   /** Bytes that count against the limit of the device. */
@@ -102,18 +85,11 @@ export class MemoryLedger {
   close(): void {
     for (const use of ['device', 'host', 'prepared', 'workspace'] as const) this.give(use, this.#held[use])
     this.#isClosed = true
-    this.#settleLimits()
+    this.#limit.settle(this.limitedBytes)
   }
 
   #isRam(use: MemoryUse): boolean {
     return use === 'host' || this.#isOneMemory
-  }
-
-  #settleLimits(): void {
-    const heldBytes = this.limitedBytes
-    const met = this.#waiting.filter(({ limitBytes }) => heldBytes <= limitBytes)
-    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry))
-    for (const { event } of met) event.settle(this.#clock.now())
   }
 }
 
