@@ -11,7 +11,7 @@ import { HiddenStore } from './hidden-store.ts'
 import { findGatheredTable, type LayerRuntime } from './layer-runtime.ts'
 import type { LoadedParts } from './loaded-parts.ts'
 import type { RowGatherOptions } from './row-gather.ts'
-import type { RunResources } from './run-resources.ts'
+import type { RunQueues, RunResources } from './run-resources.ts'
 import { StageRunner } from './stage-runner.ts'
 import type { LoadedLayer } from './weight-loader.ts'
 
@@ -44,7 +44,7 @@ export class BlockRun {
   /** Place of a layer's KV in the cache store, by the layer's index. */
   readonly #cacheIndex: ReadonlyMap<number, number>
   #cache!: CacheStore
-  #moves!: CacheMoves
+  #moves: CacheMoves | undefined
   #hidden!: HiddenStore
   #runner!: StageRunner
   /** Weights of the layer that computes. */
@@ -97,14 +97,7 @@ export class BlockRun {
       writeQueue: queues.cacheWrite,
     })
     this.#cleanup.add(() => this.#cache.dispose())
-    const scratch = new HeldBuffers(backend)
-    this.#cleanup.add(() => scratch.free())
-    this.#moves = new CacheMoves({
-      store: this.#cache,
-      inQueue: queues.moveIn,
-      outQueue: queues.moveOut,
-      scratch: () => ({ cache: scratch.allocateCache(plan.cacheSpec, 1), row: 0 }),
-    })
+    if (queues.moves !== undefined) this.#moves = this.#createMoves(queues.moves)
     this.#hidden = await HiddenStore.create({
       backend,
       ram,
@@ -122,6 +115,18 @@ export class BlockRun {
     this.#cleanup.add(() => buffers.free())
     this.#allocateBatches(buffers)
     this.#runner = new StageRunner({ parts, plan, run: this.#options.run, hidden: this.#hidden, buffers })
+  }
+
+  #createMoves(queues: NonNullable<RunQueues['moves']>): CacheMoves {
+    const { plan, parts } = this.#options
+    const scratch = new HeldBuffers(parts.options.backend)
+    this.#cleanup.add(() => scratch.free())
+    return new CacheMoves({
+      store: this.#cache,
+      inQueue: queues.in,
+      outQueue: queues.out,
+      scratch: () => ({ cache: scratch.allocateCache(plan.cacheSpec, 1), row: 0 }),
+    })
   }
 
   #allocateBatches(buffers: HeldBuffers): void {

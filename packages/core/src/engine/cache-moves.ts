@@ -46,11 +46,6 @@ export class CacheMoves {
     this.#options = options
   }
 
-  /** Moves that are under way. */
-  get pending(): number {
-    return this.#moves.length
-  }
-
   isMoving(cacheLayer: number, id: number): boolean {
     return this.#moves.some((move) => move.cacheLayer === cacheLayer && move.row.id === id)
   }

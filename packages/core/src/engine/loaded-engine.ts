@@ -164,12 +164,14 @@ export class LoadedEngine implements Engine {
         meter.endSweep(isPrefill ? 'prefill' : 'decode', rows.length, events.length)
         const ended = places.advance()
         for (const id of places.takeUnneeded()) blockRun.release(id)
-        const moving = places.moving
-        if (replacer !== undefined && moving.length > 0) {
+        if (replacer !== undefined) {
+          const { moving, remainingSweeps } = places
           const phase = isPrefill ? 'prefill' : 'decode'
-          meter.addToLastSweep(await replacer.between(meter.lastSweepSeconds, phase, moving, places.remainingSweeps))
+          if (moving.length > 0) {
+            meter.addToLastSweep(await replacer.between(meter.lastSweepSeconds, phase, moving, remainingSweeps))
+          }
+          this.#pausedRows = moving
         }
-        this.#pausedRows = moving
         events.push(...ended.map((sequence) => ({ type: 'result' as const, result: resultOf(sequence, options) })))
         yield* events
         yield { type: 'sweep', progress: progress.after(events) }

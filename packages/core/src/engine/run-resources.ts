@@ -19,9 +19,8 @@ export interface RunQueues {
   readonly hiddenWrite: TierQueue
   /** Rows of a token table on disk. */
   readonly rowRead: TierQueue
-  /** KV that changes its home. */
-  readonly moveIn: Queue
-  readonly moveOut: Queue
+  /** Present where KV may change its home: to the device and away from it. */
+  readonly moves?: { readonly in: Queue; readonly out: Queue }
   /** Present where the host attends. */
   readonly host?: HostQueues
 }
@@ -51,7 +50,7 @@ export class RunResources {
   readonly #cleanup: Cleanup
 
   private constructor(parts: LoadedParts, options: RunResourcesOptions, cleanup: Cleanup) {
-    const { runtimes, resting, attentionHost } = parts
+    const { runtimes, resting, attentionHost, cacheMoves } = parts
     const { backend, disk, ram, weights } = parts.options
     const { ringBytes, traffic, trace } = options
     const { hostVisible } = backend.device
@@ -77,8 +76,9 @@ export class RunResources {
       hiddenRead: reads('hidden read', 'hidden'),
       hiddenWrite: writes('hidden write', 'hidden'),
       rowRead: reads('rows read', 'weights'),
-      moveIn: backend.createQueue('move in', trace),
-      moveOut: backend.createQueue('move out', trace),
+      ...(cacheMoves !== 'never' && {
+        moves: { in: backend.createQueue('move in', trace), out: backend.createQueue('move out', trace) },
+      }),
       ...(attentionHost && {
         host: {
           compute: attentionHost.createQueue('host attention', trace),
@@ -94,8 +94,10 @@ export class RunResources {
       ramQueue: ram.createQueue('weights from RAM', trace),
       copyQueue: backend.createQueue('load weights', trace),
     }
-    const { host, ...own } = this.queues
-    this.#all = [...Object.values(own), ...Object.values(host ?? {}), ...Object.values(weightQueues)]
+    const { host, moves, ...own } = this.queues
+    this.#all = [own, host ?? {}, moves ?? {}, weightQueues].flatMap((queues) =>
+      Object.values<Queue | TierQueue>(queues),
+    )
     this.loader = new WeightLoader({
       backend,
       source: weights,
@@ -106,7 +108,7 @@ export class RunResources {
       bounce: bounces,
       ...weightQueues,
     })
-    cleanup.add(() => this.loader.free())
+    cleanup.add(() => this.loader.dropRing())
     cleanup.add(() => parts.pins.endRun())
     cleanup.add(() => {
       for (const { bindings } of boundKernels(runtimes)) for (const { binding } of bindings.splice(0)) binding.release()

@@ -93,7 +93,7 @@ export class WeightLoader {
     this.#freeIdle()
   }
 
-  /** Frees the ring, of which no piece may be held; nothing streams until there is another. */
+  /** Frees the ring once its last users have ended; nothing may want a piece of it, and nothing streams until there is another. */
   dropRing(): void {
     for (const { buffer, lastUses } of this.#rings.splice(0)) this.#options.backend.free(buffer, ...lastUses)
   }
@@ -124,11 +124,6 @@ export class WeightLoader {
       events.push(...ready)
     }
     for (const event of events) await event.whenDone()
-  }
-
-  /** Frees the rings; nothing may use them any more. */
-  free(): void {
-    for (const { buffer } of this.#rings.splice(0)) this.#options.backend.free(buffer)
   }
 
   #allocate(byteLength: number): HostBuffer | DeviceBuffer {

@@ -2,7 +2,7 @@ import { cachePageBytes, type TierPercent } from '@flexgen/spec'
 import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
 import { placeRows } from '../placement/place-rows.ts'
 import { keyedUniform } from '../sampling/uniform.ts'
-import type { BlockCache } from './block-cache.ts'
+import type { MovableCache } from './block-cache.ts'
 import { walkPercent } from './random-walk.ts'
 import type { ReplacementOptions } from './replacement-options.ts'
 
@@ -26,7 +26,7 @@ export class RandomCopy {
 
   /** Copies everything, if its time has come: after every sweep, after about every other, or once. */
   async run(
-    { plan, store, moves }: BlockCache,
+    { plan, store, moves }: MovableCache,
     rows: readonly MovingRow[],
     sweep: number,
   ): Promise<RandomCopyStep | undefined> {

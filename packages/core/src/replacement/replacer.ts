@@ -3,7 +3,7 @@ import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
-import { type BlockCache, rowBytesOf } from './block-cache.ts'
+import { type BlockCache, isMovable, type MovableCache, rowBytesOf } from './block-cache.ts'
 import { ReplacementController } from './controller.ts'
 import { DeviceRoom } from './device-room.ts'
 import type { MemoryLimits } from './memory-budget.ts'
@@ -38,8 +38,6 @@ export class Replacer {
   /** Taken by changes of the budget since the last moment between two sweeps. */
   #unpaidSeconds = 0
   #movedCacheBytes = 0
-  /** Matrices that are to be pinned once KV has left. */
-  #owedPinBytes = 0
   /** In place of the controller. */
   readonly #randomCopying: RandomCopy | undefined
   /** Sweep and its seconds when timing 3 acted last. */
@@ -111,7 +109,7 @@ export class Replacer {
 
   /** The block ends: what is still on its way is given up. */
   endBlock(): void {
-    this.#block?.moves.abort()
+    this.#block?.moves?.abort()
     this.#block = undefined
     this.#room.setBlock(undefined)
     this.#controller.reset()
@@ -133,7 +131,6 @@ export class Replacer {
     this.#sweep += 1
     const use = this.use.take()
     await this.#commit(rows)
-    this.#payOwed()
     await this.holdBudget(rows)
     const startedAtMs = this.#clock.now()
     if (this.#randomCopying !== undefined) await this.#randomCopy(this.#randomCopying, rows)
@@ -227,7 +224,7 @@ export class Replacer {
 
   async #carryOut(decision: Decision, rows: readonly MovingRow[]): Promise<void> {
     const { what, why, predictedGainSeconds, dropBytes, pinBytes, abortsMoves } = decision
-    if (abortsMoves === true) this.#block?.moves.abort()
+    if (abortsMoves === true) this.#block?.moves?.abort()
     // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
@@ -235,13 +232,11 @@ export class Replacer {
     const toStreamRows = await this.#attend(rows, 'device', decision.toStreamRows)
     const promotedRows = await this.#move(rows, 'ram', decision.promoteRows)
     const demotedRows = await this.#move(rows, 'device', decision.demoteRows)
-    // KV that leaves is there until it has been copied: what takes its memory comes with the next sweep.
+    // KV that leaves is there until it has been copied: the room that it leaves is for the next decision.
     const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
-    // Only for KV that really leaves.
-    this.#owedPinBytes = demotedRows > 0 ? pinBytes - pinnedBytes : 0
     const moved = { promotedRows, demotedRows, toHostRows, toStreamRows }
     this.#controller.carriedOut({
-      pinBytes: pinnedBytes + this.#owedPinBytes,
+      pinBytes: pinnedBytes,
       dropBytes: droppedBytes,
       promoteRows: promotedRows,
       demoteRows: demotedRows,
@@ -353,7 +348,8 @@ export class Replacer {
   }
 
   async #randomCopy(copy: RandomCopy, rows: readonly MovingRow[]): Promise<void> {
-    const step = this.#block === undefined ? undefined : await copy.run(this.#block, rows, this.#sweep)
+    const block = this.#block
+    const step = isMovable(block) ? await copy.run(block, rows, this.#sweep) : undefined
     if (step === undefined) return
     const { device, ram, disk } = step.percent
     this.#movedCacheBytes += step.movedBytes
@@ -362,21 +358,16 @@ export class Replacer {
 
   /** Flips what has been copied. KV that has left the device and is attended there passes through slots from now on. */
   async #commit(rows: readonly MovingRow[]): Promise<void> {
-    const flipped = this.#block?.moves.commit(rows) ?? []
+    const flipped = this.#block?.moves?.commit(rows) ?? []
     if (!flipped.includes('ram') || this.#parts.attentionHost !== undefined) return
     if (!(await this.#room.makeSlots()))
       throw new OutOfMemoryError('no memory for the slots that KV in RAM passes through')
   }
 
-  #payOwed(): void {
-    if (this.#owedPinBytes <= 0 || (this.#block?.moves.pending ?? 0) > 0) return
-    this.#room.pin(Math.min(this.#owedPinBytes, this.#room.free()))
-    this.#owedPinBytes = 0
-  }
-
   /** KV moves between a device with memory of its own and RAM; on a host the two are one. */
-  #movableBlock(): BlockCache | undefined {
-    return this.#room.isHost ? undefined : this.#block
+  #movableBlock(): MovableCache | undefined {
+    const block = this.#block
+    return !this.#room.isHost && isMovable(block) ? block : undefined
   }
 
   #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
