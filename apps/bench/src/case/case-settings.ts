@@ -1,6 +1,6 @@
 import { createPolicy, defaultPercent, type PolicyOptions, type ReplacementOptions } from '@flexgen/core'
 import { type DType, UsageError } from '@flexgen/spec'
-import { parseSize } from 'flexgen'
+import { parseSize, replacementOf } from 'flexgen'
 import { leastCutTokens } from '../formulas/projection.ts'
 import { checkSimulated } from '../simulate/check-simulated.ts'
 import type { CaseFlags } from './case-flags.ts'
@@ -126,18 +126,6 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     simulate: flags.simulate,
     scenario: flags.scenario,
   }
-}
-
-function replacementOf({
-  reallocateTiming: timing = 0,
-  reallocateEvery: everyTokens,
-  reallocator,
-  includeReallocatePunish: includePunish,
-  seed,
-}: CaseFlags): ReplacementOptions | undefined {
-  if (timing > 3) throw new UsageError(`--reallocate-timing must be 0, 1, 2 or 3, not ${timing}`)
-  if (timing === 0 || reallocator === 'none') return undefined
-  return { timing: timing as ReplacementOptions['timing'], everyTokens, reallocator, includePunish, seed }
 }
 
 /**

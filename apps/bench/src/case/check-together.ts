@@ -15,10 +15,6 @@ const conflicts: readonly Conflict[] = [
     message: '--include-reallocate-punish has no meaning without --reallocate-timing',
   },
   {
-    isThere: ({ reallocateEvery, reallocateTiming = 0 }) => reallocateEvery !== undefined && reallocateTiming !== 3,
-    message: '--reallocate-every has no meaning without --reallocate-timing 3',
-  },
-  {
     isThere: ({ debugMode, reallocateTiming = 0 }) => debugMode !== undefined && reallocateTiming > 0,
     message:
       '--debug-mode and --reallocate-timing do not go together: a part of a run says nothing of what changes in it',

@@ -1,7 +1,13 @@
 import { UsageError } from '@flexgen/spec'
-import type { CreateEngineOptions, parseSize, ReplacementOptions, TextGenerationOptions } from 'flexgen'
+import type { CreateEngineOptions, parseSize, ReplacementFlags, replacementOf, TextGenerationOptions } from 'flexgen'
 import type { GenerateFlags } from './generate-flags.ts'
 import { policyOfFlags, type SavedPolicy } from './policy-of-flags.ts'
+
+/** What reads flags; it comes with the package that is loaded late. */
+export interface FlagReaders {
+  readonly parseSize: typeof parseSize
+  readonly replacementOf: typeof replacementOf
+}
 
 /**
  * What `createEngine` is told by flags; model, prompts and listeners are the caller's.
@@ -10,11 +16,11 @@ import { policyOfFlags, type SavedPolicy } from './policy-of-flags.ts'
  */
 export function engineOptionsOf(
   flags: GenerateFlags,
-  toBytes: typeof parseSize,
+  readers: FlagReaders,
   saved: SavedPolicy | undefined,
 ): CreateEngineOptions {
   const sizeOf = (size: string | undefined, flag: string): number | undefined =>
-    size === undefined ? undefined : toBytes(size, flag)
+    size === undefined ? undefined : readers.parseSize(size, flag)
   return {
     policy: policyOfFlags(flags, saved),
     hardware: flags.hardware,
@@ -30,25 +36,19 @@ export function engineOptionsOf(
     offloadDir: flags.offloadDir,
     direct: flags.directIo,
     pinWeight: flags.pinWeight,
-    replacement: replacementOf(flags),
+    replacement: readers.replacementOf(replacementFlagsOf(flags)),
   }
 }
 
 /** How placement follows the run; a file of budgets needs one that does. @throws {UsageError} */
-function replacementOf({
-  reallocateTiming,
-  reallocateEvery,
-  budgetFile,
-}: GenerateFlags): ReplacementOptions | undefined {
-  const timing = reallocateTiming ?? (budgetFile === undefined ? 0 : 3)
-  if (timing > 3) throw new UsageError(`--reallocate-timing must be 0, 1, 2 or 3, not ${timing}`)
-  if (budgetFile !== undefined && timing < 2) {
-    throw new UsageError(`--budget-file and --reallocate-timing ${timing} do not go together: nothing moves in mid-run`)
+function replacementFlagsOf({ budgetFile, reallocateEvery, ...flags }: GenerateFlags): ReplacementFlags {
+  const reallocateTiming = flags.reallocateTiming ?? (budgetFile === undefined ? 0 : 3)
+  if (budgetFile !== undefined && reallocateTiming < 2) {
+    throw new UsageError(
+      `--budget-file and --reallocate-timing ${reallocateTiming} do not go together: nothing moves in mid-run`,
+    )
   }
-  if (reallocateEvery !== undefined && timing !== 3) {
-    throw new UsageError('--reallocate-every has no meaning without --reallocate-timing 3')
-  }
-  return timing === 0 ? undefined : { timing: timing as ReplacementOptions['timing'], everyTokens: reallocateEvery }
+  return { reallocateTiming, reallocateEvery }
 }
 
 /** Limit of each prompt: none is asked for where prompts are scored. */

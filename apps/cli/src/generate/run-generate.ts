@@ -39,13 +39,14 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
     openModel,
     parseSize,
     readPolicyFile,
+    replacementOf,
     scoreOf,
     workloadOf,
   } = await import('flexgen')
   const scores = flags.score === true
   const policyFile = policyFileOf(flags)
   const saved = policyFile === undefined ? undefined : await readPolicyFile(policyFile)
-  const engineOptions = engineOptionsOf(flags, parseSize, saved)
+  const engineOptions = engineOptionsOf(flags, { parseSize, replacementOf }, saved)
   const generation = { ...generationOptionsOf(flags), signal }
   await using opened = await openModel(flags)
   checkTextGeneration(opened, generation)
