@@ -7,14 +7,14 @@ import {
   type QueueEvent,
   type RunShape,
   type Span,
+  tensorBytes,
   UsageError,
 } from '@flexgen/spec'
 import type { CudaContext } from '../cuda-context.ts'
-import { tensorTypes } from '../../onnx/tensor-type.ts'
 import type { Work } from '../queue/cuda-queue.ts'
 import { CudaBinding, type CudaCheckedValue } from './cuda-binding.ts'
 import type { CudaProgram } from './cuda-program.ts'
-import { issueRun, workspaceOf } from './issue-run.ts'
+import { issueRun, stepRunOf, workspaceOf, type WorkspaceShape } from './issue-run.ts'
 import { planCudaRun, type CudaRunPlan } from './plan-cuda-run.ts'
 import { prepareWeights } from './prepare-weights.ts'
 import { readRunFacts, type RunFacts } from './run-facts.ts'
@@ -67,7 +67,7 @@ export class CudaKernel implements PreparedKernel {
   /** Workspace stays and serves all kernels: what a run needs, or what runs of other kernels have left. */
   workspaceBytes(shape: RunShape): number {
     const kernels = [this, ...this.#context.kernels].filter((kernel) => kernel instanceof CudaKernel)
-    const needs = kernels.map((kernel) => workspaceOf(kernel.#program, shape))
+    const needs = kernels.map((kernel) => workspaceOf(kernel.#program, expectedRun(kernel.#program, shape)))
     return Math.max(...needs.map((need) => need.scratchBytes)) + Math.max(...needs.map((need) => need.arenaBytes))
   }
 
@@ -156,10 +156,11 @@ export class CudaKernel implements PreparedKernel {
 
   #issue(binding: CudaBinding, plan: CudaRunPlan, facts: RunFacts, stream: bigint): Upload | undefined {
     const { ledger } = this.#context
-    const need = workspaceOf(this.#program, plan)
+    const isWhole = isFused(this.#program, plan, facts)
+    const need = workspaceOf(this.#program, { ...stepRunOf(this.#program, plan, facts), isFused: isWhole })
     ledger.enterRun(need, `a run of ${this.graph.name}`)
     try {
-      const run = { program: this.#program, binding, plan, facts, isFused: isFused(this.#program, plan, facts) }
+      const run = { program: this.#program, binding, plan, facts, isFused: isWhole }
       return issueRun(run, this.#context, stream)
     } finally {
       // Runs follow each other on one stream, and what one has used serves the next: only one counts at a time.
@@ -171,14 +172,20 @@ export class CudaKernel implements PreparedKernel {
     const value = this.graph.inputs.find((input) => input.name === name && input.role === 'weight')
     if (value === undefined || this.#held.values.has(name) || elementCount(value.shape as number[]) === 0)
       throw new UsageError(`${this.graph.name} has no weight ${name} that could be prepared`)
-    const { count, type } = this.#program.info.values.get(name)!
-    return count * tensorTypes[type].bytes
+    const { declared, dtype } = this.#program.info.values.get(name)!
+    return tensorBytes(dtype, declared)
   }
 
   #assertUsable(): void {
     this.#context.assertOpen()
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
+}
+
+/** The run of a shape that needs most: of prompts where there are several tokens, on rows that are neighbours. */
+function expectedRun(program: CudaProgram, { batch, seq, cacheDtype = program.compute }: RunShape): WorkspaceShape {
+  const isWhole = program.fusedPlan !== undefined && cacheDtype === program.compute
+  return { batch, seq, cacheDtype, startsAnew: true, isFused: isWhole }
 }
 
 /** The fused form takes rows that are neighbours, and either prompts from their start or one token for each row. */
