@@ -10,10 +10,10 @@ import { openCudaDevice } from './driver/cuda-device.ts'
 import { createRectangleCopy } from './driver/rectangle.ts'
 import { findCudaRuntime } from './find-cuda-runtime.ts'
 import { cudaCapabilities } from './graph/cuda-capabilities.ts'
-import { AttentionKernels } from './kernel/attention-kernels.ts'
 import { ComputeScratch } from './kernel/compute-scratch.ts'
 import { CudaKernel } from './kernel/cuda-kernel.ts'
 import { CudaProgram } from './kernel/cuda-program.ts'
+import { DeviceKernels } from './kernel/device-kernels.ts'
 import { CudaCacheTable } from './memory/cuda-cache.ts'
 import { CudaMemoryTable } from './memory/cuda-memory-table.ts'
 import { PinnedSlabs } from './memory/pinned-slabs.ts'
@@ -98,7 +98,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     memory,
     caches,
     sessions,
-    attention: new AttentionKernels(device.driver),
+    deviceKernels: new DeviceKernels(device.driver),
     scratch,
     events: new EventPool(device.driver, false),
     timedEvents: new EventPool(device.driver, true),
@@ -122,7 +122,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     scratch.close()
     pinned.close()
     ledger.close()
-    context.attention.release()
+    context.deviceKernels.release()
     for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()
     sessions.release()
     device.release()

@@ -3,8 +3,8 @@ import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import type { TensorType } from '../onnx/tensor-type.ts'
 import type { CudaDevice } from './driver/cuda-device.ts'
 import type { createRectangleCopy } from './driver/rectangle.ts'
-import type { AttentionKernels } from './kernel/attention-kernels.ts'
 import type { ComputeScratch } from './kernel/compute-scratch.ts'
+import type { DeviceKernels } from './kernel/device-kernels.ts'
 import type { CudaCacheTable } from './memory/cuda-cache.ts'
 import type { CudaMemoryTable } from './memory/cuda-memory-table.ts'
 import type { CompletionPoller } from './queue/completion-poller.ts'
@@ -27,7 +27,7 @@ export interface CudaContext {
   readonly memory: CudaMemoryTable
   readonly caches: CudaCacheTable
   readonly sessions: CudaSessions
-  readonly attention: AttentionKernels
+  readonly deviceKernels: DeviceKernels
   readonly scratch: ComputeScratch
   readonly events: EventPool
   readonly timedEvents: EventPool
