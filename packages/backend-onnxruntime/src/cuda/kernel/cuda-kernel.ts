@@ -45,7 +45,7 @@ export class CudaKernel implements PreparedKernel {
     this.#program = program
     this.#held = held
     program.retain()
-    context.kernels.add(this)
+    context.lifetime.kernels.add(this)
   }
 
   get heldBytes(): number {
@@ -66,7 +66,7 @@ export class CudaKernel implements PreparedKernel {
 
   /** Workspace stays and serves all kernels: what a run needs, or runs of other kernels have left, and what sessions keep. */
   workspaceBytes(shape: RunShape): number {
-    const kernels = [this, ...this.#context.kernels].filter((kernel) => kernel instanceof CudaKernel)
+    const kernels = [this, ...this.#context.lifetime.kernels].filter((kernel) => kernel instanceof CudaKernel)
     const needs = kernels.flatMap((kernel) =>
       possibleRuns(kernel.#program, shape).map((run) => workspaceOf(kernel.#program, run)),
     )
@@ -92,8 +92,10 @@ export class CudaKernel implements PreparedKernel {
           `${this.graph.name}: ${name} needs ${sizeBytes} bytes, but its span has ${span.byteLength}`,
         )
     }
-    const { track } = this.#context
-    const held = await track(() => prepareWeights(this.#program, weights, this.#context))
+    const held = await this.#context.lifetime.track(
+      () => prepareWeights(this.#program, weights, this.#context),
+      (made) => made.release(),
+    )
     return new CudaKernel(this.#context, this.#program, held)
   }
 
@@ -155,7 +157,7 @@ export class CudaKernel implements PreparedKernel {
     this.#bindings.clear()
     this.#program.release()
     this.#held.release()
-    this.#context.kernels.delete(this)
+    this.#context.lifetime.kernels.delete(this)
   }
 
   #issue(binding: CudaBinding, plan: CudaRunPlan, facts: RunFacts, stream: bigint): Upload | undefined {
@@ -181,7 +183,7 @@ export class CudaKernel implements PreparedKernel {
   }
 
   #assertUsable(): void {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
 }

@@ -100,7 +100,7 @@ export class CudaCacheTable {
   }
 
   /** Whether a buffer is a cache. */
-  has(buffer: object): boolean {
+  has(buffer: object): buffer is CacheBuffer {
     return buffer instanceof CudaCache
   }
 

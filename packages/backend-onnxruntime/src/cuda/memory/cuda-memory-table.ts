@@ -58,19 +58,16 @@ export class CudaMemoryTable {
     this.#addressOf = addressOf
   }
 
-  /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit or by the device */
-  allocate(byteLength: number): CudaBuffer {
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit, by the device or by the system */
+  allocate(use: 'device', byteLength: number): CudaBuffer
+  allocate(use: 'host', byteLength: number): PinnedBuffer
+  allocate(use: 'device' | 'host', byteLength: number): CudaBuffer | PinnedBuffer {
     checkSize('a number of bytes', byteLength)
-    return this.#count('device', byteLength, () => {
+    return this.#count(use, byteLength, () => {
+      if (use === 'host') return new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength)
       const address = allocateDevice(this.#driver, byteLength)
       return new CudaBuffer(address, byteLength, () => this.#driver.call.memoryFree(address))
     })
-  }
-
-  /** @throws {FlexgenError} `OUT_OF_MEMORY` */
-  allocateHost(byteLength: number): PinnedBuffer {
-    checkSize('a number of bytes', byteLength)
-    return this.#count('host', byteLength, () => new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength))
   }
 
   /** Frees a buffer once all events have ended, well or not, and no operation uses it. */
