@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseSize } from 'flexgen'
@@ -25,31 +25,38 @@ describe('a budget file', () => {
     expect(() => parseBudgetFile(text, 'f', parseSize)).toThrow(expect.objectContaining({ code }))
   })
 
-  it('is followed as it comes and changes, and what is wrong in it is said', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'flexgen-budget-'))
-    const file = path.join(folder, 'budget.json')
-    const said: string[] = []
-    const budgets: unknown[] = []
-    const until = async (count: number): Promise<void> => {
-      while (said.length < count) await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    try {
-      using _following = followBudgetFile({
-        file,
-        toBytes: parseSize,
-        say: (line) => said.push(line),
-        setBudget: async (budget) => void budgets.push(budget),
-      })
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      await writeFile(file, '{"ram": "1GB"}')
-      await until(1)
-      await writeFile(file, 'x')
-      await until(2)
-      expect(budgets).toEqual([{ ram: 1e9 }])
-      expect(said[0]).toContain('is held')
-      expect(said[1]).toContain('is no JSON')
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  })
+  it.each([false, true])(
+    'is followed as it comes and changes, and what is wrong in it is said (early: %s)',
+    async (early) => {
+      const folder = await mkdtemp(path.join(tmpdir(), 'flexgen-budget-'))
+      const file = path.join(folder, 'budget.json')
+      const said: string[] = []
+      const budgets: unknown[] = []
+      const until = async (count: number): Promise<void> => {
+        while (said.length < count) await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      // At once, as a careful program writes it: never half of it is there.
+      const write = async (text: string): Promise<void> => {
+        await writeFile(`${file}.new`, text)
+        await rename(`${file}.new`, file)
+      }
+      try {
+        if (early) await write('{"ram": "1GB"}')
+        using _following = followBudgetFile({
+          file,
+          toBytes: parseSize,
+          say: (line) => said.push(line),
+          setBudget: async (budget) => void budgets.push(budget),
+        })
+        if (!early) await write('{"ram": "1GB"}')
+        await until(1)
+        await write('x')
+        await until(2)
+        expect(budgets).toEqual([{ ram: 1e9 }])
+        expect(said).toEqual([expect.stringContaining('is held'), expect.stringContaining('is no JSON')])
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    },
+  )
 })

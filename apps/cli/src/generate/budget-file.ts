@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { unwatchFile, watchFile } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { type Stats, unwatchFile, watchFile } from 'node:fs'
 import type { EngineBudget, parseSize } from 'flexgen'
 import { CorruptDataError } from '@flexgen/spec'
 
@@ -42,7 +42,7 @@ export interface BudgetFileOptions {
   readonly say: (line: string) => void
 }
 
-/** Follows a file of budgets while a run goes on; it may come later, and is read anew whenever it changes. */
+/** Follows a file of budgets while a run goes on; it may be there or come later, and is read anew whenever it changes. */
 export function followBudgetFile({ file, setBudget, toBytes, say }: BudgetFileOptions): Disposable {
   const apply = async (): Promise<void> => {
     try {
@@ -53,9 +53,16 @@ export function followBudgetFile({ file, setBudget, toBytes, say }: BudgetFileOp
       say(`budget of ${file} is not taken: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  const listener = (now: { readonly mtimeMs: number }, before: { readonly mtimeMs: number }): void => {
-    if (now.mtimeMs !== 0 && now.mtimeMs !== before.mtimeMs) void apply()
+  let seen = ''
+  const look = ({ mtimeMs, size }: Pick<Stats, 'mtimeMs' | 'size'>): void => {
+    // Both, since two writes may fall into one tick of the clock of files.
+    const version = `${mtimeMs} ${size}`
+    if (mtimeMs === 0 || version === seen) return
+    seen = version
+    void apply()
   }
-  watchFile(file, { interval: intervalMs, persistent: false }, listener)
-  return { [Symbol.dispose]: () => unwatchFile(file, listener) }
+  watchFile(file, { interval: intervalMs, persistent: false }, look)
+  // The watch tells only of what changes after its own first look, which the file may come before.
+  stat(file).then(look, () => undefined)
+  return { [Symbol.dispose]: () => unwatchFile(file, look) }
 }
