@@ -1,6 +1,6 @@
 import type { EngineBudget } from '@flexgen/core'
 import { systemClock, UsageError } from '@flexgen/spec'
-import { openBackend, openModel } from 'flexgen'
+import { openBackend, openHostBackend, openModel } from 'flexgen'
 import type { CaseSettings } from '../case/case-settings.ts'
 import type { CaseMachine } from './case-machine.ts'
 
@@ -41,7 +41,9 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
   const model = await openModel(settings)
   try {
     const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
-    const { hostBackend, maxDeviceMemory, maxDisk } = settings
+    const { maxDeviceMemory, maxDisk } = settings
+    const policy = settings.choice === undefined ? settings.policy : 'auto'
+    const { host, isOwn } = await openHostBackend({ ...settings, policy }, backend)
     const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario, settings.genLen)
     const maxRam = settings.maxRam ?? Math.floor(memoryShare * process.availableMemory())
     return {
@@ -49,9 +51,10 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
       backend,
       clock: systemClock,
       notices,
-      engine: { hostBackend, maxRam, maxDeviceMemory, maxDisk },
+      engine: { hostBackend: host, maxRam, maxDeviceMemory, maxDisk },
       ...changes,
       async [Symbol.asyncDispose]() {
+        if (isOwn) await host![Symbol.asyncDispose]()
         await backend[Symbol.asyncDispose]()
         await model[Symbol.asyncDispose]()
       },
