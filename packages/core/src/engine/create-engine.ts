@@ -48,7 +48,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { replacement } = options
   const canPin = replacement !== undefined && !backend.device.hostVisible
   const isCopied = replacement?.reallocator === 'random-copy'
-  const cacheMoves = isCopied ? 'anywhere' : canPin ? 'inMemory' : 'never'
+  const cacheMoves = replacement === undefined ? 'never' : isCopied ? 'anywhere' : 'followed'
   const { weights } = policy
   const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
   const placement = place(canPin ? { ...policy, weights: resting } : policy)
