@@ -11,9 +11,9 @@ const memoryShare = 0.95
  * The budgets of a scenario on this machine, by sweeps; all else that it may say is for simulated machines.
  * @throws {UsageError} for a scenario that says more
  */
-async function budgetChanges(nameOrFile: string): Promise<Pick<CaseMachine, 'onBudget' | 'endSweep'>> {
+async function budgetChanges(nameOrFile: string, sweeps: number): Promise<Pick<CaseMachine, 'onBudget' | 'endSweep'>> {
   const { findScenario } = await import('../simulate/named-scenarios.ts')
-  const { changes = [], schemaVersion: _, description: _about, ...rest } = await findScenario(nameOrFile)
+  const { changes = [], schemaVersion: _, description: _about, ...rest } = await findScenario(nameOrFile, sweeps)
   const listeners: ((budget: EngineBudget) => void)[] = []
   const isHere = changes.every((change) => 'budget' in change && change.atSweep !== undefined)
   if (!isHere || Object.keys(rest).length > 0) {
@@ -42,7 +42,7 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
   try {
     const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
     const { hostBackend, maxDeviceMemory, maxDisk } = settings
-    const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario)
+    const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario, settings.genLen)
     const maxRam = settings.maxRam ?? Math.floor(memoryShare * process.availableMemory())
     return {
       model,
