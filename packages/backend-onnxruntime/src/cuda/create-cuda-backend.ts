@@ -63,6 +63,9 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   const scratch = new ComputeScratch(device, pinned)
   const ledger: MemoryLedger = new MemoryLedger(clock, {
     heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.unusedBytes,
+    missingBytes: ({ scratchBytes, arenaBytes }) =>
+      Math.max(0, scratchBytes - scratch.heldBytes) + (arenaBytes <= sessions.reservedBytes ? 0 : arenaBytes),
+    reserve: ({ arenaBytes }) => sessions.reserve(arenaBytes),
     trim: () => {
       scratch.trim()
       sessions.trim()

@@ -55,6 +55,8 @@ export class LoadedEngine implements Engine {
     const limited = { ...engine, maxDeviceBytes: device, maxRamBytes: ram }
     this.plan = planRun({ ...this.#parts, options: limited }, bounds)
     checkBudgets(this.plan, limited)
+    // A budget that was set between two runs.
+    if (device !== undefined && engine.replacement === undefined) await engine.backend.setMemoryLimit(device).whenDone()
     const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache.device
     this.#replacer =
       engine.replacement === undefined

@@ -41,12 +41,14 @@ export interface ModelKit extends TestKit {
   readonly policies: number
 }
 
-interface Run {
+/** How a run ended. */
+export interface Run {
   readonly results: readonly GenerationResult[]
   readonly report: RunReport
 }
 
-async function run(
+/** Makes an engine, generates and disposes; asserts that nothing is left behind, however it ends. */
+export async function runModel(
   backend: Backend,
   parts: {
     readonly model: Model
@@ -54,6 +56,7 @@ async function run(
     readonly dtype: Dtype
     readonly policy: PolicyOptions
     readonly pagePositions: number
+    readonly maxDeviceBytes?: number
   },
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
@@ -119,7 +122,7 @@ async function testAgreement(kit: ModelKit, name: FixtureName, dtype: Dtype): Pr
   ]) {
     const rows: Float32Array[][] = fixture.prompts.map(() => [])
     const policy = { percent, gpuBatchSize: 2, numGpuBatches: 2 }
-    const { results, report } = await run(
+    const { results, report } = await runModel(
       backend,
       { model, weights, dtype, policy, pagePositions: 4 },
       fixture.prompts.map(({ promptIds }) => ({ promptIds })),
@@ -147,7 +150,8 @@ async function testAgreement(kit: ModelKit, name: FixtureName, dtype: Dtype): Pr
   assert.ok(worst <= bounds[dtype].share, `${worst} float32 bounds off`)
 }
 
-function randomPolicy(random: Random): { policy: PolicyOptions; pagePositions: number } {
+/** Any policy, and how many positions a page of KV has. */
+export function randomPolicy(random: Random): { policy: PolicyOptions; pagePositions: number } {
   const share = (): number[] => {
     const device = random.pick([0, 10, 30, 50, 100])
     return [device, Math.min(random.pick([0, 20, 50, 100]), 100 - device)]
@@ -180,12 +184,12 @@ async function testInvariance(kit: ModelKit, name: FixtureName, dtype: Dtype): P
     const everything = { percent: [100, 0, 100, 0, 100, 0], gpuBatchSize: requests.length, numGpuBatches: 1 }
     const parts = { model, weights, dtype }
     const options = { maxNewTokens: 9, ignoreEos: true }
-    const baseline = await run(backend, { ...parts, policy: everything, pagePositions: 64 }, requests, {
+    const baseline = await runModel(backend, { ...parts, policy: everything, pagePositions: 64 }, requests, {
       ...options,
       onLogits: (sequence, _position, row) => void gaps[sequence]!.push(gapOf(row)),
     })
     const chosen = randomPolicy(random)
-    const { results } = await run(backend, { ...parts, ...chosen }, requests, options)
+    const { results } = await runModel(backend, { ...parts, ...chosen }, requests, options)
     for (const [sequence, { ids }] of baseline.results.entries()) {
       const first = gaps[sequence]!.findIndex((gap) => gap < bounds[dtype].ownGap)
       const count = first < 0 ? ids.length : first

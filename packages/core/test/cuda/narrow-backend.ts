@@ -25,7 +25,7 @@ import {
   systemClock,
   UsageError,
 } from '@flexgen/spec'
-import { createHostBuffer, floatsOf, floatTensor } from '@flexgen/conformance'
+import { createHostBuffer, floatsOf, floatTensor, type TestKit } from '@flexgen/conformance'
 
 type Half = 'float16' | 'bfloat16'
 
@@ -242,14 +242,14 @@ function checkPage(spec: CacheSpec, { page }: PageRange): void {
 }
 
 /**
- * Tests of numbers. The others are about order, counting and lifetimes, which the adapter's own buffers and copies would
- * disturb; they run in float32 on the backend itself, and so do tests that choose a half dtype themselves.
+ * Takes tests of numbers alone. The others are about order, counting and lifetimes, which the adapter's own buffers and
+ * copies would disturb; they run in float32 on the backend itself, and so do tests that choose a half dtype themselves.
  */
-export function isAboutNumbers(title: string): boolean {
-  return (
+export function numbersOnly(it: TestKit['it']): TestKit['it'] {
+  const isAboutNumbers = (title: string): boolean =>
     /agrees|Attention (takes|goes)|a row of a batch|one kernel serves|from a table/.test(title) &&
     !/a \w+ cache|in b?float16 agrees/.test(title)
-  )
+  return (title, body) => (isAboutNumbers(title) ? it(title, body) : undefined)
 }
 
 /** How far half results may lie from float32: some roundings of size 2^-11 and 2^-8, one after the other. */

@@ -64,11 +64,13 @@ export class CudaKernel implements PreparedKernel {
     return binding
   }
 
-  /** Workspace stays and serves all kernels: what a run needs, or what runs of other kernels have left. */
+  /** Workspace stays and serves all kernels: what a run needs, or runs of other kernels have left, and what sessions keep. */
   workspaceBytes(shape: RunShape): number {
     const kernels = [this, ...this.#context.kernels].filter((kernel) => kernel instanceof CudaKernel)
     const needs = kernels.map((kernel) => workspaceOf(kernel.#program, shape))
-    return Math.max(...needs.map((need) => need.scratchBytes)) + Math.max(...needs.map((need) => need.arenaBytes))
+    const most = (part: 'scratchBytes' | 'arenaBytes'): number => Math.max(...needs.map((need) => need[part]))
+    const comingBytes = kernels.reduce((sum, kernel) => sum + kernel.#program.comingBytes, 0)
+    return most('scratchBytes') + most('arenaBytes') + this.#context.sessions.keptBytes() + comingBytes
   }
 
   preparedBytes(weightNames: readonly string[]): number {
@@ -156,10 +158,11 @@ export class CudaKernel implements PreparedKernel {
 
   #issue(binding: CudaBinding, plan: CudaRunPlan, facts: RunFacts, stream: bigint): Upload | undefined {
     const { ledger } = this.#context
-    const need = workspaceOf(this.#program, plan)
+    const fused = isFused(this.#program, plan, facts)
+    const need = workspaceOf(this.#program, plan, fused)
     ledger.enterRun(need, `a run of ${this.graph.name}`)
     try {
-      const run = { program: this.#program, binding, plan, facts, isFused: isFused(this.#program, plan, facts) }
+      const run = { program: this.#program, binding, plan, facts, isFused: fused }
       return issueRun(run, this.#context, stream)
     } finally {
       // Runs follow each other on one stream, and what one has used serves the next: only one counts at a time.

@@ -16,6 +16,9 @@ export interface CudaPart {
 /** A step of the form that does everything: nodes between two attentions, or attention by our own kernels. */
 export type CudaStep = { readonly kind: 'dense'; readonly part: CudaPart } | Extract<StepPlan, { kind: 'attention' }>
 
+/** Most bytes of the constants of a session: a few numbers, each rounded up. */
+const constantBytes = 1024
+
 /** Most layouts that are kept; enough for the lengths of a generation. */
 const mostShapes = 64
 
@@ -32,6 +35,8 @@ export class CudaProgram {
   fused: CudaPart | undefined
   /** The form that does everything; made when first needed where there is a fused one. */
   steps: readonly CudaStep[] | undefined
+  /** How the graph is cut for the form that does everything. */
+  readonly plans: readonly StepPlan[]
   readonly #context: CudaContext
   readonly #shapes = new Map<string, ReadonlyMap<string, readonly number[]>>()
   #making: Promise<void> | undefined
@@ -43,6 +48,7 @@ export class CudaProgram {
     this.info = describeGraph(graph, cudaCapabilities)
     this.compute = computeType(this.info)
     this.borders = new Map([...graph.inputs, ...graph.outputs].map((value) => [value.name, value]))
+    this.plans = planGraph(graph)
     this.attentions = graph.nodes.filter((node) => node.operator === 'Attention')
     const bound = new Set(graph.inputs.map(({ name }) => name))
     this.lookUps = graph.nodes
@@ -61,6 +67,11 @@ export class CudaProgram {
       program.#end()
       throw error
     }
+  }
+
+  /** Bytes that sessions which are not made yet may keep: constants, such as shapes. */
+  get comingBytes(): number {
+    return this.steps === undefined ? this.plans.length * constantBytes : 0
   }
 
   /** Makes the steps, once. */
@@ -123,7 +134,7 @@ export class CudaProgram {
   async #makeSteps(): Promise<void> {
     const steps: CudaStep[] = []
     try {
-      for (const plan of planGraph(this.info.graph)) {
+      for (const plan of this.plans) {
         steps.push(plan.kind === 'attention' ? plan : { kind: 'dense', part: await this.#makePart(plan) })
       }
     } catch (error) {

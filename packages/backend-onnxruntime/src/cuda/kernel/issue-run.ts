@@ -1,6 +1,7 @@
 import { elementCount } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
 import { tensorTypes } from '../../onnx/tensor-type.ts'
+import { arenaSettings } from '../../sessions/arena-configuration.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames, resultBytes } from '../graph/cuda-model.ts'
@@ -26,10 +27,14 @@ export interface CudaRun {
   readonly isFused: boolean
 }
 
-/** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
+/**
+ * Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates.
+ * @param isFused whether it is known that the fused form serves the run
+ */
 export function workspaceOf(
   program: CudaProgram,
   sizes: { readonly batch: number; readonly seq: number },
+  isFused = false,
 ): { scratchBytes: number; arenaBytes: number } {
   const shapes = program.shapesOf(sizes)
   const { nodes, inputs } = program.info.graph
@@ -37,12 +42,21 @@ export function workspaceOf(
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
   }, 0)
-  const between = program.fused === undefined ? resultBytes(nodes, shapes, program.compute) : 0
+  const between = isFused ? 0 : betweenBytes(program, shapes)
   const uploads = sizes.batch * (attentionRowBytes + 4) + 4 * pieceAlignment
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
-    arenaBytes: resultBytes(nodes, shapes, program.compute) + casts,
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
   }
+}
+
+/**
+ * Bytes of one free piece of the arena that certainly serves requests of a sum: what is left of a piece is handed out
+ * whole where it is less than twice what is asked for, and no more than `max_dead_bytes_per_chunk` above that.
+ */
+function withTail(sumBytes: number): number {
+  const sizeBytes = sumBytes + Math.min(sumBytes, arenaSettings.max_dead_bytes_per_chunk)
+  return Math.ceil(sizeBytes / pieceAlignment) * pieceAlignment
 }
 
 /** Issues a run to the compute stream; gives the upload that must stay until it has ended. */
@@ -216,6 +230,15 @@ class Issue {
     const base = this.#context.device.driver.addressOf(words)
     return { address: base + BigInt(8 * at), type, shape: [numbers.length] }
   }
+}
+
+/** Room for what passes from step to step. */
+function betweenBytes({ plans, info }: CudaProgram, shapes: ReadonlyMap<string, readonly number[]>): number {
+  const names = plans.flatMap((step) => (step.kind === 'dense' ? step.outputs : step.node.outputs))
+  return names.reduce((sum, name) => {
+    const byteLength = elementCount(shapes.get(name)!) * tensorTypes[info.values.get(name)!.type].bytes
+    return sum + Math.ceil(byteLength / pieceAlignment) * pieceAlignment
+  }, 0)
 }
 
 /** Room for copies of weights that may lie at odd addresses; large matrices never do. */

@@ -1,4 +1,11 @@
-import { type DeviceBuffer, type HostBuffer, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
+import {
+  type DeviceBuffer,
+  type HostBuffer,
+  OutOfMemoryError,
+  type QueueEvent,
+  type Span,
+  UsageError,
+} from '@flexgen/spec'
 import type { AddressOf } from '../../ffi/address-of.ts'
 import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
@@ -21,9 +28,19 @@ export interface LentHost {
   readonly address: bigint
 }
 
-/** Gives device memory of at least one byte. */
+/** Gives device memory of at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
 export function allocateDevice(driver: CudaDriver, byteLength: number): bigint {
-  return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+  try {
+    return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemoryError)) throw cause
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
+    driver.call.memoryGetInfo(free, total)
+    throw new OutOfMemoryError(
+      `the GPU refused ${byteLength} bytes: ${free[0]!} of its ${total[0]!} bytes are free (${cause.message})`,
+      { hint: 'other programs may hold some of it: nvidia-smi shows them', cause },
+    )
+  }
 }
 
 /** All buffers of one CUDA backend. */
