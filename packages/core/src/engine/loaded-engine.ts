@@ -30,7 +30,8 @@ export class LoadedEngine implements Engine {
   #pausedRows: readonly MovingRow[] | undefined
   /** Changes of the budget that are made meanwhile; the next sweep waits for them. */
   #settling: Promise<void> | undefined
-  #disposed = false
+  /** Aborted when the engine is disposed: a run that is under way ends at once, and its caller hears of it. */
+  readonly #ending = new AbortController()
 
   constructor(parts: LoadedParts) {
     this.#parts = parts
@@ -48,7 +49,8 @@ export class LoadedEngine implements Engine {
     options: GenerateOptions,
   ): AsyncGenerator<GenerationEvent, void, void> {
     if (this.#running !== undefined) throw new UsageError('an engine runs one generate at a time')
-    if (this.#disposed) throw new UsageError('the engine is disposed')
+    const ending = this.#ending.signal
+    if (ending.aborted) throw new UsageError('the engine is disposed')
     const { options: engine, allPositions } = this.#parts
     const bounds = checkRequests(engine.model, requests, options, allPositions)
     const { device, ram } = this.#parts.budget.limits
@@ -63,10 +65,18 @@ export class LoadedEngine implements Engine {
         ? undefined
         : new Replacer(this.#parts, engine.replacement, this.plan, cacheBytes)
     this.#meter = new RunMeter(this.#parts, this.plan, requests)
-    this.#running = this.#blocks(createSequences(requests, options), options)
+    const signal = options.signal === undefined ? ending : AbortSignal.any([options.signal, ending])
+    const sequences = createSequences(requests, options)
+    const run = (this.#running = this.#blocks(sequences, { ...options, signal }))
+    let left = sequences.length
     try {
-      yield* options.resultOrder === 'finish' ? this.#running : inOrder(this.#running)
+      for await (const event of options.resultOrder === 'finish' ? run : inOrder(run)) {
+        if (event.type === 'result') left -= 1
+        yield event
+      }
+      if (left > 0) ending.throwIfAborted()
     } catch (error) {
+      if (ending.aborted) throw new AbortedError('the engine was disposed during the run', { cause: error })
       throw options.signal?.aborted ? new AbortedError('the run was stopped', { cause: error }) : error
     } finally {
       this.#running = undefined
@@ -201,8 +211,8 @@ export class LoadedEngine implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return
-    this.#disposed = true
+    if (this.#ending.signal.aborted) return
+    this.#ending.abort()
     try {
       // A run whose caller has stopped listening without a word still holds buffers.
       await this.#running?.return()
