@@ -19,6 +19,8 @@ export const shared = {
   ssr: { resolve: { conditions: ['@flexgen/source', 'module', 'node', 'development|production'] } },
   test: {
     pool: 'forks',
+    // Vitest leaves one processor to itself: of the two of CI that is half of all.
+    maxWorkers: '100%',
     // Processes that tests start run from sources: what Node makes of these is kept for the next one.
     env: { XDG_CACHE_HOME: cacheHome, NODE_COMPILE_CACHE: path.join(cacheHome, 'compiled') },
     setupFiles: [path.join(import.meta.dirname, 'packages/tooling/vitest/seed-fast-check.ts')],

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './packages/tooling/vitest/longest-first.ts'
 import { shared } from './vitest.config.ts'
 
 /**
@@ -10,6 +11,7 @@ export default defineConfig({
   test: {
     ...shared.test,
     include: ['{packages,apps,examples}/*/{src,test}/**/*.long.test.ts'],
+    sequence: { sequencer: LongestFirst },
     testTimeout: 1_200_000,
     hookTimeout: 600_000,
   },

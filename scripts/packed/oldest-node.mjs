@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { installBinary } from '../setup/install-binary.mjs'
+import { withLock } from '../setup/lock.mjs'
 import { cache, nodeFile } from '../setup/paths.mjs'
 import { nodePackages } from '../setup/versions.mjs'
 
@@ -14,6 +15,14 @@ export async function ensureOldestNode() {
   if (pinned === undefined || pinned.startsWith('node-bin-')) return undefined
   const name = `node-${oldestNodeVersion}`
   const file = path.join(cache, name, nodeFile)
-  if (!existsSync(file)) await installBinary(name, `${pinned.slice(0, pinned.lastIndexOf('@'))}@${oldestNodeVersion}`)
+  const source = `${pinned.slice(0, pinned.lastIndexOf('@'))}@${oldestNodeVersion}`
+  // Tests that need it start side by side, and one that comes second must not replace what the first already runs.
+  await withLock(
+    path.join(cache, `${name}.lock`),
+    () => {},
+    async () => {
+      if (!existsSync(file)) await installBinary(name, source)
+    },
+  )
   return file
 }

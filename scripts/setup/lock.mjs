@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 const beatMs = 2_000
@@ -13,29 +13,44 @@ const isAlive = (pid) => {
   }
 }
 
+/** Time since a file was touched; 0 where it is gone. */
+function silentMs(file) {
+  return Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+}
+
 /** Content of the lock file if its owner is gone: dead on this host, or silent for long. */
 function abandoned(file) {
   try {
     const owner = readFileSync(file, 'utf8')
-    const silentMs = Date.now() - statSync(file).mtimeMs
     const [pid, host] = owner.split(' ')
     const isDead = host === hostname() && !isAlive(Number(pid))
-    return isDead || silentMs > deadAfterMs ? owner : undefined
+    return isDead || silentMs(file) > deadAfterMs ? owner : undefined
   } catch {
     return undefined // it has just been released
   }
 }
 
-/** Takes an abandoned lock away; if another process was faster and the lock is new again, puts it back. */
+/**
+ * Takes an abandoned lock away. One process at a time may, and looks again once it may: a lock that was taken in the
+ * meantime is never gone, not for a moment. Returns whether the lock is worth another try at once.
+ */
 function breakLock(file, owner) {
-  const aside = `${file}.${process.pid}`
+  const claim = `${file}.claim`
   try {
-    renameSync(file, aside)
-    if (readFileSync(aside, 'utf8') !== owner) linkSync(aside, file)
+    writeFileSync(claim, '', { flag: 'wx' })
   } catch {
-    // Another process took it away first.
+    // Held for the three calls below, unless its process was killed amid them.
+    if (silentMs(claim) > deadAfterMs) rmSync(claim, { force: true })
+    return false
   }
-  rmSync(aside, { force: true })
+  try {
+    if (readFileSync(file, 'utf8') === owner) rmSync(file)
+    return true
+  } catch {
+    return true // its owner has released it after all
+  } finally {
+    rmSync(claim, { force: true })
+  }
 }
 
 function tryLock(file) {
@@ -52,8 +67,7 @@ function tryLock(file) {
 export async function withLock(file, onWait, work) {
   for (let waitedMs = 0; !tryLock(file); waitedMs += 100) {
     const owner = abandoned(file)
-    if (owner !== undefined) breakLock(file, owner)
-    else await new Promise((resolve) => setTimeout(resolve, 100))
+    if (owner === undefined || !breakLock(file, owner)) await new Promise((resolve) => setTimeout(resolve, 100))
     if (waitedMs === 1_000) onWait()
   }
   const beat = setInterval(() => utimesSync(file, new Date(), new Date()), beatMs)

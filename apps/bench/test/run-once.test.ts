@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { settingsOf } from '../src/case/case-settings.ts'
 import { runCase } from '../src/run/run-case.ts'
 import { findResult, runCommand } from '../src/run/run-command.ts'
@@ -55,8 +56,20 @@ describe('a foreign command', () => {
   it.runIf(process.platform === 'linux')(
     'gives the figures of its line, and the memory of all its processes',
     async () => {
-      const hold = `node -e "const b = Buffer.alloc(150e6, 1); setTimeout(() => b, 700)"`
-      const repetition = await runCommand(`echo loading; ${hold} & ${hold}; wait; echo '${line}'; echo done`)
+      // Both hold their memory until it must have been read, however long they take to start.
+      const script = `const fs = require('fs'); const b = Buffer.alloc(150e6, 1); fs.writeFileSync(process.argv[1], '');
+        setInterval(() => fs.existsSync('go') && process.exit(b[0] - 1), 20)`
+      const [one, two, go] = ['one', 'two', 'go'].map((name) => path.join(offloadDir, name)) as [string, string, string]
+      const hold = `node -e "${script}"`
+      const running = runCommand(
+        `cd ${offloadDir}; echo loading; ${hold} ${one} & ${hold} ${two}; wait; echo '${line}'; echo done`,
+      )
+      await vi.waitUntil(() => existsSync(one) && existsSync(two), { timeout: 60_000, interval: 20 })
+      // Children are looked for at every fifth reading, and there are ten in a second.
+      for (let i = 0; i < 8; i++) await wait(100)
+      writeFileSync(go, '')
+      const repetition = await running
+      for (const file of [one, two, go]) rmSync(file)
       expect(repetition).toMatchObject({
         prefillSeconds: 2,
         decodeSeconds: 4,

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { createInterrupt } from './interrupt.ts'
 import type { Output } from './output/terminal.ts'
 
@@ -9,10 +9,24 @@ const log: Output = {
   style: (_, text) => text,
 }
 
-it('stops the run on the first signal, the process on a later one, and then lets signals go', () => {
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]))
+afterEach(() => {
+  for (const signal of signals) {
+    for (const listener of process.listeners(signal)) {
+      if (!before.get(signal)!.includes(listener)) process.off(signal, listener)
+    }
+  }
+})
+
+it('lets signals go where none has come', () => {
+  createInterrupt(log, () => undefined).stop()
+  for (const signal of signals) expect(process.listeners(signal)).toEqual(before.get(signal))
+})
+
+it('stops the run on the first signal, the process on a later one, also once the run has ended', () => {
   let nowMs = 0
   const exits: number[] = []
-  const before = process.listenerCount('SIGTERM')
   const interrupt = createInterrupt(
     log,
     (code) => void exits.push(code),
@@ -26,9 +40,11 @@ it('stops the run on the first signal, the process on a later one, and then lets
   nowMs = 400
   process.emit('SIGTERM', 'SIGTERM')
   expect(exits).toEqual([])
+  // A signal that Node has back would kill the process while it ends.
+  interrupt.stop()
+  process.emit('SIGHUP', 'SIGHUP')
+  expect(exits).toEqual([])
   nowMs = 600
   process.emit('SIGINT', 'SIGINT')
   expect(exits).toEqual([130])
-  interrupt.stop()
-  expect(process.listenerCount('SIGTERM')).toBe(before)
 })

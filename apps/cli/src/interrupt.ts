@@ -12,7 +12,7 @@ export interface Interrupt {
   readonly signal: AbortSignal
   /** Exit code of the signal that came; undefined before. */
   readonly exitCode: number | undefined
-  /** Gives the signals back to Node. */
+  /** Gives the signals back to Node, unless one has come: the process then ends with its code, whatever comes until it has. */
   stop(): void
 }
 
@@ -44,6 +44,7 @@ export function createInterrupt(
       return exitCode
     },
     stop: () => {
+      if (exitCode !== undefined) return
       for (const signal of Object.keys(exitCodes)) process.off(signal, listener)
     },
   }

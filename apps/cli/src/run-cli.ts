@@ -25,6 +25,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return quietExitCode(error) ?? fail(error, context)
   } finally {
     interrupt.stop()
+    // On its own way out Node gives signals back long before the process is gone, and one that came then would kill it.
+    if (interrupt.exitCode !== undefined) process.once('beforeExit', () => process.exit())
     process.off('uncaughtException', crash)
   }
 }

@@ -207,7 +207,9 @@ describe('what an error shows', () => {
   })
 
   it('of a bug that nothing awaits is the same, with 1', async () => {
-    const crash = `data:text/javascript,setTimeout(() => { throw new RangeError('boom') }, 300)`
+    // As soon as the command is there to hear of it.
+    const isHeard = `process.listenerCount('uncaughtException') > 0`
+    const crash = `data:text/javascript,setInterval(() => { if (${isHeard}) throw new RangeError('boom') }, 5)`
     const env = { NODE_OPTIONS: `--import="${crash}"` }
     const { code, stderr } = await runCli(['generate', '--prompt', 'x', '--gen-len', '900', '--ignore-eos'], { env })
     expect({ code, stderr }).toEqual({

@@ -73,9 +73,12 @@ describe('a run that is stopped', () => {
 
   it('by a signal that arrives twice, as from a terminal and from npm, is stopped as by one', async () => {
     const run = await startLongRun('twice')
+    // Signals that wait for a process together come in no order, so the others are sent once it has heard of the first.
+    const isHeard = new Promise<void>((resolve) => {
+      run.child.stderr.on('data', (text: string) => text.includes('stopping') && resolve())
+    })
     run.child.kill('SIGHUP')
-    // Signals that wait for a process together come in no order.
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await isHeard
     run.child.kill('SIGHUP')
     run.child.kill('SIGTERM')
     expect((await run.ended).code).toBe(129)

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createFaultyFileSystem, createHostBuffer, type Fault } from '@flexgen/conformance'
 import { bytesOf, nodeFileSystem, SettableEvent, spanOf, systemClock } from '@flexgen/spec'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRamTier } from '../src/index.ts'
 import { makeDiskTier, patterned } from './support/tiers.ts'
 import { tempFolder } from './support/temp-folder.ts'
+import { waiting } from './support/waiting.ts'
 
 const script = fileURLToPath(new URL('support/hold-offload.ts', import.meta.url))
 
@@ -161,18 +162,20 @@ describe('an offload directory', () => {
 describe('dispose', () => {
   it('in the middle of transfers waits for them, and fails what had not started', async () => {
     await using folder = await tempFolder()
-    const slow: Fault = { on: 'write', path: 'offload.bin', effect: { kind: 'delay', durationMs: 40 } }
-    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [slow] })
+    const gate = Promise.withResolvers<void>()
+    const held: Fault = { on: 'write', path: 'offload.bin', effect: { kind: 'hold', until: gate.promise } }
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [held] })
     const tier = await makeDiskTier(folder.path, { fileSystem, chunkBytes: 2 ** 20 })
     const region = await tier.allocate(20 * 2 ** 20)
     const source = createHostBuffer(20 * 2 ** 20)
     const queues = [tier.createQueue('one'), tier.createQueue('two')]
     const writes = queues.map((queue) => queue.write(region, 0, spanOf(source)))
-    await new Promise((resolve) => setTimeout(resolve, 15))
+    await vi.waitFor(() => expect(fileSystem.injectedCount()).toBe(8), waiting)
     const allocation = tier.allocate(2 ** 20)
     const disposed = tier[Symbol.asyncDispose]()
     await expect(allocation).rejects.toMatchObject({ code: 'INTERNAL' })
     expect(writes.map((write) => write.isDone())).toEqual([false, false])
+    gate.resolve()
     await disposed
     for (const write of writes) expect(write.error).toMatchObject({ code: 'ABORTED' })
     // Four lanes of each queue had started; they were waited for.

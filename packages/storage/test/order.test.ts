@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFaultyFileSystem, createHostBuffer, createRandom, type Fault } from '@flexgen/conformance'
+import { createFaultyFileSystem, createHostBuffer, createRandom, type Fault, turnLoop } from '@flexgen/conformance'
 import {
   bytesOf,
   type Extent,
@@ -11,9 +11,10 @@ import {
   StorageError,
   type TraceSpan,
 } from '@flexgen/spec'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { makeDiskTier, makeRamTier, patterned } from './support/tiers.ts'
 import { tempFolder } from './support/temp-folder.ts'
+import { waiting } from './support/waiting.ts'
 
 const mebibyte = 2 ** 20
 
@@ -126,24 +127,26 @@ describe('cancel', () => {
     await using folder = await tempFolder()
     const file = join(folder.path, 'weights.bin')
     await writeFile(file, new Uint8Array(12 * mebibyte).fill(1))
-    const slow: Fault = { on: 'read', effect: { kind: 'delay', durationMs: 60 } }
-    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [slow] })
+    const gate = Promise.withResolvers<void>()
+    const held: Fault = { on: 'read', effect: { kind: 'hold', until: gate.promise } }
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [held] })
     await using tier = await makeDiskTier(folder.path, { fileSystem, chunkBytes: mebibyte, lanes: 4 })
     const queue = tier.createQueue('cancelled')
     const target = createHostBuffer(12 * mebibyte)
     const event = queue.readExtents(spanOf(target), [{ path: file, byteOffset: 0, byteLength: target.byteLength }])
     const behind = queue.readExtents(spanOf(createHostBuffer(1)), [{ path: file, byteOffset: 0, byteLength: 1 }])
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(fileSystem.calls.get('read')).toBe(4)
+    await vi.waitFor(() => expect(fileSystem.calls.get('read')).toBe(4), waiting)
     const reason = new StorageError('READ_FAILED', 'stopped by the test')
     queue.cancel(reason)
+    await turnLoop()
     expect(event.isDone()).toBe(false)
+    gate.resolve()
     await expect(event.whenDone()).rejects.toBe(reason)
     await expect(behind.whenDone()).rejects.toBe(reason)
     // Had a read still been under way, it would write its ones over these zeros.
     const arrived = target.bytes.indexOf(0)
     target.bytes.fill(0)
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    await new Promise((resolve) => setTimeout(resolve, 20))
     expect(target.bytes.every((byte) => byte === 0)).toBe(true)
     expect(arrived).toBe(4 * mebibyte)
     expect(fileSystem.calls.get('read')).toBe(4)

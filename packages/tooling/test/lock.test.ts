@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -47,6 +47,16 @@ describe('the lock of the set-up', () => {
     writeFileSync(file, `${pid} ${hostname()} 0`)
     await Promise.all(Array.from({ length: 3 }, run))
     expect(readFileSync(log, 'utf8')).toBe('in out '.repeat(3))
+    expect(readdirSync(folder)).toEqual(['log'])
+  })
+
+  it('is taken over also where a process died while it took it over', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', ''])
+    writeFileSync(file, `${pid} ${hostname()} 0`)
+    writeFileSync(`${file}.claim`, '')
+    utimesSync(`${file}.claim`, 0, 0)
+    await Promise.all(Array.from({ length: 2 }, run))
+    expect(readFileSync(log, 'utf8')).toBe('in out '.repeat(2))
   })
 
   it('is respected while its owner lives', async () => {

@@ -15,6 +15,8 @@ export type FaultEffect =
   | { readonly kind: 'torn'; readonly sizeBytes: number; readonly code: string }
   /** The call is done late. */
   | { readonly kind: 'delay'; readonly durationMs: number }
+  /** The call is done once this has settled: what a test has to see before then, it sees on any machine. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
 
 /** One fault: which calls it meets and what it does to them. */
 export interface Fault {
@@ -70,6 +72,7 @@ export function createFaultyFileSystem(inner: FileSystem, plan: FaultPlan): Faul
       injected++
       if (effect.kind === 'error') throw systemError(effect.code, call, path)
       if (effect.kind === 'delay') await setTimeout(effect.durationMs)
+      else if (effect.kind === 'hold') await effect.until
       else limit = { sizeBytes: effect.sizeBytes, ...('code' in effect ? { code: effect.code } : {}) }
     }
     return limit

@@ -72,12 +72,14 @@ export interface ModelKit extends TestKit {
   readonly policies: number
 }
 
-interface Run {
+/** How a run ended. */
+export interface Run {
   readonly results: readonly GenerationResult[]
   readonly report: RunReport
 }
 
-async function run(
+/** Makes an engine, generates and disposes; asserts that nothing is left behind, however it ends. */
+export async function runModel(
   backend: Backend,
   parts: {
     readonly model: Model
@@ -85,6 +87,7 @@ async function run(
     readonly dtype: Dtype
     readonly policy: PolicyOptions
     readonly pagePositions: number
+    readonly maxDeviceBytes?: number
   },
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
@@ -175,7 +178,7 @@ async function testAgreement(kit: ModelKit, { name, form }: Subject, dtype: Dtyp
   ]) {
     const rows: Float32Array[][] = fixture.prompts.map(() => [])
     const policy = { percent, gpuBatchSize: 2, numGpuBatches: 2, compressWeight: form !== undefined }
-    const { results, report } = await run(
+    const { results, report } = await runModel(
       backend,
       { model, weights, dtype, policy, pagePositions: 4 },
       fixture.prompts.map(({ promptIds }) => ({ promptIds })),
@@ -205,7 +208,8 @@ async function testAgreement(kit: ModelKit, { name, form }: Subject, dtype: Dtyp
   assert.ok(worst <= boundsOf(dtype, form).share, `${worst} float32 bounds off`)
 }
 
-function randomPolicy(random: Random): { policy: PolicyOptions; pagePositions: number } {
+/** Any policy, and how many positions a page of KV has. */
+export function randomPolicy(random: Random): { policy: PolicyOptions; pagePositions: number } {
   const share = (): number[] => {
     const device = random.pick([0, 10, 30, 50, 100])
     return [device, Math.min(random.pick([0, 20, 50, 100]), 100 - device)]
@@ -240,7 +244,7 @@ async function testInvariance(kit: ModelKit, { name, form }: Subject, dtype: Dty
     const whole = { percent: [100, 0, 100, 0, 100, 0], gpuBatchSize: requests.length, numGpuBatches: 1 }
     const parts = { model, weights, dtype }
     const options = { maxNewTokens: 9, ignoreEos: true }
-    const baseline = await run(
+    const baseline = await runModel(
       backend,
       { ...parts, policy: { ...whole, ...compression }, pagePositions: 64 },
       requests,
@@ -251,7 +255,7 @@ async function testInvariance(kit: ModelKit, { name, form }: Subject, dtype: Dty
     )
     const chosen = randomPolicy(random)
     const policy = { ...chosen.policy, ...compression }
-    const { results } = await run(backend, { ...parts, ...chosen, policy }, requests, options)
+    const { results } = await runModel(backend, { ...parts, ...chosen, policy }, requests, options)
     for (const [sequence, { ids }] of baseline.results.entries()) {
       const first = gaps[sequence]!.findIndex((gap) => gap < boundsOf(dtype, form).ownGap)
       const count = first < 0 ? ids.length : first

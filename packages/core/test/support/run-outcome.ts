@@ -10,7 +10,7 @@ export interface Outcome {
 }
 
 /** `ok` or what an operation fails with; `hung` where it does not end. */
-export async function endOf(operation: Promise<unknown>, limitMs = 10_000): Promise<string> {
+export async function endOf(operation: Promise<unknown>, limitMs = 60_000): Promise<string> {
   const limit = new AbortController()
   const ended = operation.then(
     () => 'ok',

@@ -1,6 +1,7 @@
 import { elementCount, type GroupDType, tensorBytes } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
 import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
+import { arenaSettings } from '../../sessions/arena-configuration.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames, resultBytes } from '../graph/cuda-model.ts'
@@ -48,8 +49,17 @@ export function workspaceOf(program: CudaProgram, run: WorkspaceShape): { scratc
   const uploads = run.batch * (attentionRowBytes + 4) + 4 * pieceAlignment
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
-    arenaBytes: resultBytes(nodes, shapes, program.compute) + casts,
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
   }
+}
+
+/**
+ * Bytes of one free piece of the arena that certainly serves requests of a sum: what is left of a piece is handed out
+ * whole where it is less than twice what is asked for, and no more than `max_dead_bytes_per_chunk` above that.
+ */
+function withTail(sumBytes: number): number {
+  const sizeBytes = sumBytes + Math.min(sumBytes, arenaSettings.max_dead_bytes_per_chunk)
+  return Math.ceil(sizeBytes / pieceAlignment) * pieceAlignment
 }
 
 /** Issues a run to the compute stream; gives the upload that must stay until it has ended. */
