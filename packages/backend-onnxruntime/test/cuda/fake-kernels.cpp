@@ -31,6 +31,7 @@ struct Fiber {
 };
 static Fiber fibers[mostThreads];
 static unsigned current, liveCount;
+static bool isBackwards;
 static Meeting blockMeeting, warpMeetings[mostThreads / warpThreads];
 static uint32_t exchanged[mostThreads / warpThreads][2][warpThreads];
 static jmp_buf launcher;
@@ -75,19 +76,24 @@ static void resume(unsigned index) {
   setcontext(&context);
 }
 
-/** Goes on with the next thread that waits for nothing: of this warp if there is one. */
+static bool isReady(const Fiber& fiber) {
+  return !fiber.hasEnded && (fiber.meeting == NULL || fiber.round != fiber.meeting->round);
+}
+
+/**
+ * Goes on with the next thread that waits for nothing: of this warp if there is one. Every other block runs backwards, so
+ * that nothing hangs on threads being in order without waiting for each other.
+ */
 static void nextTurn() {
   if (liveCount == 0) _longjmp(launcher, 1);
-  const unsigned warp = current / warpThreads * warpThreads;
+  const unsigned warp = current / warpThreads * warpThreads, last = blockDim.x - 1;
   for (unsigned i = 1; i <= warpThreads; i++) {
-    const unsigned index = warp + (current + i) % warpThreads;
-    const Fiber& fiber = fibers[index];
-    if (!fiber.hasEnded && (fiber.meeting == NULL || fiber.round != fiber.meeting->round)) resume(index);
+    const unsigned index = warp + (isBackwards ? current - i : current + i) % warpThreads;
+    if (isReady(fibers[index])) resume(index);
   }
-  for (unsigned i = warpThreads; i < blockDim.x; i++) {
-    const unsigned index = (warp + i) % blockDim.x;
-    const Fiber& fiber = fibers[index];
-    if (!fiber.hasEnded && (fiber.meeting == NULL || fiber.round != fiber.meeting->round)) resume(index);
+  for (unsigned i = 0; i <= last; i++) {
+    const unsigned index = isBackwards ? last - i : i;
+    if (isReady(fibers[index])) resume(index);
   }
   // Threads wait at different places: on a device they would hang.
   abort();
@@ -139,7 +145,8 @@ extern "C" int fakeRunKernel(void* function, const void* given, const unsigned* 
         }
         for (unsigned i = 0; i < threadCount / warpThreads; i++) warpMeetings[i] = {0, 0, warpThreads};
         liveCount = threadCount;
-        if (_setjmp(launcher) == 0) resume(0);
+        isBackwards = !isBackwards;
+        if (_setjmp(launcher) == 0) resume(isBackwards ? threadCount - 1 : 0);
         for (int i = 0; i < 64; i++)
           if (behind[i] != untouched) return 0;
       }

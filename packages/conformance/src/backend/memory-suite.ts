@@ -99,12 +99,16 @@ export function memorySuite({ test }: BackendContext): void {
 
   test('a run needs no more memory than its estimate', async (backend) => {
     const [batch, seq, maxPositions] = [4, 16, 20]
-    for (const dtype of ['float32', 'float16', 'bfloat16'] as const) {
-      if (!backend.capabilities.weightDtypes.includes(dtype)) continue
+    const { weightDtypes, cacheDtypes } = backend.capabilities
+    const forms = (['float32', 'float16', 'bfloat16', 'q4g64', 'q4g64c'] as const)
+      .filter((dtype) => weightDtypes.includes(dtype))
+      .flatMap((dtype) => (['float32', 'q4g64'] as const).map((cacheDtype) => ({ dtype, cacheDtype })))
+      .filter(({ cacheDtype }) => cacheDtypes.includes(cacheDtype))
+    for (const { dtype, cacheDtype } of forms) {
       await using kernel = await backend.compile(optLikeLayer(dtype))
-      const cache = backend.allocateCache({ ...layerCache, maxPositions, dtype: 'float32' }, batch)
+      const cache = backend.allocateCache({ ...layerCache, maxPositions, dtype: cacheDtype }, batch)
       const kv = Array.from({ length: batch }, (_, row) => ({ cache, row }))
-      const estimate = kernel.workspaceBytes({ batch, seq, maxPositions })
+      const estimate = kernel.workspaceBytes({ batch, seq, maxPositions, cacheDtype })
       let most = 0
       const onBound = (): void => {
         const before = backend.memory()
@@ -112,7 +116,10 @@ export function memorySuite({ test }: BackendContext): void {
       }
       await runKernel(backend, kernel, optLikeInputs(dtype, batch, seq), { caches: { kv }, onBound })
       const { peakDeviceBytes } = backend.memory()
-      assert.ok(peakDeviceBytes <= most, `${dtype} weights: ${peakDeviceBytes} bytes, estimated ${most}`)
+      assert.ok(
+        peakDeviceBytes <= most,
+        `${dtype} weights, ${cacheDtype} KV: ${peakDeviceBytes} bytes, estimated ${most}`,
+      )
     }
   })
 

@@ -1,5 +1,6 @@
-import { elementCount, type GraphNode, type LayerGraph } from '@flexgen/spec'
-import { randomFloats } from '../kit/random.ts'
+import { elementCount, type GraphNode, type GroupDType, isGroupDType, type LayerGraph } from '@flexgen/spec'
+import { randomGroupTensor } from '../kit/group-tensor.ts'
+import { createRandom, randomFloats } from '../kit/random.ts'
 import { floatTensor, intTensor, type TensorData } from '../kit/tensor-data.ts'
 import { activation, graphOf, systemInputs, weight } from './graph-of.ts'
 import type { WeightDType } from './operator-cases.ts'
@@ -69,23 +70,26 @@ function linear(x: string, name: string, y: string): GraphNode {
   }
 }
 
+/** Dtype of a weight of the layer: vectors are float32 where matrices have 4 bits. */
+function dtypeOf(shape: readonly number[], dtype: WeightDType | GroupDType): WeightDType | GroupDType {
+  return isGroupDType(dtype) && shape.length === 1 ? 'float32' : dtype
+}
+
 /** A whole decoder layer as OPT has it, with stacked q, k and v. */
-export function optLikeLayer(dtype: WeightDType): LayerGraph {
+export function optLikeLayer(dtype: WeightDType | GroupDType): LayerGraph {
   const x = activation('x', ['batch', 'seq', hidden])
-  const weights = Object.entries(weightShapes).map(([name, shape]) => weight(name, shape, dtype))
+  const weights = Object.entries(weightShapes).map(([name, shape]) => weight(name, shape, dtypeOf(shape, dtype)))
   return graphOf([x, ...systemInputs, ...weights], nodes, [{ ...x, name: 'y' }], [{ name: 'kv', ...layerCache }])
 }
 
 /** Inputs of a prefill of sequences of equal length, weights included. */
-export function optLikeInputs(dtype: WeightDType, batch: number, seq: number): Record<string, TensorData> {
-  const weights = Object.entries(weightShapes).map(([name, shape], i): [string, TensorData] => [
-    name,
-    floatTensor(
-      shape,
-      randomFloats(i + 1, elementCount(shape)).map((value) => value / 2),
-      dtype,
-    ),
-  ])
+export function optLikeInputs(dtype: WeightDType | GroupDType, batch: number, seq: number): Record<string, TensorData> {
+  const weights = Object.entries(weightShapes).map(([name, shape], i): [string, TensorData] => {
+    const own = dtypeOf(shape, dtype)
+    if (isGroupDType(own)) return [name, randomGroupTensor(createRandom(i + 1), shape, own)]
+    const values = randomFloats(i + 1, elementCount(shape)).map((value) => value / 2)
+    return [name, floatTensor(shape, values, own)]
+  })
   return {
     x: floatTensor([batch, seq, hidden], randomFloats(99, batch * seq * hidden)),
     positions: intTensor(

@@ -30,6 +30,8 @@ export class CudaProgram {
   readonly attentions: readonly NodeOf<'Attention'>[]
   /** Look-ups whose indices are bound. */
   readonly lookUps: readonly NodeOf<'Gather'>[]
+  /** Whether ONNX Runtime's fused attention takes prompts, which need no cache. */
+  readonly fusesPrompts: boolean
   /** How the graph is cut where ONNX Runtime's fused attention takes all of it; undefined where it does not. */
   readonly fusedPlan: readonly CudaStepPlan[] | undefined
   /** How it is cut for the form that does everything. */
@@ -54,7 +56,8 @@ export class CudaProgram {
       .filter((node) => node.operator === 'Gather')
       .filter(({ inputs }) => bound.has(inputs[1]!))
     this.plan = planSteps(this.info, false)
-    this.fusedPlan = this.#isFusable() ? planSteps(this.info, true) : undefined
+    this.fusesPrompts = this.#fitsFused()
+    this.fusedPlan = this.fusesPrompts && this.#isFusable() ? planSteps(this.info, true) : undefined
   }
 
   /** Compiles what every run needs. @throws {FlexgenError} `UNSUPPORTED_DATA`, or what ONNX Runtime reports */
@@ -111,16 +114,20 @@ export class CudaProgram {
   }
 
   /** GroupQueryAttention computes in half precision on CUDA, on heads of a multiple of 8 up to 256. */
+  #fitsFused(): boolean {
+    return (
+      this.#context.fusedTypes.includes(this.compute) &&
+      this.attentions.every(({ attributes: { headDim } }) => headDim % 8 === 0 && headDim <= 256)
+    )
+  }
+
+  /** Whether the fused operator serves decode, too: it attends to everything, and each cache is one node's. */
   #isFusable(): boolean {
-    const types = this.#context.fusedTypes
-    const fits = ({ attributes }: NodeOf<'Attention'>): boolean =>
-      attributes.sparsity === 1 && attributes.headDim % 8 === 0 && attributes.headDim <= 256
     const caches = new Set(this.attentions.map(({ attributes }) => attributes.cache))
     return (
       this.attentions.length > 0 &&
       caches.size === this.attentions.length &&
-      types.includes(this.compute) &&
-      this.attentions.every(fits)
+      this.attentions.every(({ attributes }) => attributes.sparsity === 1)
     )
   }
 
@@ -145,7 +152,7 @@ export class CudaProgram {
 
   #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
     if (plan.kind === 'dense') return plan
-    if (plan.kind === 'groups' || this.fusedPlan === undefined) return undefined
+    if (plan.kind === 'groups' || !this.fusesPrompts) return undefined
     const { inputs, outputs } = plan.node
     return { nodes: [plan.node], inputs: [...new Set(inputs), 'lengths'], outputs }
   }

@@ -31,7 +31,7 @@ export function attendsFused(
   { inputs }: NodeOf<'Attention'>,
   { seq, startsAnew }: Pick<StepRun, 'seq' | 'startsAnew'>,
 ): boolean {
-  return program.fusedPlan !== undefined && startsAnew && seq > 1 && new Set(inputs).size === 3
+  return program.fusesPrompts && startsAnew && seq > 1 && new Set(inputs).size === 3
 }
 
 /** What the steps of a run need of scratch. */
