@@ -7,7 +7,7 @@ export interface BenchOptions {
   readonly flags?: CaseFlags | undefined
   /** A named suite. */
   readonly suite?: string | undefined
-  /** Keeps the cases of the suite whose title contains this text. */
+  /** Keeps the cases of the suite whose title contains this text, or one of several between `|`. */
   readonly only?: string | undefined
   /** Cases as commands of FlexGen's or our flags, as `COMMAND` or `TITLE: COMMAND`. */
   readonly commands?: readonly string[] | undefined
@@ -22,6 +22,8 @@ export interface BenchOptions {
    * beside a foreign command, which does nothing of the kind.
    */
   readonly warmUpTokens?: number | undefined
+  /** Time for all of it: what has no time left is not begun, what is under way then is stopped, and the rest is left to `resume`. */
+  readonly timeLimitSeconds?: number | undefined
   /** Where results and reports go. Default `flexgen-bench/NAME-TIME`. */
   readonly outputDir?: string | undefined
   /** Go on with the results that the folder has. */

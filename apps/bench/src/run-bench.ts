@@ -17,6 +17,7 @@ import { openResults, type ResultLine } from './run/results-file.ts'
 import { runChild } from './run/run-child.ts'
 import { createRunDiary } from './run/run-diary.ts'
 import type { Side } from './run/side.ts'
+import { TimeLimit } from './run/time-limit.ts'
 import { checkSimulatedSides, profileOf, simulatedLinks } from './simulate/simulated-sides.ts'
 import { examineMachine } from './system/machine.ts'
 
@@ -51,27 +52,44 @@ export async function runBench(
   const links = await (seams.measureLinks ?? measureLinksOf)(sides)
   const plan = { sides, repeat, warmUp, done: byRepetition(results) }
   const diary = createRunDiary(sides, planRuns(plan), output)
+  const settings = { repeat, warmUp, warmUpTokens }
+  const reportNow = (): BenchReport =>
+    buildReport({ title, machine: examineMachine(), settings, sides, links, results, failures })
+  const limit = options.timeLimitSeconds === undefined ? undefined : new TimeLimit(options.timeLimitSeconds)
+  let startedMs = 0
   await measureSides({
     ...plan,
     ...seams,
     traceOf: traceFiles(options.trace, sides),
-    signal,
-    onStart: (run) => diary.begin(run),
+    signal: limit === undefined ? signal : AbortSignal.any([limit.signal, ...(signal === undefined ? [] : [signal])]),
+    mayStart: ({ side }) => limit?.allows(side) ?? true,
+    onStart: (run) => {
+      startedMs = performance.now()
+      diary.begin(run)
+    },
     onProgress: (step) => output.progress?.(step),
     onOutcome: async (run, outcome) => {
       diary.end(run, outcome)
+      limit?.took(run.side, (performance.now() - startedMs) / 1000)
       if (!outcome.ok) failures.set(run.side, outcome.failure)
       if (run.repetition === undefined) return
       const line = { side: run.side, repetition: run.repetition, outcome }
       await file.add(line)
       results.push({ ...line, sitting: file.sitting })
+      // Whatever ends the benchmark, the report of what it has measured is there.
+      if (!isSimulated) await writeReport(reportNow(), folder)
     },
-  }).finally(() => {
-    output.clearProgress?.()
-    if (signal?.aborted) output.log(`what was measured is kept; go on with --resume --output-dir ${folder}`)
   })
-  const settings = { repeat, warmUp, warmUpTokens }
-  const report = buildReport({ title, machine: examineMachine(), settings, sides, links, results, failures })
+    .catch((error: unknown) => {
+      if (limit?.signal.aborted !== true || signal?.aborted) throw error
+    })
+    .finally(() => {
+      output.clearProgress?.()
+      if (signal?.aborted || limit?.isReached === true) {
+        output.log(`what was measured is kept; go on with --resume --output-dir ${folder}`)
+      }
+    })
+  const report = reportNow()
   const logs = await writeLogs(report, sides, options, folder)
   const files = await writeReport(report, folder)
   print(report, options, output)

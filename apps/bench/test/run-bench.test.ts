@@ -104,6 +104,39 @@ describe('a benchmark', () => {
     await expect(other.ended).rejects.toThrow('has results of other commands')
   })
 
+  it('has its report after every run, and ends well where its time is over', async () => {
+    const outputDir = path.join(place, 'limited')
+    const there: number[] = []
+    const options = { suite: 'small', only: 'weights in RAM', outputDir, repeat: 9, warmUp: 0, log: false }
+    const limited = bench(
+      { ...options, timeLimitSeconds: 3 },
+      {
+        execute: async (_, { signal }) => {
+          const isReported = existsSync(path.join(outputDir, 'report.html'))
+          there.push(
+            isReported
+              ? benchReportSchema.parse(JSON.parse(read('limited', 'report.json'))).sides[0]!.repetitions.length
+              : 0,
+          )
+          if (there.length === 3)
+            await new Promise((_resolve, reject) =>
+              signal!.addEventListener('abort', () => reject(signal!.reason as Error)),
+            )
+          return repetition
+        },
+      },
+    )
+    const report = await limited.ended
+    // Every run found the report of those before it; the last was stopped, or not begun on a machine that is that slow.
+    expect(there).toEqual([...there.keys()])
+    const done = report.sides[0]!.repetitions.length
+    expect(done).toBe(Math.min(2, there.length))
+    expect(limited.logged.some((line) => line.includes(`--resume --output-dir ${outputDir}`))).toBe(true)
+    const rest = bench({ ...options, resume: true })
+    expect((await rest.ended).sides[0]!.repetitions).toHaveLength(9)
+    expect(rest.ran).toHaveLength(9 - done)
+  })
+
   it('measures and reports the others where one fails, and fails with it', async () => {
     const outputDir = path.join(place, 'c')
     const { printed, ended } = bench(

@@ -11,4 +11,15 @@ export { checkGraph } from './check/check-graph.ts'
 export { type EngineArena, type LedgerOptions, MemoryLedger, type MemoryUse } from './memory/memory-ledger.ts'
 export { type LimitRequest, MemoryLimit } from './memory/memory-limit.ts'
 export type { KernelWork } from './run/kernel-work.ts'
+export {
+  assembleBackend,
+  type BackendBuffers,
+  type BackendCaches,
+  type BackendParts,
+} from './backend/assemble-backend.ts'
+export { BackendLifetime, type EndingQueue } from './backend/backend-lifetime.ts'
 export { createHostBackend, type HostBackendParts } from './backend/create-host-backend.ts'
+export { type MappedCacheRules, MappedCacheTable } from './mapped/mapped-cache-table.ts'
+export { assertThere, type MappedBytes, MappedMemoryTable } from './mapped/mapped-memory-table.ts'
+export { OwnedMemory } from './mapped/owned-memory.ts'
+export { createPageMemory, type ForeignCalls, type MappedMemory, type PageMemory } from './mapped/page-memory.ts'

@@ -272,6 +272,14 @@ FX_EXPORT int fx_create_queue(void *pointer) {
   return number;
 }
 
+// Makes a queue whose operations have all ended and were fetched a new one.
+FX_EXPORT void fx_reset_queue(void *pointer, uint32_t number) {
+  fx_context *context = pointer;
+  pthread_mutex_lock(&context->mutex);
+  context->queues[number] = (fx_queue){.failed_from = UINT64_MAX};
+  pthread_mutex_unlock(&context->mutex);
+}
+
 // Takes an operation with room for its end, so that nothing fails later for want of memory.
 static fx_op *take_op(fx_context *context) {
   if (context->outstanding == context->ended_room) {

@@ -1,10 +1,16 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import {
-  AbortedError,
+  assembleBackend,
+  BackendLifetime,
+  createPageMemory,
+  MappedCacheTable,
+  MappedMemoryTable,
+} from '@flexgen/backend-kit'
+import {
   type Backend,
   BackendUnavailableError,
-  type CacheBuffer,
   type Clock,
+  q4Group,
   systemClock,
   type TraceSink,
   UsageError,
@@ -17,10 +23,7 @@ import { createAddressOf } from './library/address-of.ts'
 import { findLibrary } from './library/find-library.ts'
 import { loadKoffi } from './library/koffi-library.ts'
 import { loadLibrary, type NativeLibrary } from './library/native-library.ts'
-import { CacheTable } from './memory/cache-table.ts'
 import { MemoryLedger } from './memory/memory-ledger.ts'
-import { MemoryTable } from './memory/memory-table.ts'
-import { createPageMemory } from './memory/page-memory.ts'
 import { ScratchArena } from './memory/scratch-arena.ts'
 import { CompletionPort } from './queue/completion-port.ts'
 import { NativeQueue } from './queue/native-queue.ts'
@@ -37,6 +40,8 @@ export interface NativeBackendOptions {
 }
 
 const mostThreads = 1024
+/** Groups of a head that the kernels take. */
+const mostHeadGroups = 4
 
 /**
  * Makes a backend that computes with host kernels of our own: on buffers that are host memory, with threads of its own,
@@ -53,64 +58,34 @@ export async function createNativeBackend(options: NativeBackendOptions = {}): P
   const handle = openContext(library, threads, level)
   const port = new CompletionPort(library, handle)
   const pages = createPageMemory(koffi)
-  const scratch = new ScratchArena(pages)
+  const addressOf = createAddressOf(koffi)
+  const scratch = new ScratchArena(pages, addressOf)
   const ledger = new MemoryLedger(clock, scratch)
-  const memory = new MemoryTable(pages, ledger)
-  const caches = new CacheTable(memory, capabilities.cacheDtypes)
-  const queues = new Set<NativeQueue>()
-  const kernels = new Set<AsyncDisposable>()
-  const works = new Set<Promise<unknown>>()
-  let disposing: Promise<void> | undefined
-  const assertOpen = (): void => {
-    if (disposing !== undefined) throw new UsageError('the backend is disposed')
-  }
-  const track: KernelContext['track'] = async (work) => {
-    assertOpen()
-    const working = work()
-    works.add(working)
-    const made = await working.finally(() => works.delete(working))
-    if (disposing === undefined) return made
-    await made[Symbol.asyncDispose]()
-    throw new AbortedError('the backend was disposed')
-  }
-  const createQueue = (name: string, trace?: TraceSink): NativeQueue => {
-    assertOpen()
-    const queue = new NativeQueue(name, context, clock, trace)
-    queues.add(queue)
-    return queue
-  }
+  const memory = new MappedMemoryTable(pages, ledger)
+  const caches = new MappedCacheTable(memory, {
+    dtypes: capabilities.cacheDtypes,
+    owner: 'the native backend',
+    mostHeadDim: { q4g64: mostHeadGroups * q4Group.values },
+  })
+  const lifetime = new BackendLifetime()
+  const createQueue = (name: string, trace?: TraceSink): NativeQueue => new NativeQueue(name, context, clock, trace)
   let preparing: NativeQueue | undefined
   const context: KernelContext = {
     library,
     handle,
     port,
     capabilities,
-    addressOf: createAddressOf(koffi),
+    addressOf,
     ledger,
     memory,
     caches,
     scratch,
     pages,
-    kernels,
-    track,
+    lifetime,
     copy: (target, source) => (preparing ??= createQueue('prepare')).copyBytes(target, source).whenDone(),
-    assertOpen,
-  }
-  const dispose = async (): Promise<void> => {
-    for (const queue of queues) queue.cancel(new AbortedError('the backend was disposed'))
-    await Promise.all([...queues].map((queue) => queue.idle()))
-    await Promise.allSettled(works)
-    await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
-    memory.close()
-    scratch.trim()
-    ledger.close()
-    port.close()
-    library.close(handle)
   }
   const levelName = library.levelName(handle)
-
-  return {
-    specificationVersion: 'v1',
+  return assembleBackend({
     name: 'native',
     device: {
       kind: 'cpu',
@@ -120,42 +95,20 @@ export async function createNativeBackend(options: NativeBackendOptions = {}): P
     },
     capabilities,
     notices: [`host kernels for ${levelName}, library ${found.origin}`],
-    allocate(byteLength) {
-      assertOpen()
-      return memory.allocate('device', byteLength)
-    },
-    allocateHost(byteLength) {
-      assertOpen()
-      return memory.allocate('host', byteLength)
-    },
-    allocateCache(spec, rows) {
-      assertOpen()
-      return caches.allocate(spec, rows)
-    },
-    viewCache(pagesOfRows, spec): CacheBuffer {
-      assertOpen()
-      return caches.view(pagesOfRows, spec)
-    },
-    free(buffer, ...after) {
-      assertOpen()
-      if (caches.has(buffer)) caches.free(buffer, after)
-      else memory.free(buffer, after)
-    },
-    async compile(graph) {
-      assertOpen()
-      return new NativeKernel(context, new Program(context, graph), undefined, 0)
-    },
+    lifetime,
+    buffers: memory,
+    caches,
+    ledger,
+    compile: async (graph) => new NativeKernel(context, new Program(context, graph), undefined, 0),
     createQueue,
-    memory: () => ledger.stats(),
-    setMemoryLimit(bytes) {
-      assertOpen()
-      return ledger.setLimit(bytes)
+    close() {
+      memory.close()
+      scratch.trim()
+      ledger.close()
+      port.close()
+      library.close(handle)
     },
-    [Symbol.asyncDispose]() {
-      disposing ??= dispose()
-      return disposing
-    },
-  }
+  })
 }
 
 function openContext(library: NativeLibrary, threads: number, level: string | undefined): bigint {

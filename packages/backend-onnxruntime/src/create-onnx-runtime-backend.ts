@@ -1,15 +1,12 @@
 import { cpus, totalmem } from 'node:os'
 import {
-  AbortedError,
-  type Backend,
-  type CacheBuffer,
-  type Clock,
-  type Queue,
-  systemClock,
-  type TraceSink,
-  UsageError,
-} from '@flexgen/spec'
-import { createPageMemory } from './ffi/native-memory.ts'
+  assembleBackend,
+  BackendLifetime,
+  createPageMemory,
+  MappedCacheTable,
+  MappedMemoryTable,
+} from '@flexgen/backend-kit'
+import { type Backend, type Clock, systemClock } from '@flexgen/spec'
 import { cpuCapabilities } from './graphs/capabilities.ts'
 import { describeGraph } from './graphs/graph-info.ts'
 import { AttentionSessions } from './kernels/attention-sessions.ts'
@@ -17,9 +14,7 @@ import type { KernelContext, LiveKernel } from './kernels/kernel-context.ts'
 import { createLoopBudget } from './kernels/loop-budget.ts'
 import { OnnxKernel } from './kernels/onnx-kernel.ts'
 import { createProgram } from './kernels/program.ts'
-import { CacheTable } from './memory/cache.ts'
 import { MemoryLedger } from './memory/memory-ledger.ts'
-import { MemoryTable } from './memory/memory-table.ts'
 import { ScratchPool } from './memory/scratch-pool.ts'
 import { OnnxQueue } from './queue/onnx-queue.ts'
 import { openRuntime, type RuntimeOptions } from './sessions/open-runtime.ts'
@@ -47,53 +42,17 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
       runtime.trim()
     },
   })
-  const memory = new MemoryTable(pages, ledger)
-  const caches = new CacheTable(memory)
+  const memory = new MappedMemoryTable(pages, ledger)
+  const capabilities = cpuCapabilities(runtime.api === 'c')
+  const caches = new MappedCacheTable(memory, {
+    dtypes: capabilities.cacheDtypes,
+    owner: 'ONNX Runtime on the CPU',
+  })
   const attention = new AttentionSessions(runtime)
-  const busyQueues = new Set<Queue>()
-  const kernels = new Set<LiveKernel>()
-  const works = new Set<Promise<unknown>>()
-  let disposing: Promise<void> | undefined
-  const assertOpen = (): void => {
-    if (disposing !== undefined) throw new UsageError('the backend is disposed')
-  }
-  const track: KernelContext['track'] = async (work) => {
-    assertOpen()
-    const working = work()
-    works.add(working)
-    const made = await working.finally(() => works.delete(working))
-    if (disposing === undefined) return made
-    made.release()
-    throw new AbortedError('the backend was disposed')
-  }
+  const lifetime = new BackendLifetime<LiveKernel>()
   const budget = createLoopBudget(clock)
-  const context: KernelContext = {
-    runtime,
-    ledger,
-    memory,
-    caches,
-    scratch,
-    attention,
-    budget,
-    busyQueues,
-    kernels,
-    track,
-    assertOpen,
-  }
-  const dispose = async (): Promise<void> => {
-    for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
-    await Promise.all([...busyQueues].map((queue) => queue.idle()))
-    await Promise.allSettled(works)
-    await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
-    await attention.release()
-    memory.close()
-    scratch.trim()
-    ledger.close()
-    runtime.release()
-  }
-
-  return {
-    specificationVersion: 'v1',
+  const context: KernelContext = { runtime, ledger, memory, caches, scratch, attention, budget, lifetime }
+  return assembleBackend({
     name: 'onnxruntime',
     device: {
       kind: 'cpu',
@@ -101,46 +60,27 @@ export async function createOnnxRuntimeBackend(options: OnnxRuntimeBackendOption
       memoryBytes: totalmem(),
       hostVisible: true,
     },
-    capabilities: cpuCapabilities(runtime.api === 'c'),
+    capabilities,
     notices,
-    allocate(byteLength) {
-      assertOpen()
-      return memory.allocate('device', byteLength)
-    },
-    allocateHost(byteLength) {
-      assertOpen()
-      return memory.allocate('host', byteLength)
-    },
-    allocateCache(spec, rows) {
-      assertOpen()
-      return caches.allocate(spec, rows)
-    },
-    viewCache(pagesOfRows, spec): CacheBuffer {
-      assertOpen()
-      return caches.view(pagesOfRows, spec)
-    },
-    free(buffer, ...after) {
-      assertOpen()
-      if (caches.has(buffer)) caches.free(buffer, after)
-      else memory.free(buffer, after)
-    },
+    lifetime,
+    buffers: memory,
+    caches,
+    ledger,
     async compile(graph) {
-      assertOpen()
       const info = describeGraph(graph)
-      return new OnnxKernel(context, await track(() => createProgram(context, info)), 0)
+      const program = await lifetime.track(
+        () => createProgram(context, info),
+        (made) => made.release(),
+      )
+      return new OnnxKernel(context, program, 0)
     },
-    createQueue(name: string, trace?: TraceSink) {
-      assertOpen()
-      return new OnnxQueue(name, context, clock, trace)
+    createQueue: (name, trace) => new OnnxQueue(name, context, clock, trace),
+    async close() {
+      await attention.release()
+      memory.close()
+      scratch.trim()
+      ledger.close()
+      runtime.release()
     },
-    memory: () => ledger.stats(),
-    setMemoryLimit(bytes) {
-      assertOpen()
-      return ledger.setLimit(bytes)
-    },
-    [Symbol.asyncDispose]() {
-      disposing ??= dispose()
-      return disposing
-    },
-  }
+  })
 }

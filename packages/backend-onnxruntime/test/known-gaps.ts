@@ -14,10 +14,6 @@ export const lacks: readonly KnownLack[] = [
 
 /** What ONNX Runtime on CUDA does not do here. */
 export const cudaLacks: readonly KnownLack[] = [
-  {
-    what: ['q4g64 weights', 'q4g64c weights', 'q4g64 KV', 'QuantizeGroup', 'DequantizeGroup'],
-    reason: 'its 4-bit kernels read another layout: groups would be repacked',
-  },
   { what: ['ArgMax', 'TopK', 'Sample'], reason: 'the engine draws tokens from the logits on the host' },
   { what: ['RotaryEmbedding'], reason: 'no model family with it yet' },
 ]

@@ -40,6 +40,7 @@ export { type ControllerRule, defaultRule, ReplacementController } from './repla
 export type { Decision, Moves, Outcome, PlacementFacts, Reallocator, SweepFacts } from './replacement/reallocator.ts'
 export type {
   EngineBudget,
+  MemoryUse,
   PlacementSample,
   ReplacementOptions,
   ReplacementReport,

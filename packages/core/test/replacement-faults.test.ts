@@ -48,7 +48,7 @@ describe('faults while placement changes', () => {
     expect(refusals).toBeGreaterThan(0)
   })
 
-  it('ends with a clear error where the disk is full while KV moves there, and keeps what has finished', async () => {
+  it('goes on, or ends with a clear error and what has finished, where any one write fails while KV moves about', async () => {
     const backend = createReferenceBackend({ hostVisible: false })
     const replacement = { timing: 2, reallocator: 'random-copy' } as const
     const run = async (nth: number): Promise<{ results: GenerationResult[]; error: unknown; writes: number }> => {
@@ -74,10 +74,15 @@ describe('faults while placement changes', () => {
     const clean = await run(1e9)
     expect(clean.error).toBeUndefined()
     expect(clean.writes).toBeGreaterThan(10)
-    const failed = await run(clean.writes - 1)
-    expect(failed.error).toMatchObject({ code: 'OUT_OF_DISK' })
-    expect(failed.results.length).toBeGreaterThan(0)
-    for (const result of failed.results) expect(clean.results).toContainEqual(result)
+    let goneOn = 0
+    for (let nth = 1; nth < clean.writes; nth += Math.ceil(clean.writes / 12)) {
+      const failed = await run(nth)
+      for (const result of failed.results) expect(clean.results).toContainEqual(result)
+      // A copy that fails is given up; what a sweep stores is lost without its disk.
+      if (failed.error !== undefined) expect(failed.error).toMatchObject({ code: 'OUT_OF_DISK' })
+      else goneOn += failed.results.length === clean.results.length ? 1 : 0
+    }
+    expect(goneOn).toBeGreaterThan(0)
   })
 
   it('ends at once where it is aborted while KV moves, and leaves nothing', async () => {

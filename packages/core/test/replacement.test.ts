@@ -21,6 +21,8 @@ const moves = fc.record({
   demote: fc.constantFrom(0, 1, 3, 100),
   toHost: fc.constantFrom(0, 2, 100),
   toStream: fc.constantFrom(0, 2, 100),
+  toDisk: fc.constantFrom(0, 0, 2, 100),
+  fromDisk: fc.constantFrom(0, 1, 100),
   abortsMoves: fc.boolean(),
 })
 
@@ -31,7 +33,15 @@ function scripted(script: readonly (typeof moves extends fc.Arbitrary<infer Move
     observe: () => undefined,
     carriedOut: () => undefined,
     reset: () => undefined,
-    decide: ({ pinnedBytes, streamedBytes, roomBytes, deviceRows, hostRows, streamedRows }): Decision | undefined => {
+    decide: ({
+      pinnedBytes,
+      streamedBytes,
+      roomBytes,
+      deviceRows,
+      hostRows,
+      streamedRows,
+      diskRows,
+    }): Decision | undefined => {
       const move = script[at++ % script.length]
       if (move === undefined) return undefined
       return {
@@ -43,6 +53,8 @@ function scripted(script: readonly (typeof moves extends fc.Arbitrary<infer Move
         demoteRows: Math.min(deviceRows, move.demote),
         toHostRows: move.toHost,
         toStreamRows: move.toStream,
+        toDiskRows: move.toDisk,
+        fromDiskRows: Math.min(diskRows, move.fromDisk),
         predictedGainSeconds: 0,
         abortsMoves: move.abortsMoves,
       }
@@ -189,7 +201,7 @@ describe('a budget that changes while it runs', () => {
 describe('placement that changes while it runs', () => {
   it('gives the ids of a run without moves, for 150 random scripts of moves and aborts, and leaves nothing', async () => {
     const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
-    let moved = 0
+    let [moved, onDisk] = [0, 0]
     await fc.assert(
       fc.asyncProperty(cases, async ({ hostVisible, pagePositions, prompts, limits, ...choice }) => {
         const { reallocator, timing, script, ...policy } = choice
@@ -211,11 +223,14 @@ describe('placement that changes while it runs', () => {
         }
         const run = await runEngine({ ...parts(), replacement, maxRamBytes: 1e9 }, requests, options)
         expect(run.results).toEqual(expected.results)
-        moved += run.report.replacement!.movedCacheBytes
+        const { movedCacheBytes, timeline } = run.report.replacement!
+        moved += movedCacheBytes
+        onDisk += timeline.filter(({ diskRows }) => diskRows > 0).length
         expectNothingLeft(run)
       }),
       { numRuns: 150 },
     )
     expect(moved).toBeGreaterThan(0)
+    expect(onDisk).toBeGreaterThan(100)
   })
 })

@@ -1,11 +1,12 @@
 import { createEngine as createCoreEngine, type Workload } from '@flexgen/core'
-import { AbortedError, type Backend } from '@flexgen/spec'
+import { AbortedError } from '@flexgen/spec'
 import { cacheNotices } from './engine/cache-notice.ts'
 import { checkFourBits } from './engine/check-four-bits.ts'
 import { checkScratch } from './engine/check-scratch.ts'
 import type { CreateEngineOptions } from './engine/engine-options.ts'
 import { engineWeightsOf } from './engine/engine-weights.ts'
 import type { FlexgenEngine } from './engine/flexgen-engine.ts'
+import { openHostBackend } from './engine/open-host-backend.ts'
 import { openTiers } from './engine/open-tiers.ts'
 import { pinNotices } from './engine/pin-notice.ts'
 import { createResourceStack } from './engine/resource-stack.ts'
@@ -27,7 +28,7 @@ import { parseSize, type Size } from './size/parse-size.ts'
 export async function createEngine(options: CreateEngineOptions = {}): Promise<FlexgenEngine> {
   const known = knownPolicyOf(options.policy)
   const givenRamBytes = sizeOf(options.maxRam, 'maxRam')
-  const maxDeviceBytes = sizeOf(options.maxDeviceMemory, 'maxDeviceMemory')
+  const givenDeviceBytes = sizeOf(options.maxDeviceMemory, 'maxDeviceMemory')
   const maxDiskBytes = sizeOf(options.maxDisk, 'maxDisk')
   const owned = createResourceStack()
   try {
@@ -38,14 +39,14 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<F
     const { backend, notices } = await backendOf(options)
     if (typeof options.backend !== 'object') owned.use(backend)
     checkFourBits(backend, known, opened.weights)
-    const given = { maxRamBytes: givenRamBytes, maxDeviceBytes, maxDiskBytes }
-    const settled = await settlePolicy(options, opened, backend, given, workloadOf(options))
-    const { policy, maxRamBytes } = settled
+    const { host, isOwn } = await openHostBackend(options, backend)
+    if (host !== undefined && isOwn) owned.use(host)
+    const given = { maxRamBytes: givenRamBytes, maxDeviceBytes: givenDeviceBytes, maxDiskBytes }
+    const settled = await settlePolicy(options, opened, { backend, host }, given, workloadOf(options))
+    const { policy, maxRamBytes, maxDeviceBytes } = settled
     const { weights, notices: weightNotices } = engineWeightsOf(opened, policy, backend)
     // What is made up or compressed as it is read lies in no file: its disk share is scratch.
     const areMade = opened.place.kind === 'dummy' || weights !== opened.weights
-    const host = await hostBackendOf(options, backend)
-    if (host !== undefined && host !== backend && typeof options.hostBackend === 'string') owned.use(host)
     const budgets = { maxRamBytes, maxDiskBytes }
     const { clock, ram, disk } = options.machine ?? (await openTiers(options, backend, budgets, owned))
     const engine = owned.use(
@@ -134,13 +135,4 @@ function sizeOf(size: Size | undefined, what: string): number | undefined {
 
 async function backendOf({ backend = 'auto', api, threads }: CreateEngineOptions): Promise<OpenedBackend> {
   return typeof backend === 'object' ? { backend, notices: [] } : openBackendHere(backend, { api, threads })
-}
-
-/** The backend that attends on the host: the one asked for, which may be the device's. */
-async function hostBackendOf(
-  { hostBackend, api, threads }: CreateEngineOptions,
-  backend: Backend,
-): Promise<Backend | undefined> {
-  if (typeof hostBackend !== 'string') return hostBackend
-  return hostBackend === backend.name ? backend : (await openBackendHere(hostBackend, { api, threads })).backend
 }

@@ -1,3 +1,3 @@
 export type { CreateDisk } from './links/measure-disk.ts'
-export { fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
+export { cardEffort, fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
 export { profileMachine, type ProfileMachineOptions } from './profile-machine.ts'

@@ -1,10 +1,11 @@
 import type { ComputeRates, HardwareProfile } from '@flexgen/planner'
-import { type Backend, UsageError } from '@flexgen/spec'
-import { fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
+import { type Backend, type DType, UsageError } from '@flexgen/spec'
+import { cardEffort, fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
 import { measureCompute } from './kernels/measure-compute.ts'
 import { measureBeside } from './links/measure-beside.ts'
 import { measureDeviceLinks } from './links/measure-device-links.ts'
 import { type CreateDisk, measureDisk } from './links/measure-disk.ts'
+import { measureHostAttention } from './links/measure-host-attention.ts'
 
 /** What a machine is measured with; everything is an instance, nothing is looked up by name. */
 export interface ProfileMachineOptions {
@@ -20,6 +21,8 @@ export interface ProfileMachineOptions {
   readonly versions: Readonly<Record<string, string>>
   readonly measuredAt: Date
   readonly effort?: MeasureEffort | undefined
+  /** How a device with memory of its own is measured. */
+  readonly cardEffort?: MeasureEffort | undefined
   /** Told what is measured next. */
   readonly onStep?: ((what: string, done: number, total: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -35,6 +38,7 @@ const assumedSweepSeconds = 1e-3
  */
 export async function profileMachine(options: ProfileMachineOptions): Promise<HardwareProfile> {
   const { backends, host, createDisk, effort = fullEffort, signal, onStep } = options
+  const ofCard = options.cardEffort ?? options.effort ?? cardEffort
   const [main] = backends
   if (main === undefined) throw new UsageError('there is no backend to measure')
   const total = backends.length + (host === undefined ? 0 : 1) + 3
@@ -49,7 +53,7 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
   let ramBytesPerSecond = 0
   for (const backend of backends) {
     step(`kernels of ${backend.name}`)
-    const measured = await measureCompute(backend, effort)
+    const measured = await measureCompute(backend, backend.device.hostVisible ? effort : ofCard)
     rates.push(measured.rates)
     if (backend.device.hostVisible) ramBytesPerSecond = Math.max(ramBytesPerSecond, measured.weightBytesPerSecond)
   }
@@ -57,10 +61,22 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
   const onHost = host === undefined ? undefined : await measureCompute(host, effort)
   step('links')
   const { hostVisible, memoryBytes, description } = main.device
-  const deviceLinks = hostVisible ? undefined : await measureDeviceLinks(main, effort.timing)
+  const deviceLinks = hostVisible ? undefined : await measureDeviceLinks(main, ofCard)
+  const ramRead = Math.max(ramBytesPerSecond, onHost?.weightBytesPerSecond ?? 0)
+  const dtypeOf = ({ matmul }: ComputeRates): DType => matmul[0]!.dtype
+  const beside =
+    deviceLinks === undefined || host === undefined
+      ? []
+      : [
+          await measureHostAttention(main, host, dtypeOf(onHost!.rates), ofCard, {
+            hostToDevice: deviceLinks.links.hostToDevice!.pinned.bytesPerSecond,
+            ramRead,
+          }),
+        ]
   step('reading beside computing')
   const [device, ...others] = rates
-  const besideReads = hostVisible ? await measureBeside(createDisk, main, device!.matmul[0]!.dtype, effort) : undefined
+  const onRam = hostVisible ? { backend: main, rates: device! } : host && { backend: host, rates: onHost!.rates }
+  const besideReads = onRam && (await measureBeside(createDisk, onRam.backend, dtypeOf(onRam.rates), effort))
   return {
     schemaVersion: 1,
     name: options.name,
@@ -78,9 +94,9 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
       ...deviceLinks?.links,
       diskRead: disk.read,
       diskWrite: disk.write,
-      ramRead: { bytesPerSecond: Math.max(ramBytesPerSecond, onHost?.weightBytesPerSecond ?? 0) },
+      ramRead: { bytesPerSecond: ramRead },
     },
-    ...(deviceLinks && { shared: deviceLinks.shared }),
+    ...(deviceLinks && { shared: [...deviceLinks.shared, ...beside] }),
     ...(besideReads && { besideReads }),
     compute: {
       device: device!,

@@ -16,15 +16,20 @@ const little: MeasureEffort = {
   timing: { leastSeconds: 0.001, repetitions: 2 },
   width: 64,
   matrices: 2,
+  productsPerRun: 1,
   rows: [1, 4],
   heads: 2,
   headDim: 64,
   sequences: [1, 2],
   positions: [4, 16],
   promptTokens: [4, 8],
+  prefillTokens: 16,
+  elementwiseTokens: 16,
   fileBytes: 2 ** 20,
   readSeconds: 0.01,
   besideSeconds: 0.01,
+  copyBytes: 2 ** 16,
+  pinnedBytes: 2 ** 16,
 }
 
 function optionsOf(parts: Partial<ProfileMachineOptions> & Pick<ProfileMachineOptions, 'backends'>) {
@@ -66,13 +71,31 @@ describe('profileMachine', () => {
 
   it('measures copies to a device with memory of its own, and what computes beside it', async () => {
     const device = createReferenceBackend({ hostVisible: false })
-    const profile = await profileMachine(optionsOf({ backends: [device], host: createReferenceBackend() }))
+    const host = createReferenceBackend()
+    const cardEffort = { ...little, matrices: 4, productsPerRun: 2, rows: [1, 4, 16] }
+    const profile = await profileMachine(optionsOf({ backends: [device], host, cardEffort }))
     expect(parseHardwareProfile(JSON.parse(JSON.stringify(profile)), 'test')).toEqual(profile)
     expect(profile.machine.device).toBe('gpu')
     expect(profile.links.hostToDevice!.pinned.bytesPerSecond).toBeGreaterThan(0)
-    expect(profile.shared![0]!.links).toEqual(['hostToDevice', 'deviceToHost'])
+    expect(profile.links.pinning!.bytesPerSecond).toBeGreaterThan(0)
+    const shared = profile.shared!.map(({ links, bytesPerSecond }) => {
+      for (const each of bytesPerSecond) expect(each).toBeGreaterThan(0)
+      return links.join(' ')
+    })
+    expect(shared).toEqual(['hostToDevice deviceToHost', 'hostToDevice ramRead'])
+    const rowsOf = ({ matmul }: (typeof profile)['compute']['device']): number[] => [
+      ...new Set(matmul.map(({ rows }) => rows)),
+    ]
+    expect([rowsOf(profile.compute.device), rowsOf(profile.compute.host!)]).toEqual([
+      [1, 4, 16],
+      [1, 4],
+    ])
     expect(profile.compute.host!.backend).toBe('reference')
-    expect(profile.besideReads).toBeUndefined()
+    expect(profile.besideReads?.cached).toBeDefined()
+    for (const backend of [device, host]) {
+      const { deviceBytes, hostBytes, preparedBytes } = backend.memory()
+      expect([deviceBytes, hostBytes, preparedBytes]).toEqual([0, 0, 0])
+    }
   })
 
   it('stops when told to, and needs a backend', async () => {

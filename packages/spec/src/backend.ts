@@ -37,6 +37,8 @@ export interface RunShape {
   readonly seq: number
   /** Largest number of cached positions that a row has room for. */
   readonly maxPositions: number
+  /** How the cache holds them; as activations are by default. */
+  readonly cacheDtype?: DType
 }
 
 /** What a backend holds now, in bytes. */

@@ -10,7 +10,9 @@ export interface CaseMachine extends AsyncDisposable {
   /** What was said when the backend was opened. */
   readonly notices: readonly string[]
   /** What the engine is made with. */
-  readonly engine: Pick<CreateEngineOptions, 'hostBackend' | 'machine' | 'maxRam' | 'maxDeviceMemory' | 'maxDisk'>
+  readonly engine: Pick<CreateEngineOptions, 'machine' | 'maxRam' | 'maxDeviceMemory' | 'maxDisk'> & {
+    readonly hostBackend: Backend | undefined
+  }
   /** Where sequences end before their time. */
   readonly stopRule?: TextGenerationOptions['stopRule']
   /** Tells of every change of what the machine has, in bytes. */

@@ -61,6 +61,7 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
     ...machine.engine,
     // What the planner has chosen for; else what the machine has.
     ...(settings.maxRam !== given.maxRam && { maxRam: settings.maxRam }),
+    ...(settings.maxDeviceMemory !== given.maxDeviceMemory && { maxDeviceMemory: settings.maxDeviceMemory }),
     // Only the command keeps one: programs that measure need not leave anything in the user's folders.
     history: settings.history ?? false,
     model: machine.model,

@@ -143,9 +143,12 @@ const replacementStep = z.object({
   demotedRows: amount,
   toHostRows: amount,
   toStreamRows: amount,
+  fromDiskRows: amount,
+  toDiskRows: amount,
   predictedGainSeconds: z.exactOptional(z.number()),
   measuredGainSeconds: z.exactOptional(z.number()),
 })
+const memoryUse = z.object({ device: amount, ram: amount }).meta({ id: 'MemoryUse' })
 const replacement = z
   .object({
     timing: z.union([z.literal(1), z.literal(2), z.literal(3)]),
@@ -157,6 +160,7 @@ const replacement = z
     decideSeconds: amount,
     movedCacheBytes: amount,
     steps: z.array(replacementStep),
+    plannedPeak: memoryUse.meta({ description: 'the most that was planned at any moment, pins and KV included' }),
     timeline: z.array(
       z.object({
         sweep: amount,
@@ -165,6 +169,9 @@ const replacement = z
         deviceRows: amount,
         hostRows: amount,
         streamedRows: amount,
+        diskRows: amount,
+        planned: memoryUse.meta({ description: 'what the run might hold from here on' }),
+        limits: z.object({ device: amount.optional(), ram: amount.optional() }),
       }),
     ),
   })

@@ -1,6 +1,6 @@
 import type { EngineBudget } from '@flexgen/core'
 import { systemClock, UsageError } from '@flexgen/spec'
-import { openBackend, openModel } from 'flexgen'
+import { openBackend, openHostBackend, openModel } from 'flexgen'
 import type { CaseSettings } from '../case/case-settings.ts'
 import type { CaseMachine } from './case-machine.ts'
 
@@ -11,9 +11,9 @@ const memoryShare = 0.95
  * The budgets of a scenario on this machine, by sweeps; all else that it may say is for simulated machines.
  * @throws {UsageError} for a scenario that says more
  */
-async function budgetChanges(nameOrFile: string): Promise<Pick<CaseMachine, 'onBudget' | 'endSweep'>> {
+async function budgetChanges(nameOrFile: string, sweeps: number): Promise<Pick<CaseMachine, 'onBudget' | 'endSweep'>> {
   const { findScenario } = await import('../simulate/named-scenarios.ts')
-  const { changes = [], schemaVersion: _, description: _about, ...rest } = await findScenario(nameOrFile)
+  const { changes = [], schemaVersion: _, description: _about, ...rest } = await findScenario(nameOrFile, sweeps)
   const listeners: ((budget: EngineBudget) => void)[] = []
   const isHere = changes.every((change) => 'budget' in change && change.atSweep !== undefined)
   if (!isHere || Object.keys(rest).length > 0) {
@@ -41,17 +41,20 @@ export async function openMachine(settings: CaseSettings): Promise<CaseMachine> 
   const model = await openModel(settings)
   try {
     const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
-    const { hostBackend, maxDeviceMemory, maxDisk } = settings
-    const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario)
+    const { maxDeviceMemory, maxDisk } = settings
+    const policy = settings.choice === undefined ? settings.policy : 'auto'
+    const { host, isOwn } = await openHostBackend({ ...settings, policy }, backend)
+    const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario, settings.genLen)
     const maxRam = settings.maxRam ?? Math.floor(memoryShare * process.availableMemory())
     return {
       model,
       backend,
       clock: systemClock,
       notices,
-      engine: { hostBackend, maxRam, maxDeviceMemory, maxDisk },
+      engine: { hostBackend: host, maxRam, maxDeviceMemory, maxDisk },
       ...changes,
       async [Symbol.asyncDispose]() {
+        if (isOwn) await host![Symbol.asyncDispose]()
         await backend[Symbol.asyncDispose]()
         await model[Symbol.asyncDispose]()
       },

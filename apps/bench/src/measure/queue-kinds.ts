@@ -35,6 +35,10 @@ export const queueKinds: Readonly<Record<string, QueueInfo>> = {
   'store cache on host': { kind: 'store KV' },
   'store cache': { kind: 'store KV' },
   'cache write': { kind: 'store KV', link: 'disk write' },
+  'move read': { kind: 'load KV', link: 'disk read' },
+  'move in': { kind: 'load KV' },
+  'move out': { kind: 'store KV' },
+  'move write': { kind: 'store KV', link: 'disk write' },
   'hidden write': { kind: 'hidden states', link: 'disk write' },
 }
 

@@ -20,7 +20,14 @@ export async function settleCase(settings: CaseSettings, machine: CaseMachine): 
   const policy = { ...settings.policy, ...chosen.policy }
   const numPrompts = choice.numPrompts ?? policy.gpuBatchSize * policy.numGpuBatches
   return {
-    settings: { ...settings, choice: undefined, policy, numPrompts, maxRam: chosen.maxRam ?? settings.maxRam },
+    settings: {
+      ...settings,
+      choice: undefined,
+      policy,
+      numPrompts,
+      maxRam: chosen.maxRam ?? settings.maxRam,
+      maxDeviceMemory: chosen.maxDeviceMemory ?? settings.maxDeviceMemory,
+    },
     notices: chosen.notices,
   }
 }
@@ -28,6 +35,7 @@ export async function settleCase(settings: CaseSettings, machine: CaseMachine): 
 interface Chosen {
   readonly policy: Partial<CaseSettings['policy']>
   readonly maxRam?: string | undefined
+  readonly maxDeviceMemory?: string | undefined
   readonly notices: readonly string[]
 }
 
@@ -45,13 +53,13 @@ async function choose(settings: CaseSettings, choice: CaseChoice, machine: CaseM
   const { maxRam, maxDeviceMemory, maxDisk } = machine.engine
   const bytes = (size: Size | undefined): number | undefined =>
     size === undefined ? undefined : parseSize(size, 'size')
-  const { policy, notices, maxRamBytes } = await settlePolicy(
+  const { policy, notices, maxRamBytes, maxDeviceBytes } = await settlePolicy(
     {
       ...settings,
       policy: { ...parts, ...splitOf(choice.gpuBatchSize, choice.numGpuBatches), auto: true },
     },
     machine.model,
-    machine.backend,
+    { backend: machine.backend, host: machine.engine.hostBackend },
     { maxRamBytes: bytes(maxRam), maxDeviceBytes: bytes(maxDeviceMemory), maxDiskBytes: bytes(maxDisk) },
     {
       sequences: choice.numPrompts ?? 0,
@@ -59,11 +67,12 @@ async function choose(settings: CaseSettings, choice: CaseChoice, machine: CaseM
       maxNewTokens: settings.genLen,
     },
   )
-  const { weights, cache, activations, gpuBatchSize, numGpuBatches } = policy
+  const { weights, cache, activations, gpuBatchSize, numGpuBatches, hostAttentionPercent } = policy
   const percent = [weights, cache, activations].flatMap(({ device, ram }) => [device, ram])
   return {
-    policy: { percent, gpuBatchSize, numGpuBatches },
+    policy: { percent, gpuBatchSize, numGpuBatches, hostAttentionPercent },
     ...(maxRamBytes !== undefined && { maxRam: `${maxRamBytes}B` }),
+    ...(maxDeviceBytes !== undefined && { maxDeviceMemory: `${maxDeviceBytes}B` }),
     notices,
   }
 }

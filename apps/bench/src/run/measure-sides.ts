@@ -24,6 +24,8 @@ export interface MeasureSidesOptions {
   /** Outcomes of an earlier sitting. */
   readonly done?: Outcomes
   readonly signal?: AbortSignal | undefined
+  /** Whether there is time for a run; where there is not, no more are begun. */
+  readonly mayStart?: ((run: PlannedRun) => boolean) | undefined
   readonly onStart?: (run: PlannedRun) => void
   readonly onProgress?: (progress: CaseProgress) => void
   /** Told every outcome, warm-up included, before the next run starts. */
@@ -58,6 +60,7 @@ export async function measureSides(options: MeasureSidesOptions): Promise<void> 
   for (const run of planRuns(options)) {
     if (failed.has(run.side)) continue
     signal?.throwIfAborted()
+    if (options.mayStart?.(run) === false) return
     options.onStart?.(run)
     const outcome = await outcomeOf(
       () => execute(sides[run.side]!, { signal, traceFile: options.traceOf?.(run), ...(onProgress && { onProgress }) }),

@@ -3,10 +3,18 @@ import { readScenario } from './read-scenario.ts'
 
 const gibibyte = 2 ** 30
 
-/** A budget of the device that shrinks for a part of the run, in sweeps. */
-function shrunk(from: number, until: number, [wide, narrow]: readonly [number, number]): Scenario {
+/** What may happen to a run of so many sweeps. */
+type NamedScenario = (sweeps: number) => Scenario
+
+/** Ends of the first and of the second third of a run, in sweeps. */
+const thirds = (sweeps: number): readonly [number, number] => [Math.floor(sweeps / 3), Math.floor((2 * sweeps) / 3)]
+
+/** A budget of the device that shrinks for the middle third of a run. */
+function shrunk(sweeps: number, [wide, narrow]: readonly [number, number]): Scenario {
+  const [from, until] = thirds(sweeps)
   return {
     schemaVersion: 1,
+    description: `another process takes ${wide - narrow} GiB of the device for the middle third of the run`,
     changes: [
       { atSweep: from, budget: 'device', bytes: narrow * gibibyte },
       { atSweep: until, budget: 'device', bytes: wide * gibibyte },
@@ -15,34 +23,34 @@ function shrunk(from: number, until: number, [wide, narrow]: readonly [number, n
 }
 
 /** What may happen to a run, by name. */
-export const namedScenarios: Readonly<Record<string, Scenario>> = {
-  'budget-38-14-38': {
-    ...shrunk(170, 341, [38, 14]),
-    description: 'another process takes 24 GiB for a third of 512 sweeps',
+export const namedScenarios: Readonly<Record<string, NamedScenario>> = {
+  'budget-38-14-38': (sweeps) => shrunk(sweeps, [38, 14]),
+  'link-contention': (sweeps) => {
+    const [from, until] = thirds(sweeps)
+    return {
+      schemaVersion: 1,
+      description: 'another process takes half of the link for the middle third of the run',
+      changes: [
+        { atSweep: from, speed: 'hostToDevice', factor: 0.5 },
+        { atSweep: until, speed: 'hostToDevice', factor: 1 },
+      ],
+    }
   },
-  'link-contention': {
-    schemaVersion: 1,
-    description: 'another process takes half of the link for the middle third of 900 sweeps',
-    changes: [
-      { atSweep: 300, speed: 'hostToDevice', factor: 0.5 },
-      { atSweep: 600, speed: 'hostToDevice', factor: 1 },
-    ],
-  },
-  'link-slower': {
+  'link-slower': () => ({
     schemaVersion: 1,
     description: 'the link is 40 % slower than the profile says',
     changes: [{ atSweep: 0, speed: 'hostToDevice', factor: 0.6 }],
-  },
-  'host-slower': {
+  }),
+  'host-slower': () => ({
     schemaVersion: 1,
     description: 'attention on the host is 40 % slower than the profile says',
     changes: [{ atSweep: 0, speed: 'hostCompute', factor: 0.6 }],
-  },
-  'long-tail': {
+  }),
+  'long-tail': () => ({
     schemaVersion: 1,
     description: 'lengths of 16 to 512 tokens, most of them short',
     lengths: longTail(257, 16, 512),
-  },
+  }),
 }
 
 /** Lengths of which half are below twice the least: 1 / u, cut off. */
@@ -55,9 +63,9 @@ function longTail(count: number, least: number, most: number): number[] {
 }
 
 /**
- * A scenario by name, or from a file.
+ * A scenario by name, for a run of so many sweeps, or from a file.
  * @throws {FlexgenError} what `readScenario` throws
  */
-export async function findScenario(nameOrFile: string): Promise<Scenario> {
-  return Object.hasOwn(namedScenarios, nameOrFile) ? namedScenarios[nameOrFile]! : readScenario(nameOrFile)
+export async function findScenario(nameOrFile: string, sweeps: number): Promise<Scenario> {
+  return Object.hasOwn(namedScenarios, nameOrFile) ? namedScenarios[nameOrFile]!(sweeps) : readScenario(nameOrFile)
 }

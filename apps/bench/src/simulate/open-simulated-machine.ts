@@ -13,7 +13,7 @@ import { findScenario } from './named-scenarios.ts'
 export async function openSimulatedMachine(settings: CaseSettings, profile: string): Promise<CaseMachine> {
   const { createSimulatedSource, createSimulation } = await import('@flexgen/backend-simulated')
   const hardware = await readProfile(profile)
-  const scenario = settings.scenario === undefined ? undefined : await findScenario(settings.scenario)
+  const scenario = settings.scenario === undefined ? undefined : await findScenario(settings.scenario, settings.genLen)
   const diskWay = settings.direct ? 'direct' : (scenario?.diskWay ?? 'buffered')
   // Only names and shapes are needed, wherever the model lies.
   const opened = await openModel({ model: settings.model, path: '_DUMMY_' })

@@ -14,9 +14,14 @@ export function profileOf(side: Side): string | undefined {
  */
 export async function checkSimulatedSides(sides: readonly Side[]): Promise<void> {
   const profiles = new Set(sides.flatMap((side) => profileOf(side) ?? []))
-  const scenarios = new Set(sides.flatMap((side) => (side.kind === 'flexgen' && side.settings.scenario) || []))
+  const scenarios = new Map(
+    sides.flatMap((side) => {
+      const { scenario, genLen = 0 } = side.kind === 'flexgen' ? side.settings : {}
+      return scenario === undefined ? [] : [[scenario, genLen] as const]
+    }),
+  )
   for (const profile of profiles) await readProfile(profile)
-  for (const scenario of scenarios) await findScenario(scenario)
+  for (const [scenario, sweeps] of scenarios) await findScenario(scenario, sweeps)
 }
 
 /** The disk of the machine that all sides are simulated on, in place of a measurement; none where there are several. */

@@ -90,6 +90,11 @@ describe('suites', () => {
     })
   })
 
+  it('can be cut down to some of several titles', () => {
+    const titles = casesOfSuite('reallocate-30b', {}, 'fitted|(every token), with').map(({ title }) => title)
+    expect(titles).toEqual(['opt-30b: Fitted ratios', 'opt-30b: Reallocate-in-flight (every token), with punish'])
+  })
+
   it('that are not there are refused with those that are', () => {
     expect(() => casesOfSuite('13b')).toThrow(expect.objectContaining({ hint: expect.stringContaining('small, 1.3b') }))
     expect(() => casesOfSuite('small', {}, 'xyz')).toThrow("no case of suite small has 'xyz'")

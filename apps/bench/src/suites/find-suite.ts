@@ -26,12 +26,13 @@ export function findSuite(name: string): Suite {
 /**
  * The cases of a suite.
  * @param changes flags that count for every case, over its own
- * @param only keeps the cases whose title contains this text, in any case
+ * @param only keeps the cases whose title contains this text, or one of several between `|`, in any case
  * @throws {UsageError} for an unknown suite, or where `only` leaves nothing
  */
 export function casesOfSuite(name: string, changes: CaseFlags = {}, only = ''): BenchCase[] {
   const suite = findSuite(name)
-  const cases = suite.cases.filter(({ title }) => title.toLowerCase().includes(only.toLowerCase()))
+  const wanted = only.toLowerCase().split('|')
+  const cases = suite.cases.filter(({ title }) => wanted.some((text) => title.toLowerCase().includes(text)))
   if (cases.length === 0) {
     throw new UsageError(`no case of suite ${suite.name} has '${only}' in its title`, {
       hint: suite.cases.map(({ title }) => title).join('; '),

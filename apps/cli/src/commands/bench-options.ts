@@ -11,7 +11,7 @@ export function addBenchOptions(command: Command): void {
       '--suite <name>',
       'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b, replacement; or quality, kernels',
     ),
-    option('--only <text>', 'cases of the suite with this text in their title'),
+    option('--only <text>', 'cases of the suite with this text in their title; several between |'),
     option(
       '--command <text>',
       'a case as a command of FlexGen or ours, over the flags given here; may be repeated',
@@ -30,6 +30,11 @@ export function addBenchOptions(command: Command): void {
       '--warm-up-tokens <count>',
       'tokens that each process generates before it measures (default 1, with --against 0)',
       wholeNumber(0),
+    ),
+    option(
+      '--time-limit <seconds>',
+      'begin no run that would not end by then, stop what does not; --resume goes on',
+      wholeNumber(1),
     ),
     option('--output-dir <folder>', 'where results and reports go (default flexgen-bench/NAME-TIME)'),
     option('--resume', 'go on with the results in --output-dir'),

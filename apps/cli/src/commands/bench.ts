@@ -7,7 +7,8 @@ import { checkFlagRules, type FlagRules } from '../settings/flag-rules.ts'
 import { addBenchOptions } from './bench-options.ts'
 
 /** Flags of `bench` that are not those of a case. */
-interface BenchFlags extends Omit<BenchOptions, 'flags' | 'commands' | 'signal'> {
+interface BenchFlags extends Omit<BenchOptions, 'flags' | 'commands' | 'signal' | 'timeLimitSeconds'> {
+  readonly timeLimit?: number
   readonly command?: readonly string[]
   readonly verbose: number
   readonly quiet?: boolean
@@ -29,6 +30,7 @@ export function addBench(program: Command, context: CliContext): void {
       repeat,
       warmUp,
       warmUpTokens,
+      timeLimit,
       outputDir,
       ...rest
     } = command.opts<BenchFlags & CaseFlags>()
@@ -53,6 +55,7 @@ export function addBench(program: Command, context: CliContext): void {
         repeat,
         warmUp,
         warmUpTokens,
+        timeLimitSeconds: timeLimit,
         outputDir,
         resume,
         title,

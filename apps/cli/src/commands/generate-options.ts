@@ -79,7 +79,10 @@ export function addGenerateOptions(command: Command): void {
       wholeNumber(0),
     ),
     option('--reallocate-every <count>', 'tokens after which timing 3 acts at the latest (default 8)', wholeNumber(1)),
-    option('--budget-file <file>', 'follow the budgets in this file, such as {"ram": "8GB"}, while the run goes on'),
+    option(
+      '--budget-file <file>',
+      'follow the budgets in this file, such as {"ram": "8GB"}, while the run goes on; SIGUSR2 has it read at once',
+    ),
     option('--cpu-mem, --max-ram <size>', 'most RAM that the engine may allocate'),
     option('--gpu-mem, --max-device-memory <size>', 'most device memory; on a CPU backend a part of the RAM'),
     option('--disk, --max-disk <size>', 'most scratch space on disk'),

@@ -13,7 +13,7 @@ import { describePlacement, describePlan, describePrediction, describeSpeed } fr
 import { createListPresenter, createLivePresenter, createScorePresenter, type Presenter } from '../output/presenter.ts'
 import { createProgress, type Progress } from '../output/progress.ts'
 import type { Output } from '../output/terminal.ts'
-import { followBudgetFile } from './budget-file.ts'
+import { BudgetFile } from './budget-file.ts'
 import { checkFiles } from './check-files.ts'
 import { makeRandomPrompts, readPrompts } from './collect-prompts.ts'
 import type { GenerateFlags } from './generate-flags.ts'
@@ -29,6 +29,10 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
   const level = flags.quiet === true ? 0 : flags.verbose
   const signal = AbortSignal.any([interrupt.signal, terminal.closed])
   checkFiles(flags)
+  using budgets =
+    flags.budgetFile === undefined
+      ? undefined
+      : new BudgetFile(flags.budgetFile, (line) => level > 0 && log.writeLine(line))
   const given = await readPrompts(flags, signal)
   if (flags.score === true) checkScored(given)
   const {
@@ -76,15 +80,7 @@ export async function runGenerate(flags: GenerateFlags, { terminal, interrupt }:
       progress.update({ label: 'loading weights', done: doneBytes, total: totalBytes, unit: 'bytes' }),
   })
   progress.clear()
-  using _budgets =
-    flags.budgetFile === undefined
-      ? undefined
-      : followBudgetFile({
-          file: flags.budgetFile,
-          setBudget: (budget) => engine.setBudget(budget),
-          toBytes: parseSize,
-          say: (line) => level > 0 && log.writeLine(line),
-        })
+  budgets?.follow({ setBudget: (budget) => engine.setBudget(budget), toBytes: parseSize })
   if (flags.resume !== true) await file?.clear()
   const print = (lines: readonly string[]): void => lines.forEach((line) => log.writeLine(line))
   if (level >= 2) print(describePlan(engine.plan))

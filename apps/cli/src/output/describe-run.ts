@@ -48,8 +48,19 @@ export function describeSpeed(report: Report): string[] {
     `${count(sequences, 'prompt')} with ${count(promptTokens, 'token')}, ${count(newTokens, 'new token')}${rate(report.totalTokensPerSecond)}`,
     `load ${formatDuration(loadSeconds)}, prefill ${formatDuration(prefillSeconds)}${rate(report.prefillTokensPerSecond)}, decode ${formatDuration(decodeSeconds)}${rate(report.decodeTokensPerSecond)}`,
     ...describeTraffic(report),
-    `peak: RAM ${formatBytes(report.peakRamBytes)} of ${formatBytes(report.plan.ram.total)} planned, device ${formatBytes(report.peakDeviceBytes)}, scratch on disk ${formatBytes(report.peakDiskBytes)}`,
+    describePeaks(report),
   ]
+}
+
+/** The most that was held, and the most that was planned: with what has come since where placement follows the run. */
+function describePeaks({ plan, replacement, ...peaks }: Report): string {
+  const ramBytes = replacement?.plannedPeak.ram ?? plan.ram.total
+  const deviceBytes = replacement?.plannedPeak.device ?? 0
+  const ofDevice = deviceBytes === 0 ? '' : ` of ${formatBytes(deviceBytes)} planned`
+  return (
+    `peak: RAM ${formatBytes(peaks.peakRamBytes)} of ${formatBytes(ramBytes)} planned, ` +
+    `device ${formatBytes(peaks.peakDeviceBytes)}${ofDevice}, scratch on disk ${formatBytes(peaks.peakDiskBytes)}`
+  )
 }
 
 /** What was expected of a run beside what it did; nothing where nothing was. */

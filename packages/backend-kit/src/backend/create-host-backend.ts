@@ -1,13 +1,4 @@
-import {
-  AbortedError,
-  type Backend,
-  type BackendCapabilities,
-  type CacheBuffer,
-  type Clock,
-  type DeviceInfo,
-  type Queue,
-  UsageError,
-} from '@flexgen/spec'
+import type { Backend, BackendCapabilities, Clock, DeviceInfo } from '@flexgen/spec'
 import { checkGraph } from '../check/check-graph.ts'
 import { CacheTable } from '../memory/cache-table.ts'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
@@ -15,6 +6,8 @@ import { MemoryTable } from '../memory/memory-table.ts'
 import { HostQueue, type HostQueueContext } from '../queue/host-queue.ts'
 import { HostKernel, type KernelContext } from '../run/host-kernel.ts'
 import type { KernelWork } from '../run/kernel-work.ts'
+import { assembleBackend } from './assemble-backend.ts'
+import { BackendLifetime } from './backend-lifetime.ts'
 
 /** What makes one backend over host memory differ from another. */
 export interface HostBackendParts<Held> {
@@ -39,76 +32,33 @@ export function createHostBackend<Held>(parts: HostBackendParts<Held>): Backend 
   const { name, title, device, capabilities, notices, clock, ledger, work, pause } = parts
   const table = new MemoryTable(ledger, device.hostVisible)
   const caches = new CacheTable(table, capabilities.cacheDtypes, title)
-  const busyQueues = new Set<Queue>()
-  const prepared = new Set<AsyncDisposable>()
-  let disposing: Promise<void> | undefined
-  const assertOpen = (): void => {
-    if (disposing !== undefined) throw new UsageError('the backend is disposed')
-  }
-  const context: KernelContext<Held> = { ledger, work, table, caches, prepared, assertOpen, pause }
+  const lifetime = new BackendLifetime()
+  const context: KernelContext<Held> = { ledger, work, table, caches, lifetime, pause }
   const queueContext: HostQueueContext = {
     table,
     caches,
-    busyQueues,
-    assertOpen,
+    lifetime,
     pause,
     plan: (kernel, binding) => HostKernel.plan(context, kernel, binding),
   }
-  const dispose = async (): Promise<void> => {
-    for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
-    await Promise.all([...busyQueues].map((queue) => queue.idle()))
-    await Promise.all([...prepared].map((kernel) => kernel[Symbol.asyncDispose]()))
-    table.close()
-    ledger.close()
-    parts.close?.()
-  }
-
-  return {
-    specificationVersion: 'v1',
+  return assembleBackend({
     name,
     device,
     capabilities,
     notices,
-    allocate(byteLength) {
-      assertOpen()
-      return table.allocateBuffer('device', byteLength)
-    },
-    allocateHost(byteLength) {
-      assertOpen()
-      return table.allocateBuffer('host', byteLength)
-    },
-    allocateCache(spec, rows) {
-      assertOpen()
-      return caches.allocate(spec, rows)
-    },
-    ...(device.hostVisible && {
-      viewCache: (pages, spec): CacheBuffer => {
-        assertOpen()
-        return caches.view(pages, spec)
-      },
-    }),
-    free(buffer, ...after) {
-      assertOpen()
-      if (caches.has(buffer)) caches.free(buffer as CacheBuffer, after)
-      else table.free(buffer, after)
-    },
+    lifetime,
+    buffers: table,
+    caches,
+    ledger,
     async compile(graph) {
-      assertOpen()
       checkGraph(graph, capabilities, title)
       return new HostKernel(context, graph)
     },
-    createQueue(queueName, trace) {
-      assertOpen()
-      return new HostQueue(queueName, queueContext, clock, trace)
+    createQueue: (queueName, trace) => new HostQueue(queueName, queueContext, clock, trace),
+    close() {
+      table.close()
+      ledger.close()
+      parts.close?.()
     },
-    memory: () => ledger.stats(),
-    setMemoryLimit(bytes) {
-      assertOpen()
-      return ledger.setLimit(bytes)
-    },
-    [Symbol.asyncDispose]() {
-      disposing ??= dispose()
-      return disposing
-    },
-  } satisfies Backend
+  })
 }

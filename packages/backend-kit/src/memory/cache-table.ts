@@ -27,7 +27,7 @@ export class CacheTable {
     this.#owner = owner
   }
 
-  has(buffer: object): boolean {
+  has(buffer: object): buffer is CacheBuffer {
     return buffer instanceof HostCache
   }
 
@@ -35,7 +35,7 @@ export class CacheTable {
     this.#checkSpec(spec)
     checkSize('a number of cache rows', rows, 1)
     const byteLength = rows * cachePageBytes(spec, spec.maxPositions)
-    const cache = this.#memory.allocate('device', byteLength, (allocation) => cacheOf(spec, rows, allocation))
+    const cache = this.#memory.allocateAs('device', byteLength, (allocation) => cacheOf(spec, rows, allocation))
     this.#live.set(cache, 'own')
     return cache
   }

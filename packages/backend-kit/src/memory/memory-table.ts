@@ -39,15 +39,15 @@ export class MemoryTable {
   }
 
   /** Allocates a buffer; JavaScript sees its bytes where device and host are one memory, and those of host buffers always. */
-  allocateBuffer(use: 'host', byteLength: number): HostBuffer
-  allocateBuffer(use: 'device' | 'host', byteLength: number): DeviceBuffer
-  allocateBuffer(use: 'device' | 'host', byteLength: number): DeviceBuffer {
+  allocate(use: 'host', byteLength: number): HostBuffer
+  allocate(use: 'device' | 'host', byteLength: number): DeviceBuffer
+  allocate(use: 'device' | 'host', byteLength: number): DeviceBuffer {
     const isVisible = use === 'host' || this.#hostVisible
-    return this.allocate(use, byteLength, isVisible ? visible : () => ({ byteLength }))
+    return this.allocateAs(use, byteLength, isVisible ? visible : () => ({ byteLength }))
   }
 
   /** Allocates and counts memory; `wrap` makes the object that stands for it. */
-  allocate<Buffer extends Owned>(
+  allocateAs<Buffer extends Owned>(
     use: 'device' | 'host',
     byteLength: number,
     wrap: (allocation: Allocation) => Buffer,

@@ -13,6 +13,7 @@ import {
   type TraceSink,
   UsageError,
 } from '@flexgen/spec'
+import type { BackendLifetime } from '../backend/backend-lifetime.ts'
 import type { RunMemory } from '../run/plan-run.ts'
 import { planCacheCopy } from './plan-cache-copy.ts'
 
@@ -25,10 +26,7 @@ export interface PlannedRun {
 
 /** What queues need of their backend. */
 export interface HostQueueContext extends RunMemory {
-  /** Queues that have operations: the end of the backend waits for them. */
-  readonly busyQueues: Set<Queue>
-  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
-  readonly assertOpen: () => void
+  readonly lifetime: BackendLifetime
   /** Lets the event loop turn before an operation works, so that events are really pending as on a device. */
   readonly pause: (label: string) => Promise<void>
   /** Checks a run. @throws {FlexgenError} `USAGE` for a kernel of another backend or a bad binding */
@@ -40,7 +38,6 @@ export class HostQueue implements Queue {
   readonly name: string
   readonly #context: HostQueueContext
   readonly #tasks: TaskQueue
-  #openCount = 0
 
   constructor(name: string, context: HostQueueContext, clock: Clock, trace: TraceSink | undefined) {
     this.name = name
@@ -98,17 +95,13 @@ export class HostQueue implements Queue {
   }
 
   #push(label: string, sizeBytes: number, work: () => void | Promise<void>): QueueEvent {
-    const { assertOpen, busyQueues, pause } = this.#context
-    assertOpen()
-    busyQueues.add(this)
-    this.#openCount++
+    const { lifetime, pause } = this.#context
+    lifetime.assertOpen()
     const event = this.#tasks.push(label, sizeBytes, async () => {
       await pause(label)
       return work()
     })
-    event.onSettled(() => {
-      if (--this.#openCount === 0) busyQueues.delete(this)
-    })
+    lifetime.watch(this, event)
     return event
   }
 }

@@ -12,6 +12,7 @@ import {
   tensorBytes,
   UsageError,
 } from '@flexgen/spec'
+import type { BackendLifetime } from '../backend/backend-lifetime.ts'
 import { RunBinding } from '../binding/run-binding.ts'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import type { PlannedRun } from '../queue/host-queue.ts'
@@ -22,10 +23,8 @@ import { planRun, type RunMemory } from './plan-run.ts'
 export interface KernelContext<Held> extends RunMemory {
   readonly ledger: MemoryLedger
   readonly work: KernelWork<Held>
-  /** Prepared kernels: the end of the backend gives back what they hold. */
-  readonly prepared: Set<AsyncDisposable>
-  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
-  readonly assertOpen: () => void
+  /** Knows prepared kernels: the end of the backend gives back what they hold. */
+  readonly lifetime: BackendLifetime
   /** Lets the event loop turn. */
   readonly pause: (label: string) => Promise<void>
 }
@@ -60,7 +59,7 @@ export class HostKernel<Held> implements PreparedKernel {
     this.#weights = weights
     this.#held = new Map([...weights].map(([name, { held }]) => [name, held]))
     this.heldBytes = [...weights.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    if (weights.size > 0) context.prepared.add(this)
+    if (weights.size > 0) context.lifetime.kernels.add(this)
   }
 
   /** Checks a run of a kernel that the backend with this context compiled. @throws {FlexgenError} `USAGE` */
@@ -118,7 +117,7 @@ export class HostKernel<Held> implements PreparedKernel {
     if (this.#disposed) return
     this.#disposed = true
     await Promise.allSettled([...this.#runs].map((event) => event.whenDone()))
-    if (this.#context.prepared.delete(this)) release(this.#context.work, this.#weights)
+    if (this.#context.lifetime.kernels.delete(this)) release(this.#context.work, this.#weights)
   }
 
   #plan(binding: Binding): PlannedRun {
@@ -154,7 +153,7 @@ export class HostKernel<Held> implements PreparedKernel {
   }
 
   #assertUsable(): void {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (this.#disposed) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
 

@@ -1,7 +1,6 @@
 import { type HostBuffer, type Span, tensorBytes, UsageError } from '@flexgen/spec'
 import type { GraphInfo } from '../graphs/graph-info.ts'
-import type { LentBytes } from '../memory/memory-table.ts'
-import type { MappedMemory } from '../memory/page-memory.ts'
+import type { MappedBytes, MappedMemory } from '@flexgen/backend-kit'
 import type { KernelContext } from './kernel-context.ts'
 
 const alignment = 64
@@ -32,8 +31,8 @@ export function lendWeights(
   info: GraphInfo,
   weights: ReadonlyMap<string, Span<HostBuffer>>,
   { memory }: KernelContext,
-): Map<string, LentBytes> {
-  const lent = new Map<string, LentBytes>()
+): Map<string, MappedBytes> {
+  const lent = new Map<string, MappedBytes>()
   for (const [name, span] of weights) {
     const byteLength = weightBytes(info, name)
     const what = `${info.graph.name}: ${name}`
@@ -51,7 +50,7 @@ export function lendWeights(
  */
 export async function copyWeights(
   info: GraphInfo,
-  lent: ReadonlyMap<string, LentBytes>,
+  lent: ReadonlyMap<string, MappedBytes>,
   { pages, copy }: KernelContext,
 ): Promise<WeightMemory> {
   const mapping = pages.map(heldWeightBytes(info, lent.keys()))

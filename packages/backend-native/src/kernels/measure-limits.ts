@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
+import { createPageMemory } from '@flexgen/backend-kit'
 import { BackendUnavailableError } from '@flexgen/spec'
 import { findLibrary } from '../library/find-library.ts'
 import { loadKoffi } from '../library/koffi-library.ts'
 import { loadLibrary } from '../library/native-library.ts'
-import { createPageMemory } from '../memory/page-memory.ts'
 
 /** What the machine can do at most, by the threads and the instruction set of the kernels. */
 export interface HostLimits {
@@ -42,7 +42,9 @@ export async function measureHostLimits(threads: number = availableParallelism()
     return {
       level,
       threads,
-      readBytesPerSecond: most(() => library.measureRead(threads, plain, memory.address, sizeBytes)),
+      readBytesPerSecond: most(() =>
+        library.measureRead(threads, plain, Number(koffi.address(memory.buffer)), sizeBytes),
+      ),
       multipliesPerSecond: most(() => library.measureMultiply(threads, plain)),
       pairMultipliesPerSecond: most(() => library.measureMultiply(threads, level)),
     }

@@ -41,7 +41,7 @@ export class NativeKernel implements PreparedKernel {
     this.#context = context
     this.#program = program
     this.#held = held
-    context.kernels.add(this)
+    context.lifetime.kernels.add(this)
   }
 
   /** Whether the backend with this context compiled it. */
@@ -80,7 +80,7 @@ export class NativeKernel implements PreparedKernel {
     try {
       ledger.take('prepared', sizeBytes, `preparing ${this.graph.name}`)
       this.#program.retain()
-      return await this.#context.track(async () => {
+      return await this.#context.lifetime.track(async () => {
         try {
           const held = await copyWeights(info, lent, this.#context)
           return new NativeKernel(this.#context, this.#program, held, sizeBytes)
@@ -89,7 +89,7 @@ export class NativeKernel implements PreparedKernel {
           ledger.give('prepared', sizeBytes)
           throw error
         }
-      })
+      }, end)
     } finally {
       for (const { owner } of lent.values()) owner?.release()
     }
@@ -132,12 +132,12 @@ export class NativeKernel implements PreparedKernel {
     this.#bindings.clear()
     this.#program.release()
     this.#held?.mapping.unmap()
-    this.#context.kernels.delete(this)
+    this.#context.lifetime.kernels.delete(this)
     this.#context.ledger.give('prepared', this.heldBytes)
   }
 
   #assertUsable(): void {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
 
@@ -146,6 +146,10 @@ export class NativeKernel implements PreparedKernel {
     if (!isWeight || this.#held?.weights.has(name) === true)
       throw new UsageError(`${this.graph.name} has no weight ${name} that could be prepared`)
   }
+}
+
+function end(kernel: NativeKernel): Promise<void> {
+  return kernel[Symbol.asyncDispose]()
 }
 
 const noWeights: ReadonlyMap<string, Uint8Array> = new Map()

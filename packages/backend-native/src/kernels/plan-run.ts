@@ -8,7 +8,7 @@ import {
 } from '@flexgen/spec'
 import { dtypeNumbers } from '../graphs/capabilities.ts'
 import { type BoundValue, checkSize, planCaches } from '@flexgen/backend-kit'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 import type { KernelContext } from './kernel-context.ts'
 import type { NativeBinding } from './native-binding.ts'
 import type { Program } from './program.ts'
@@ -20,7 +20,7 @@ export interface RunPlan {
   readonly table: Float64Array
   readonly scratchBytes: number
   /** Everything that the run reads and writes, with the bytes that it had when it was checked. */
-  readonly lent: readonly { readonly memory: LentBytes; readonly byteLength: number }[]
+  readonly lent: readonly { readonly memory: MappedBytes; readonly byteLength: number }[]
 }
 
 /** Weights that a kernel holds, by name. */
@@ -45,7 +45,7 @@ export function planRun(program: Program, held: HeldWeights, binding: NativeBind
   const layout = program.layout({ batch, seq, maxPositions, cacheDtype })
   const table = new Float64Array(new ArrayBuffer(layout.table.byteLength))
   table.set(layout.table)
-  const values = new Map<string, LentBytes>()
+  const values = new Map<string, MappedBytes>()
   for (const [slot, name] of program.slots.entries()) {
     const at = tableHead + 2 * slot
     const value = program.borders.get(name)
@@ -97,7 +97,7 @@ function checkValue(
   bound: BoundValue,
   { shapes }: RunLayout,
   { memory }: KernelContext,
-): LentBytes {
+): MappedBytes {
   const info = program.info.values.get(name)!
   const what = `${program.info.graph.name}: ${name}`
   const wanted = shapes.get(name)!
@@ -115,7 +115,7 @@ function checkValue(
 }
 
 /** An output that lies over an input would be read half written. */
-function checkOverlaps({ info: { graph } }: Program, values: ReadonlyMap<string, LentBytes>): void {
+function checkOverlaps({ info: { graph } }: Program, values: ReadonlyMap<string, MappedBytes>): void {
   for (const [index, output] of graph.outputs.entries()) {
     const target = values.get(output.name)!.bytes
     const later = new Set(graph.outputs.slice(index).map(({ name }) => name))

@@ -17,6 +17,7 @@ export interface NativeLibrary {
   scratchBytes(context: bigint, program: bigint, table: Pointer): number
   /** Number of the queue, or -1. */
   createQueue(context: bigint): number
+  resetQueue(context: bigint, queue: number): void
   submitRun(context: bigint, queue: number, program: bigint, table: Pointer, scratch: number): number
   submitCopy(
     context: bigint,
@@ -53,6 +54,7 @@ const signatures: Readonly<
   threads: ['fx_threads', 'size_t', 'void *'],
   scratchBytes: ['fx_scratch_bytes', 'double', 'void *', 'void *', 'void *'],
   createQueue: ['fx_create_queue', 'int', 'void *'],
+  resetQueue: ['fx_reset_queue', 'void', 'void *', 'uint32_t'],
   submitRun: ['fx_submit_run', 'int', 'void *', 'uint32_t', 'void *', 'void *', 'uintptr_t'],
   submitCopy: [
     'fx_submit_copy',

@@ -1,5 +1,6 @@
+import type { MappedMemory, PageMemory } from '@flexgen/backend-kit'
 import type { QueueEvent } from '@flexgen/spec'
-import type { MappedMemory, PageMemory } from './page-memory.ts'
+import type { AddressOf } from '../library/address-of.ts'
 
 const grainBytes = 64 * 1024
 
@@ -14,12 +15,14 @@ export function scratchBlockBytes(byteLength: number): number {
  */
 export class ScratchArena {
   readonly #pages: PageMemory
+  readonly #addressOf: AddressOf
   readonly #users = new Set<QueueEvent>()
   #block: MappedMemory | undefined
   #heldBytes = 0
 
-  constructor(pages: PageMemory) {
+  constructor(pages: PageMemory, addressOf: AddressOf) {
     this.#pages = pages
+    this.#addressOf = addressOf
   }
 
   get heldBytes(): number {
@@ -45,7 +48,7 @@ export class ScratchArena {
       this.#heldBytes = size
     }
     this.#users.add(run)
-    return this.#block.address
+    return this.#addressOf(new Uint8Array(this.#block.buffer))
   }
 
   /** Says that a run has ended. */

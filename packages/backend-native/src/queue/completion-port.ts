@@ -22,7 +22,13 @@ export class CompletionPort {
   readonly #library: NativeLibrary
   readonly #handle: bigint
   readonly #entries = new Float64Array(entryWords * mostEntries)
-  readonly #listeners: ((completion: Completion) => void)[] = []
+  readonly #listeners: (((completion: Completion) => void) | undefined)[] = []
+  /** Numbers of native queues that nobody uses now. */
+  readonly #free: number[] = []
+  /** By number: waits of other queues that were submitted and have not ended. */
+  readonly #waits: number[] = []
+  /** Given back while others still wait for their operations. */
+  readonly #leaving = new Set<number>()
   readonly #socket: Socket
   #flying = 0
 
@@ -46,11 +52,29 @@ export class CompletionPort {
     this.#socket.unref()
   }
 
-  /** Makes a native queue whose operations are told to the listener in order. Gives its number, or -1. */
-  createQueue(listener: (completion: Completion) => void): number {
-    const queue = this.#library.createQueue(this.#handle)
+  /** Takes a native queue whose operations are told to the listener in order. Gives its number, or -1. */
+  takeQueue(listener: (completion: Completion) => void): number {
+    const queue = this.#free.pop() ?? this.#library.createQueue(this.#handle)
     if (queue >= 0) this.#listeners[queue] = listener
     return queue
+  }
+
+  /** Gives back a native queue whose operations have all ended: every call of an engine makes queues of its own. */
+  giveQueue(queue: number): void {
+    this.#listeners[queue] = undefined
+    // What waits for one of its operations finds it there until it is its turn.
+    if ((this.#waits[queue] ?? 0) > 0) this.#leaving.add(queue)
+    else this.#reset(queue)
+  }
+
+  /** Says that a wait for an operation of a queue was submitted. */
+  waitSubmitted(queue: number): void {
+    this.#waits[queue] = (this.#waits[queue] ?? 0) + 1
+  }
+
+  /** Says that such a wait has ended. */
+  waitEnded(queue: number): void {
+    if (--this.#waits[queue]! === 0 && this.#leaving.delete(queue)) this.#reset(queue)
   }
 
   /** Says that an operation was submitted. */
@@ -60,6 +84,11 @@ export class CompletionPort {
 
   close(): void {
     this.#socket.destroy()
+  }
+
+  #reset(queue: number): void {
+    this.#library.resetQueue(this.#handle, queue)
+    this.#free.push(queue)
   }
 
   #fetch(): void {

@@ -16,7 +16,7 @@ import {
 } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
 import { NativeKernel, type PlannedRun } from '../kernels/native-kernel.ts'
-import { assertThere, type LentBytes } from '../memory/memory-table.ts'
+import { assertThere, type MappedBytes } from '@flexgen/backend-kit'
 import { NativeEvent } from './native-event.ts'
 import { OperationQueue } from './operation-queue.ts'
 import { operationError } from './operation-error.ts'
@@ -80,6 +80,7 @@ export class NativeQueue implements Queue {
       submit: (queue) => this.#submitRun(queue, graph.name, planned, event),
       errorOf: (completion) => operationError(graph.name, planned.program.nodes, completion),
     })
+    this.#context.lifetime.watch(this, event)
     return event
   }
 
@@ -97,7 +98,7 @@ export class NativeQueue implements Queue {
 
   /** Copies memory that is checked; for the backend itself. */
   copyBytes(target: Uint8Array, source: Uint8Array): QueueEvent {
-    const lent = (bytes: Uint8Array): LentBytes => ({ bytes, owner: undefined })
+    const lent = (bytes: Uint8Array): MappedBytes => ({ bytes, owner: undefined })
     return this.#copyLanes('copy', lent(target), lent(source), plainLanes(source.byteLength))
   }
 
@@ -127,8 +128,8 @@ export class NativeQueue implements Queue {
   }
 
   /** Memory of this backend stays for as long as an operation uses it, whatever `free` was told. */
-  #copyLanes(label: string, to: LentBytes, from: LentBytes, lanes: Lanes): QueueEvent {
-    this.#context.assertOpen()
+  #copyLanes(label: string, to: MappedBytes, from: MappedBytes, lanes: Lanes): QueueEvent {
+    this.#context.lifetime.assertOpen()
     const { library, handle, addressOf } = this.#context
     const [toBytes, fromBytes] = [to.bytes.byteLength, from.bytes.byteLength]
     const event = new NativeEvent()
@@ -161,6 +162,7 @@ export class NativeQueue implements Queue {
       },
       errorOf: () => new InternalError(`${label} failed`),
     })
+    this.#context.lifetime.watch(this, event)
     return event
   }
 }

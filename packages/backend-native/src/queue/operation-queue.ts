@@ -17,6 +17,7 @@ export class OperationQueue {
   readonly #held: (Operation | QueueEvent)[] = []
   /** Submitted, or dropped in their turn. */
   readonly #flying: Flight[] = []
+  /** The native queue, while something is under way; with it go the numbers of its operations. */
   #number: number | undefined
   #submitted = 0
   #isBlocked = false
@@ -105,7 +106,8 @@ export class OperationQueue {
     if (place.queue === number) return
     if (this.#context.library.submitWait(place.handle, number, place.queue, place.operation) === 0) throw noMemory()
     this.#submitted++
-    this.#flying.push({ entry: { waitsFor: event as NativeEvent }, dropped: undefined })
+    this.#flying.push({ entry: { waitsFor: event as NativeEvent, queue: place.queue }, dropped: undefined })
+    this.#context.port.waitSubmitted(place.queue)
     this.#context.port.submitted()
   }
 
@@ -121,7 +123,7 @@ export class OperationQueue {
 
   #nativeQueue(): number {
     if (this.#number === undefined) {
-      const number = this.#context.port.createQueue((completion) => this.#complete(completion))
+      const number = this.#context.port.takeQueue((completion) => this.#complete(completion))
       if (number < 0) throw noMemory()
       this.#number = number
     }
@@ -130,6 +132,7 @@ export class OperationQueue {
 
   #complete(completion: Completion): void {
     const { entry } = this.#flying.shift()!
+    if ('waitsFor' in entry) this.#context.port.waitEnded(entry.queue)
     if (completion.status > completionStatus.dropped) this.#fail(errorOf(entry, completion))
     if ('event' in entry) {
       if (completion.status !== completionStatus.dropped) this.#tell(entry, completion)
@@ -171,6 +174,11 @@ export class OperationQueue {
 
   #notifyIdle(): void {
     if (!this.#isIdle()) return
+    if (this.#number !== undefined) {
+      this.#context.port.giveQueue(this.#number)
+      this.#number = undefined
+      this.#submitted = 0
+    }
     for (const listener of this.#idleListeners.splice(0)) listener()
   }
 }

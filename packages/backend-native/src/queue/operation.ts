@@ -20,6 +20,8 @@ export interface Operation {
 /** A wait for an operation of another native queue. */
 export interface NativeWait {
   readonly waitsFor: NativeEvent
+  /** Native queue of that operation. */
+  readonly queue: number
 }
 
 /** What a queue holds, in order, until it has ended: submitted, or dropped with an error before that. */

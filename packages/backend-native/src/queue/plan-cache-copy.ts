@@ -1,7 +1,7 @@
 import { type CacheRange, dtypeBytes, type PageRange } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
 import { checkCacheCopy } from '@flexgen/backend-kit'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 
 /** How a copy between a cache row and a host page moves: a lane of bytes for each head of K and of V. */
 export interface CacheCopy {
@@ -19,7 +19,7 @@ export function planCacheCopy(
   range: CacheRange,
   target: PageRange,
   { caches, memory }: Pick<KernelContext, 'caches' | 'memory'>,
-): CacheCopy & { readonly row: LentBytes; readonly page: LentBytes } {
+): CacheCopy & { readonly row: MappedBytes; readonly page: MappedBytes } {
   const { position, count } = range
   const { spec } = range.cache
   const { row, pageBytes } = checkCacheCopy(range, target, (at) => caches.lendRow(at))

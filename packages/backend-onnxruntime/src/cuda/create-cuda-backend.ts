@@ -1,19 +1,19 @@
-import { AbortedError, type Backend, type Clock, systemClock, type TraceSink, UsageError } from '@flexgen/spec'
+import { assembleBackend, BackendLifetime, createPageMemory } from '@flexgen/backend-kit'
+import { type Backend, type Clock, systemClock } from '@flexgen/spec'
 import { createAddressOf } from '../ffi/address-of.ts'
 import { findLibrary } from '../ffi/find-library.ts'
 import { loadKoffi } from '../ffi/koffi-library.ts'
-import { createPageMemory } from '../ffi/native-memory.ts'
 import { loadOrtApi } from '../ffi/ort-api.ts'
 import { MemoryLedger } from '../memory/memory-ledger.ts'
-import type { BusyQueue, CudaContext } from './cuda-context.ts'
+import type { CudaContext } from './cuda-context.ts'
 import { openCudaDevice } from './driver/cuda-device.ts'
 import { createRectangleCopy } from './driver/rectangle.ts'
 import { findCudaRuntime } from './find-cuda-runtime.ts'
 import { cudaCapabilities } from './graph/cuda-capabilities.ts'
-import { AttentionKernels } from './kernel/attention-kernels.ts'
 import { ComputeScratch } from './kernel/compute-scratch.ts'
 import { CudaKernel } from './kernel/cuda-kernel.ts'
 import { CudaProgram } from './kernel/cuda-program.ts'
+import { DeviceKernels } from './kernel/device-kernels.ts'
 import { CudaCacheTable } from './memory/cuda-cache.ts'
 import { CudaMemoryTable } from './memory/cuda-memory-table.ts'
 import { PinnedSlabs } from './memory/pinned-slabs.ts'
@@ -63,6 +63,9 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   const scratch = new ComputeScratch(device, pinned)
   const ledger: MemoryLedger = new MemoryLedger(clock, {
     heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.unusedBytes,
+    missingBytes: ({ scratchBytes, arenaBytes }) =>
+      Math.max(0, scratchBytes - scratch.heldBytes) + (arenaBytes <= sessions.reservedBytes ? 0 : arenaBytes),
+    reserve: ({ arenaBytes }) => sessions.reserve(arenaBytes),
     trim: () => {
       scratch.trim()
       sessions.trim()
@@ -72,22 +75,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   const memory = new CudaMemoryTable(device.driver, pinned, ledger, createAddressOf(koffi))
   const loading = new LoadingStream(device)
   const caches: CudaCacheTable = new CudaCacheTable(device.driver, loading.stream, ledger, cudaCapabilities.cacheDtypes)
-  const busyQueues = new Set<BusyQueue>()
-  const kernels = new Set<AsyncDisposable>()
-  const works = new Set<Promise<unknown>>()
-  let disposing: Promise<void> | undefined
-  const assertOpen = (): void => {
-    if (disposing !== undefined) throw new UsageError('the backend is disposed')
-  }
-  const track: CudaContext['track'] = async (work) => {
-    assertOpen()
-    const working = work()
-    works.add(working)
-    const made = await working.finally(() => works.delete(working))
-    if (disposing === undefined) return made
-    made.release()
-    throw new AbortedError('the backend was disposed')
-  }
+  const lifetime = new BackendLifetime()
   const context: CudaContext = {
     device,
     clock,
@@ -95,7 +83,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     memory,
     caches,
     sessions,
-    attention: new AttentionKernels(device.driver),
+    deviceKernels: new DeviceKernels(device.driver),
     scratch,
     events: new EventPool(device.driver, false),
     timedEvents: new EventPool(device.driver, true),
@@ -104,29 +92,9 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     fusedTypes: sessionProvider === 'cuda' ? ['float16', 'bfloat16'] : ['float32', 'float16'],
     poller: new CompletionPoller(),
     copyRectangle: createRectangleCopy(device.driver),
-    busyQueues,
-    kernels,
-    track,
-    assertOpen,
+    lifetime,
   }
-  const dispose = async (): Promise<void> => {
-    for (const queue of busyQueues) queue.cancel(new AbortedError('the backend was disposed'))
-    await Promise.all([...busyQueues].map((queue) => queue.idle()))
-    await Promise.allSettled(works)
-    await Promise.all([...kernels].map((kernel) => kernel[Symbol.asyncDispose]()))
-    caches.close()
-    memory.close()
-    scratch.close()
-    pinned.close()
-    ledger.close()
-    context.attention.release()
-    for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()
-    sessions.release()
-    device.release()
-  }
-
-  return {
-    specificationVersion: 'v1',
+  return assembleBackend({
     name: 'onnxruntime-cuda',
     device: {
       kind: 'cuda',
@@ -136,39 +104,28 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     },
     capabilities: cudaCapabilities,
     notices,
-    allocate(byteLength) {
-      assertOpen()
-      return memory.allocate(byteLength)
-    },
-    allocateHost(byteLength) {
-      assertOpen()
-      return memory.allocateHost(byteLength)
-    },
-    allocateCache(spec, rows) {
-      assertOpen()
-      return caches.allocate(spec, rows)
-    },
-    free(buffer, ...after) {
-      assertOpen()
-      if (caches.has(buffer)) caches.free(buffer, after)
-      else memory.free(buffer, after)
-    },
+    lifetime,
+    buffers: memory,
+    caches,
+    ledger,
     async compile(graph) {
-      assertOpen()
-      return new CudaKernel(context, await track(() => CudaProgram.create(context, graph)))
+      const program = await lifetime.track(
+        () => CudaProgram.create(context, graph),
+        (made) => made.release(),
+      )
+      return new CudaKernel(context, program)
     },
-    createQueue(name: string, trace?: TraceSink) {
-      assertOpen()
-      return new CudaQueue(name, context, trace)
+    createQueue: (name, trace) => new CudaQueue(name, context, trace),
+    close() {
+      caches.close()
+      memory.close()
+      scratch.close()
+      pinned.close()
+      ledger.close()
+      context.deviceKernels.release()
+      for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()
+      sessions.release()
+      device.release()
     },
-    memory: () => ledger.stats(),
-    setMemoryLimit(bytes) {
-      assertOpen()
-      return ledger.setLimit(bytes)
-    },
-    [Symbol.asyncDispose]() {
-      disposing ??= dispose()
-      return disposing
-    },
-  }
+  })
 }

@@ -1,10 +1,11 @@
+import type { BackendLifetime } from '@flexgen/backend-kit'
 import type { Clock } from '@flexgen/spec'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import type { TensorType } from '../onnx/tensor-type.ts'
 import type { CudaDevice } from './driver/cuda-device.ts'
 import type { createRectangleCopy } from './driver/rectangle.ts'
-import type { AttentionKernels } from './kernel/attention-kernels.ts'
 import type { ComputeScratch } from './kernel/compute-scratch.ts'
+import type { DeviceKernels } from './kernel/device-kernels.ts'
 import type { CudaCacheTable } from './memory/cuda-cache.ts'
 import type { CudaMemoryTable } from './memory/cuda-memory-table.ts'
 import type { CompletionPoller } from './queue/completion-poller.ts'
@@ -12,12 +13,6 @@ import type { EventPool } from './queue/event-pool.ts'
 import type { LoadingStream } from './queue/loading-stream.ts'
 import type { StreamPool } from './queue/stream-pool.ts'
 import type { CudaSessions } from './session/cuda-sessions.ts'
-
-/** A queue as its backend sees it. */
-export interface BusyQueue {
-  cancel(reason?: unknown): void
-  idle(): Promise<void>
-}
 
 /** What the parts of a CUDA backend share. */
 export interface CudaContext {
@@ -27,7 +22,7 @@ export interface CudaContext {
   readonly memory: CudaMemoryTable
   readonly caches: CudaCacheTable
   readonly sessions: CudaSessions
-  readonly attention: AttentionKernels
+  readonly deviceKernels: DeviceKernels
   readonly scratch: ComputeScratch
   readonly events: EventPool
   readonly timedEvents: EventPool
@@ -37,12 +32,5 @@ export interface CudaContext {
   readonly fusedTypes: readonly TensorType[]
   readonly poller: CompletionPoller
   readonly copyRectangle: ReturnType<typeof createRectangleCopy>
-  /** Queues that have operations. */
-  readonly busyQueues: Set<BusyQueue>
-  /** Kernels that are not disposed. */
-  readonly kernels: Set<AsyncDisposable>
-  /** Does work that the end of the backend waits for; what it made is released where the backend has ended meanwhile. */
-  readonly track: <Made extends { release(): void }>(work: () => Promise<Made>) => Promise<Made>
-  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
-  readonly assertOpen: () => void
+  readonly lifetime: BackendLifetime
 }

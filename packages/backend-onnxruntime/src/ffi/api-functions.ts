@@ -24,6 +24,8 @@ export interface OrtFunctions {
   ): Status
   createMemoryInfo(name: string, allocatorType: number, device: number, memoryType: number, out: Pointer): Status
   createCpuMemoryInfo(allocatorType: number, memoryType: number, out: Pointer): Status
+  allocatorAlloc(allocator: Pointer, bytes: number, out: Pointer): Status
+  allocatorFree(allocator: Pointer, memory: Pointer): Status
   releaseEnv: Release
   releaseStatus: Release
   releaseMemoryInfo: Release
@@ -98,6 +100,8 @@ export const apiFunctions: { readonly [Name in keyof OrtFunctions]: ApiFunction<
   createTensorWithData: [49, ['pointer', 'pointer', 'size', 'pointer', 'size', 'int', 'pointer'], 'status'],
   createMemoryInfo: [68, ['string', 'int', 'int', 'int', 'pointer'], 'status'],
   createCpuMemoryInfo: [69, ['int', 'int', 'pointer'], 'status'],
+  allocatorAlloc: [75, ['pointer', 'size', 'pointer'], 'status'],
+  allocatorFree: [76, ['pointer', 'pointer'], 'status'],
   releaseEnv: [92, ['pointer'], 'void'],
   releaseStatus: [93, ['pointer'], 'void'],
   releaseMemoryInfo: [94, ['pointer'], 'void'],

@@ -6,6 +6,7 @@ describe('ortError', () => {
     ['Failed to allocate memory for requested buffer of size 4096', 1, 'OUT_OF_MEMORY'],
     ['std::bad_alloc', 6, 'OUT_OF_MEMORY'],
     ['Available memory of 100 is smaller than requested bytes of 200', 1, 'OUT_OF_MEMORY'],
+    ['CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
     ['Could not find an implementation for Gelu(20)', 9, 'UNSUPPORTED_DATA'],
     ['indices element out of data bounds', 2, 'INTERNAL'],
   ])('%s', (message, status, code) => {

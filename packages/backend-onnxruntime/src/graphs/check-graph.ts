@@ -5,6 +5,7 @@ import {
   type GraphNode,
   type GraphValue,
   inferShapes,
+  isGroupDType,
   type LayerGraph,
   UnsupportedDataError,
 } from '@flexgen/spec'
@@ -13,14 +14,19 @@ import { cpuCapabilities } from './capabilities.ts'
 /** What a graph is checked against. */
 export type GraphCapabilities = Pick<BackendCapabilities, 'operators' | 'weightDtypes' | 'computeDtypes'>
 
+/** Dtypes in a checked graph. */
+export interface GraphDtypes {
+  /** Of every value, as it lies in memory. */
+  readonly dtypes: ReadonlyMap<string, DType>
+  /** Of activations. */
+  readonly compute: DType
+}
+
 /**
  * Checks what can be known of a graph before a run, and gives the dtype of every value.
  * @throws {FlexgenError} `UNSUPPORTED_DATA` naming the graph and what is wrong with it
  */
-export function checkGraph(
-  graph: LayerGraph,
-  capabilities: GraphCapabilities = cpuCapabilities(true),
-): ReadonlyMap<string, DType> {
+export function checkGraph(graph: LayerGraph, capabilities: GraphCapabilities = cpuCapabilities(true)): GraphDtypes {
   const fail = (what: string): never => {
     throw new UnsupportedDataError(`layer graph ${graph.name}: ${what}`)
   }
@@ -33,14 +39,16 @@ export function checkGraph(
   const dtypes = new Map<string, DType>()
   for (const input of graph.inputs) dtypes.set(input.name, inputDtype(input, capabilities, fail))
   const inputNames = new Set(dtypes.keys())
+  const weights = new Set(graph.inputs.filter(({ role }) => role === 'weight').map(({ name }) => name))
   const compute = computeDtypeOf(graph, capabilities, fail)
   for (const node of graph.nodes) {
     for (const [name, isIndex] of readsOf(node)) {
       const dtype = dtypes.get(name) ?? fail(`${node.operator} needs the input ${name}`)
-      if ((dtype === 'int32') !== isIndex) fail(`${node.operator} cannot take ${name}, which is ${dtype}`)
+      const isTaken = (dtype === 'int32') === isIndex && takesGroups(node, dtype, weights.has(name))
+      if (!isTaken) fail(`${node.operator} cannot take ${name}, which is ${dtype}`)
     }
     checkAttributes(graph, node, fail)
-    for (const [index, name] of node.outputs.entries()) dtypes.set(name, givesIndices(node, index) ? 'int32' : compute)
+    for (const [index, name] of node.outputs.entries()) dtypes.set(name, outputDtype(node, index, compute))
   }
   for (const { name, dtype } of graph.outputs) {
     // An output may ask for float32, whatever the graph computes in.
@@ -48,12 +56,13 @@ export function checkGraph(
     if (dtypes.get(name) !== dtype) fail(`output ${name} is ${dtypes.get(name)}, not ${dtype}`)
     if (inputNames.has(name)) fail(`output ${name} is an input`)
   }
-  return dtypes
+  return { dtypes, compute }
 }
 
 /** The dtype of activations: that of the inputs that are some, else that of the outputs. */
 function computeDtypeOf(graph: LayerGraph, { computeDtypes }: GraphCapabilities, fail: (what: string) => never): DType {
-  const isActivation = ({ role, dtype }: GraphValue): boolean => role !== 'weight' && dtype !== 'int32'
+  const isActivation = ({ role, dtype }: GraphValue): boolean =>
+    role !== 'weight' && dtype !== 'int32' && dtype !== 'q4g64'
   const inputs = graph.inputs.filter(isActivation)
   const found = new Set((inputs.length > 0 ? inputs : graph.outputs.filter(isActivation)).map(({ dtype }) => dtype))
   if (found.size > 1) fail(`activations cannot be ${[...found].join(' and ')} in one graph`)
@@ -64,14 +73,16 @@ function computeDtypeOf(graph: LayerGraph, { computeDtypes }: GraphCapabilities,
 
 function inputDtype(
   { name, dtype, role, shape }: GraphValue,
-  { weightDtypes, computeDtypes }: GraphCapabilities,
+  { weightDtypes, computeDtypes, operators }: GraphCapabilities,
   fail: (what: string) => never,
 ): DType {
-  const allowed: readonly string[] = role === 'weight' ? weightDtypes : [...computeDtypes, 'int32']
+  const groups = operators.has('DequantizeGroup') ? ['q4g64'] : []
+  const allowed: readonly string[] = role === 'weight' ? weightDtypes : [...computeDtypes, 'int32', ...groups]
   if (!allowed.includes(dtype)) fail(`${role} ${name} cannot be ${dtype}; possible are ${allowed.join(', ')}`)
   const isBad = (size: string | number): boolean =>
     typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0)
   if (shape.some(isBad)) fail(`${name} cannot have the shape [${shape.join(', ')}]`)
+  if (dtype === 'q4g64c' && shape.length !== 2) fail(`${name} is no matrix and cannot be q4g64c`)
   return dtype as DType
 }
 
@@ -83,8 +94,16 @@ function readsOf({ operator, inputs }: GraphNode): [name: string, isIndex: boole
   return [...reads, ['positions', true], ['lengths', true]]
 }
 
-function givesIndices({ operator }: GraphNode, index: number): boolean {
-  return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1)
+/** Weights are widened as they are read, 4-bit ones too; other 4-bit values come from and go to operators of their own. */
+function takesGroups({ operator }: GraphNode, dtype: DType, isWeight: boolean): boolean {
+  if (operator === 'DequantizeGroup') return dtype === 'q4g64'
+  if (dtype === 'q4g64c') return operator === 'Linear'
+  return isWeight || !isGroupDType(dtype)
+}
+
+function outputDtype({ operator }: GraphNode, index: number, compute: DType): DType {
+  if (operator === 'QuantizeGroup') return 'q4g64'
+  return operator === 'ArgMax' || operator === 'Sample' || (operator === 'TopK' && index === 1) ? 'int32' : compute
 }
 
 function checkAttributes(graph: LayerGraph, node: GraphNode, fail: (what: string) => never): void {

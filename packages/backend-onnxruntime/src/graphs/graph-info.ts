@@ -1,11 +1,14 @@
-import { type DType, elementCount, type GroupDType, inferShapes, type LayerGraph } from '@flexgen/spec'
+import { type DType, elementCount, inferShapes, type LayerGraph } from '@flexgen/spec'
 import type { OnnxDimension } from '../onnx/onnx-builder.ts'
-import type { TensorType } from '../onnx/tensor-type.ts'
+import { isTensorType, type TensorType } from '../onnx/tensor-type.ts'
 import { checkGraph, type GraphCapabilities } from './check-graph.ts'
 
 /** What is known of a value of a graph before a run. */
 export interface ValueInfo {
   readonly name: string
+  /** As it lies in memory. */
+  readonly dtype: DType
+  /** In ONNX: that of activations for what lies in 4-bit groups. */
   readonly type: TensorType
   /** Shape in ONNX, where everything lies flat (see `flatShape`). */
   readonly shape: readonly OnnxDimension[]
@@ -24,6 +27,8 @@ export interface ValueInfo {
 export interface GraphInfo {
   readonly graph: LayerGraph
   readonly values: ReadonlyMap<string, ValueInfo>
+  /** Type of activations. */
+  readonly compute: TensorType & DType
 }
 
 /**
@@ -31,14 +36,16 @@ export interface GraphInfo {
  * @throws {FlexgenError} `UNSUPPORTED_DATA`
  */
 export function describeGraph(graph: LayerGraph, capabilities?: GraphCapabilities): GraphInfo {
-  const dtypes = checkGraph(graph, capabilities)
+  const { dtypes, compute: computeDtype } = checkGraph(graph, capabilities)
+  const compute = computeDtype as TensorType & DType
   const [first, second] = [inferShapes(graph, { batch: 2, seq: 3 }), inferShapes(graph, { batch: 5, seq: 7 })]
   const weights = new Map(
     graph.inputs.filter(({ role }) => role === 'weight').map(({ name, shape }) => [name, shape as readonly number[]]),
   )
   const values = [...first].map(([name, shape]): [string, ValueInfo] => {
     const other = second.get(name)!
-    const type = dtypes.get(name) as Exclude<DType, GroupDType>
+    const dtype = dtypes.get(name)!
+    const type = isTensorType(dtype) ? dtype : compute
     const isTable = isTableOf(graph, name)
     const fixed = shape.map((size, axis) => (size === other[axis] && !(isTable && axis === 0) ? size : undefined))
     const declared = weights.get(name) ?? []
@@ -46,6 +53,7 @@ export function describeGraph(graph: LayerGraph, capabilities?: GraphCapabilitie
       name,
       {
         name,
+        dtype,
         type,
         shape: flatDimensions(name, fixed, type),
         width: fixed.at(-1) ?? 0,
@@ -56,7 +64,7 @@ export function describeGraph(graph: LayerGraph, capabilities?: GraphCapabilitie
       },
     ]
   })
-  return { graph, values: new Map(values) }
+  return { graph, values: new Map(values), compute }
 }
 
 /** The flat form of a shape: int32 values have one dimension, others `[everything else, last]`. */

@@ -21,22 +21,45 @@ export type StepPlan = DensePlan | AttentionPlan
 
 /** Cuts a graph at each Attention: ONNX Runtime's fused decoder operators are 5 to 15 times off memory speed. */
 export function planGraph(graph: LayerGraph): readonly StepPlan[] {
-  const groups: (NodeOf<'Attention'> | Exclude<GraphNode, NodeOf<'Attention'>>[])[] = []
+  return cutGraph(graph, ({ operator }) => operator === 'Attention').map(({ nodes, inputs, outputs }): StepPlan => {
+    const [node] = nodes
+    if (node!.operator === 'Attention') return { kind: 'attention', node }
+    return { kind: 'dense', nodes: nodes as DensePlan['nodes'], inputs, outputs }
+  })
+}
+
+/** Nodes that run together. */
+export interface GraphPiece {
+  readonly nodes: readonly GraphNode[]
+  /** Values that they read from outside, in the order of first use. */
+  readonly inputs: readonly string[]
+  /** Values that somebody outside needs. */
+  readonly outputs: readonly string[]
+}
+
+/**
+ * Cuts a graph into pieces.
+ * @param isAlone whether a node is a piece of its own
+ * @param isCut whether a node begins a new piece, given the nodes of the one before it
+ */
+export function cutGraph(
+  graph: LayerGraph,
+  isAlone: (node: GraphNode) => boolean,
+  isCut: (node: GraphNode, before: readonly GraphNode[]) => boolean = () => false,
+): readonly GraphPiece[] {
+  const groups: GraphNode[][] = []
   for (const node of graph.nodes) {
     const last = groups.at(-1)
-    if (node.operator === 'Attention') groups.push(node)
-    else if (Array.isArray(last)) last.push(node)
-    else groups.push([node])
+    if (last === undefined || isAlone(node) || isAlone(last[0]!) || isCut(node, last)) groups.push([node])
+    else last.push(node)
   }
-  return groups.map((group, index) => {
-    if (!Array.isArray(group)) return { kind: 'attention', node: group }
-    const written = new Set(group.flatMap((node) => node.outputs))
+  return groups.map((nodes, index) => {
+    const written = new Set(nodes.flatMap((node) => node.outputs))
     const later = groups.slice(index + 1).flat()
     const wanted = new Set([...later.flatMap((node) => node.inputs), ...graph.outputs.map((output) => output.name)])
     return {
-      kind: 'dense',
-      nodes: group,
-      inputs: [...new Set(group.flatMap((node) => node.inputs))].filter((name) => !written.has(name)),
+      nodes,
+      inputs: [...new Set(nodes.flatMap((node) => node.inputs))].filter((name) => !written.has(name)),
       outputs: [...written].filter((name) => wanted.has(name)),
     }
   })

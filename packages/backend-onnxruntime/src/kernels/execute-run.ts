@@ -1,5 +1,5 @@
 import { UsageError } from '@flexgen/spec'
-import { assertThere } from '../memory/memory-table.ts'
+import { assertThere } from '@flexgen/backend-kit'
 import { type ScratchBlock, scratchBlockBytes } from '../memory/scratch-pool.ts'
 import type { KernelContext } from './kernel-context.ts'
 import { KernelRunState } from './kernel-run-state.ts'

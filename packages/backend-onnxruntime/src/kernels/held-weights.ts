@@ -1,7 +1,7 @@
 import { type HostBuffer, type Span, UsageError } from '@flexgen/spec'
 import type { GraphInfo } from '../graphs/graph-info.ts'
 import { planGraph } from '../graphs/plan-graph.ts'
-import type { OwnedMemory } from '../memory/owned-memory.ts'
+import type { OwnedMemory } from '@flexgen/backend-kit'
 import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { SessionRuntime, Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'

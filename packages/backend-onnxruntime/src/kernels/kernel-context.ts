@@ -1,7 +1,6 @@
-import type { Queue, RunShape } from '@flexgen/spec'
-import type { CacheTable } from '../memory/cache.ts'
+import type { BackendLifetime, MappedCacheTable, MappedMemoryTable } from '@flexgen/backend-kit'
+import type { RunShape } from '@flexgen/spec'
 import type { MemoryLedger, WorkspaceNeed } from '../memory/memory-ledger.ts'
-import type { MemoryTable } from '../memory/memory-table.ts'
 import type { ScratchPool } from '../memory/scratch-pool.ts'
 import type { SessionRuntime } from '../sessions/session.ts'
 import type { AttentionSessions } from './attention-sessions.ts'
@@ -16,19 +15,10 @@ export interface LiveKernel extends AsyncDisposable {
 export interface KernelContext {
   readonly runtime: SessionRuntime
   readonly ledger: MemoryLedger
-  readonly memory: MemoryTable
-  readonly caches: CacheTable
+  readonly memory: MappedMemoryTable
+  readonly caches: MappedCacheTable
   readonly scratch: ScratchPool
   readonly attention: AttentionSessions
   readonly budget: LoopBudget
-  /** Queues that have operations. */
-  readonly busyQueues: Set<Queue>
-  /** Kernels that are not disposed. */
-  readonly kernels: Set<LiveKernel>
-  /**
-   * Does work that the end of the backend waits for; what it made is released where the backend has ended meanwhile.
-   */
-  readonly track: <Made extends { release(): void }>(work: () => Promise<Made>) => Promise<Made>
-  /** @throws {FlexgenError} `USAGE` once the backend is disposed */
-  readonly assertOpen: () => void
+  readonly lifetime: BackendLifetime<LiveKernel>
 }

@@ -1,5 +1,5 @@
 import { type BoundValue as KitBoundValue, RunBinding } from '@flexgen/backend-kit'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelRunState } from './kernel-run-state.ts'
 import type { RunPlan } from './plan-run.ts'
@@ -7,7 +7,7 @@ import type { StepBinding } from './run-state.ts'
 
 /** A bound value whose span fits, as tensors for the runtime. */
 export interface CheckedValue {
-  readonly lent: LentBytes
+  readonly lent: MappedBytes
   readonly tensor: Tensor
   /** A half matrix in blocks of rows. */
   readonly blocks: readonly Tensor[]

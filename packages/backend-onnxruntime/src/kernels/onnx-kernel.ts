@@ -34,7 +34,7 @@ export class OnnxKernel implements PreparedKernel {
     this.heldBytes = heldBytes
     this.#context = context
     this.#program = program
-    context.kernels.add(this)
+    context.lifetime.kernels.add(this)
   }
 
   /** Whether the backend with this context compiled it. */
@@ -51,7 +51,7 @@ export class OnnxKernel implements PreparedKernel {
 
   /** Workspace stays and serves all kernels: what a run needs, or what runs of other kernels have left. */
   workspaceBytes(shape: RunShape): number {
-    const needs = [this, ...this.#context.kernels].map((kernel) => kernel.need(shape))
+    const needs = [this, ...this.#context.lifetime.kernels].map((kernel) => kernel.need(shape))
     const most = (of: keyof WorkspaceNeed): number => Math.max(...needs.map((need) => need[of]))
     return most('scratchBytes') + most('arenaBytes')
   }
@@ -82,7 +82,10 @@ export class OnnxKernel implements PreparedKernel {
     ledger.take('prepared', sizeBytes, `preparing ${this.graph.name}`)
     try {
       const tensors = new Map([...lent].map(([name, { tensor }]) => [name, tensor]))
-      const program = await this.#context.track(() => createProgram(this.#context, info, tensors))
+      const program = await this.#context.lifetime.track(
+        () => createProgram(this.#context, info, tensors),
+        (made) => made.release(),
+      )
       return new OnnxKernel(this.#context, program, sizeBytes)
     } catch (error) {
       ledger.give('prepared', sizeBytes)
@@ -127,12 +130,12 @@ export class OnnxKernel implements PreparedKernel {
     for (const binding of this.#bindings) (binding as OnnxBinding).end()
     this.#bindings.clear()
     this.#program.release()
-    this.#context.kernels.delete(this)
+    this.#context.lifetime.kernels.delete(this)
     this.#context.ledger.give('prepared', this.heldBytes)
   }
 
   #assertUsable(): void {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
 

@@ -1,6 +1,6 @@
 import { elementCount, type GraphValue, UsageError } from '@flexgen/spec'
 import { flatShape, type ValueInfo } from '../graphs/graph-info.ts'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'
@@ -17,7 +17,7 @@ export interface RunPlan {
   readonly values: ReadonlyMap<string, CheckedValue>
   readonly caches: ReadonlyMap<string, BoundCache>
   /** Everything that the run reads and writes. */
-  readonly lent: readonly LentBytes[]
+  readonly lent: readonly MappedBytes[]
   /** Where half weights are widened to, for a runtime that takes none. */
   readonly widened: ReadonlyMap<string, ScratchPlace>
   readonly scratchBytes: number

@@ -1,9 +1,9 @@
 import type { Tensor } from '../sessions/session.ts'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 import type { PlannedCache } from '@flexgen/backend-kit'
 
 /** A cache as it is bound for a run. */
-export type BoundCache = PlannedCache<LentBytes>
+export type BoundCache = PlannedCache<MappedBytes>
 
 /** What the steps of one run work on. */
 export interface RunState {

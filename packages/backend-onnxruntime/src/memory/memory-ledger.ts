@@ -12,6 +12,10 @@ export interface Workspace {
   trim(): void
   /** Whether it stays as it is while the limit is kept, since giving back stops the device. */
   readonly isKept?: boolean
+  /** Bytes that a run with this need may add to what is held; by default, what the need passes that by. */
+  missingBytes?(need: WorkspaceNeed): number
+  /** Takes what a run may need before it starts, where there is a limit. @throws {FlexgenError} `OUT_OF_MEMORY` */
+  reserve?(need: WorkspaceNeed): void
 }
 
 /** Workspace of a run, or of the largest runs: both are kept between runs, and serve runs of all kernels. */
@@ -40,9 +44,14 @@ export class MemoryLedger {
     this.#workspace = workspace
   }
 
+  /** Whether there is a limit. */
+  get isLimited(): boolean {
+    return this.#limit.bytes !== Number.POSITIVE_INFINITY
+  }
+
   /** @throws {FlexgenError} `OUT_OF_MEMORY` where the limit would be passed; then nothing is counted */
   take(use: MemoryUse, sizeBytes: number, what: string): void {
-    if (use !== 'host') this.#makeRoom(sizeBytes, what)
+    if (use !== 'host') this.#makeRoom(() => sizeBytes, what)
     this.#held[use] += sizeBytes
     if (use !== 'host') this.#limitedBytes()
   }
@@ -71,9 +80,9 @@ export class MemoryLedger {
    */
   enterRun(need: WorkspaceNeed, what: string): void {
     const wanted = plus(this.#running, need, 1)
-    if (this.#limit.bytes !== Number.POSITIVE_INFINITY) {
-      const missingBytes = wanted.scratchBytes + wanted.arenaBytes - this.#workspaceBytes()
-      if (missingBytes > 0) this.#makeRoom(missingBytes, what)
+    if (this.isLimited) {
+      if (this.#missingBytes(wanted) > 0) this.#makeRoom(() => this.#missingBytes(wanted), what)
+      this.#workspace.reserve?.(wanted)
     }
     this.#running = wanted
     this.#most = {
@@ -127,14 +136,23 @@ export class MemoryLedger {
     this.#limit.settle(0)
   }
 
-  #makeRoom(sizeBytes: number, what: string): void {
-    if (this.#limitedBytes() + sizeBytes <= this.#limit.bytes) return
+  /** @param more bytes that are to come, which may depend on what is held */
+  #makeRoom(more: () => number, what: string): void {
+    if (this.#limitedBytes() + more() <= this.#limit.bytes) return
     this.#workspace.trim()
     const heldBytes = this.#limitedBytes()
+    const sizeBytes = more()
     if (heldBytes + sizeBytes <= this.#limit.bytes) return
     throw new OutOfMemoryError(
       `${what} needs ${sizeBytes} bytes, but ${heldBytes} of the ${this.#limit.bytes} bytes allowed are held`,
+      { hint: `it fits into a limit of ${heldBytes + sizeBytes} bytes` },
     )
+  }
+
+  /** Bytes that runs with this need may add to what is held. */
+  #missingBytes(need: WorkspaceNeed): number {
+    const own = this.#workspace.missingBytes?.(need)
+    return own ?? need.scratchBytes + need.arenaBytes - this.#workspaceBytes()
   }
 
   #workspaceBytes(): number {

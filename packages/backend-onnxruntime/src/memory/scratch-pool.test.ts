@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createPageMemory } from '../ffi/native-memory.ts'
+import { createPageMemory } from '@flexgen/backend-kit'
 import { ScratchPool, scratchBlockBytes } from './scratch-pool.ts'
 
 it('ScratchPool lends the smallest block that fits, grows a block rather than add one, and trims what is free', () => {

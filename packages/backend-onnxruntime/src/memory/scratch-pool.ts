@@ -1,4 +1,4 @@
-import type { MappedMemory, PageMemory } from '../ffi/native-memory.ts'
+import type { MappedMemory, PageMemory } from '@flexgen/backend-kit'
 
 const grainBytes = 64 * 1024
 

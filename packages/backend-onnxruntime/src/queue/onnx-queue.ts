@@ -15,7 +15,7 @@ import {
 } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
 import { OnnxKernel } from '../kernels/onnx-kernel.ts'
-import { assertThere, type LentBytes } from '../memory/memory-table.ts'
+import { assertThere, type MappedBytes } from '@flexgen/backend-kit'
 import { copyBytes } from './copy-bytes.ts'
 import { type CacheCopy, planCacheCopy } from './plan-cache-copy.ts'
 
@@ -24,7 +24,6 @@ export class OnnxQueue implements Queue {
   readonly name: string
   readonly #context: KernelContext
   readonly #tasks: TaskQueue
-  #openCount = 0
 
   constructor(name: string, context: KernelContext, clock: Clock, trace: TraceSink | undefined) {
     this.name = name
@@ -100,9 +99,9 @@ export class OnnxQueue implements Queue {
   }
 
   /** Memory of this backend stays for as long as an operation uses it, whatever `free` was told. */
-  #push(label: string, sizeBytes: number, lent: readonly LentBytes[], copy: () => void | Promise<void>): QueueEvent {
-    const { assertOpen, budget } = this.#context
-    assertOpen()
+  #push(label: string, sizeBytes: number, lent: readonly MappedBytes[], copy: () => void | Promise<void>): QueueEvent {
+    const { lifetime, budget } = this.#context
+    lifetime.assertOpen()
     for (const { owner } of lent) owner?.retain()
     const event = this.#start(label, sizeBytes, () => budget.takeTurn(copy))
     event.onSettled(() => {
@@ -113,13 +112,8 @@ export class OnnxQueue implements Queue {
 
   /** The backend knows a queue while it has operations, so that it can wait for them when it ends. */
   #start(label: string, sizeBytes: number, work: () => void | Promise<void>): QueueEvent {
-    const { busyQueues } = this.#context
-    busyQueues.add(this)
-    this.#openCount++
     const event = this.#tasks.push(label, sizeBytes, work)
-    event.onSettled(() => {
-      if (--this.#openCount === 0) busyQueues.delete(this)
-    })
+    this.#context.lifetime.watch(this, event)
     return event
   }
 }

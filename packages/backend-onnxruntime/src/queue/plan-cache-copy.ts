@@ -1,13 +1,13 @@
 import { type CacheRange, dtypeBytes, type PageRange } from '@flexgen/spec'
 import type { KernelContext } from '../kernels/kernel-context.ts'
 import { checkCacheCopy } from '@flexgen/backend-kit'
-import type { LentBytes } from '../memory/memory-table.ts'
+import type { MappedBytes } from '@flexgen/backend-kit'
 
 /** A copy between a cache row and a host page that has been checked. */
 export interface CacheCopy {
   readonly sizeBytes: number
-  readonly row: LentBytes
-  readonly page: LentBytes
+  readonly row: MappedBytes
+  readonly page: MappedBytes
   /** Bytes of one head in the row and in the page. */
   readonly ranges: readonly CacheCopyRange[]
 }

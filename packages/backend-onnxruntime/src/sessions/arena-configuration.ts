@@ -2,7 +2,7 @@ import { NativeHandle } from '../ffi/native-handle.ts'
 import type { OrtApi } from '../ffi/ort-api.ts'
 
 /** How arenas grow, on the CPU and on a GPU. */
-const arenaSettings = {
+export const arenaSettings: Readonly<Record<'arena_extend_strategy' | 'max_dead_bytes_per_chunk', number>> = {
   /** Grow by what is asked for: doubling would round a run's memory up to twice of it. */
   arena_extend_strategy: 1,
   /** Cut a free piece that is larger than what is asked for: by default up to 128 MB of it would lie idle. */

@@ -1,26 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Backend } from '@flexgen/spec'
 import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
 import { findLibrary } from '../../src/ffi/find-library.ts'
 import { loadKoffi } from '../../src/ffi/koffi-library.ts'
+import { buildFakeDriver } from './build-fake-cuda.ts'
 
 const koffi = await loadKoffi()
 
-let built: string | undefined
-
-/** Compiles the fake driver, once for each process. */
-export function fakeDriverPath(): string {
-  if (built !== undefined && existsSync(built)) return built
-  const library = path.join(mkdtempSync(path.join(tmpdir(), 'flexgen-fake-cuda-')), 'libfakecuda.so')
-  const source = fileURLToPath(new URL('fake-cuda.c', import.meta.url))
-  execFileSync(process.env['CC'] || 'cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-lm'])
-  built = library
-  return library
-}
+/** The library of the fake driver. */
+export const fakeDriverPath = buildFakeDriver
 
 type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation'
 type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'

@@ -5,8 +5,9 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import { cutBatches } from '../schedule/sweep.ts'
 import { activationSlotCount } from './activation-pool.ts'
 import { type AttentionPlace, cacheSlotCount } from './cache-lane.ts'
-import { type CacheHome, pageBufferBytes } from './cache-units.ts'
+import type { CacheHome } from './cache-units.ts'
 import { hiddenSlotCount, movesAway } from './hidden-store.ts'
+import { pageBufferBytes } from './page-lane.ts'
 import { gatherBytes } from './row-gather.ts'
 
 /** Sizes of a block of sequences. */
@@ -25,8 +26,8 @@ export interface PlannedBytes {
   readonly disk: number
 }
 
-/** Whether KV changes its home in mid-run: never, between the device and RAM, or between all tiers. */
-export type CacheMoving = 'never' | 'inMemory' | 'anywhere'
+/** Whether KV changes its home in mid-run: never, where memory or measurements ask for it, or all of it at any time. */
+export type CacheMoving = 'never' | 'followed' | 'anywhere'
 
 /** Where everything of a block rests, and what it takes; pure. */
 export interface BlockPlan {
@@ -112,7 +113,7 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
     logitBytes: logits,
     decodeBatchRows,
     bytes: {
-      ...cacheBytes(placed, options.pagePositions),
+      ...cacheBytes(placed, options),
       hidden: {
         host: hidden.host + inputs,
         device: hidden.device + (hostVisible ? 0 : inputs),
@@ -134,7 +135,7 @@ function mergedRows(
   { hostAttends, hostVisible, cacheMoves, logits, canDecode }: BlockPlanOptions,
 ): number {
   // KV that may move streams at times; then batches decode apart, sweep by sweep.
-  const isAtHand = cacheSlotRows.device === 0 || cacheMoves === 'inMemory'
+  const isAtHand = cacheSlotRows.device === 0 || cacheMoves === 'followed'
   const stays = isAtHand && !hostAttends && !hiddenHomes.some((homes) => movesAway(homes, hostVisible))
   if (!stays || logits === 'all') return gpuBatchSize
   // A hidden state of so many rows fits in the slot of a batch of prompts.
@@ -186,13 +187,17 @@ function slotRows(
 
 function cacheBytes(
   { shape, cacheSpec, cacheHomes, cacheSlotRows }: Placed,
-  pagePositions: number,
+  { pagePositions, cacheMoves, hostVisible }: BlockPlanOptions,
 ): Pick<BlockPlan['bytes'], 'cache' | 'cacheStaging'> {
   const count = (home: RowHome): number =>
     cacheHomes.reduce((sum, homes) => sum + homes.filter((other) => other.home === home).length, 0)
   const rowBytes = cachePageBytes(cacheSpec, shape.maxPositions)
   const pageBytes = cachePageBytes(cacheSpec, pagePositions)
   const diskRows = count('disk')
+  const moves = cacheMoves !== 'never'
+  // Pages of sweeps and of moves pass through buffers of their own; a row that moves needs a tail before it is freed.
+  const lanes = (diskRows > 0 || moves ? 1 : 0) + (moves ? 1 : 0)
+  const moving = moves ? { tail: pageBytes, scratch: hostVisible ? 0 : rowBytes } : { tail: 0, scratch: 0 }
   return {
     cache: {
       host: count('ram') * rowBytes + diskRows * pageBytes,
@@ -201,8 +206,10 @@ function cacheBytes(
     },
     cacheStaging: {
       host:
-        (diskRows > 0 ? pageBufferBytes(cacheSpec, pagePositions) : 0) + cacheSlotCount * cacheSlotRows.host * rowBytes,
-      device: cacheSlotCount * cacheSlotRows.device * rowBytes,
+        lanes * pageBufferBytes(cacheSpec, pagePositions) +
+        moving.tail +
+        cacheSlotCount * cacheSlotRows.host * rowBytes,
+      device: cacheSlotCount * cacheSlotRows.device * rowBytes + moving.scratch,
       disk: 0,
     },
   }

@@ -11,7 +11,7 @@ import { HiddenStore } from './hidden-store.ts'
 import { findGatheredTable, type LayerRuntime } from './layer-runtime.ts'
 import type { LoadedParts } from './loaded-parts.ts'
 import type { RowGatherOptions } from './row-gather.ts'
-import type { RunQueues, RunResources } from './run-resources.ts'
+import type { MoveQueues, RunResources } from './run-resources.ts'
 import { StageRunner } from './stage-runner.ts'
 import type { LoadedLayer } from './weight-loader.ts'
 
@@ -92,7 +92,7 @@ export class BlockRun {
       spec: plan.cacheSpec,
       homes: plan.cacheHomes,
       rowsSideBySide: cacheMoves === 'never' ? plan.decodeBatchRows : 1,
-      mayMoveToDisk: cacheMoves === 'anywhere',
+      mayMoveToDisk: cacheMoves !== 'never',
       readQueue: queues.cacheRead,
       writeQueue: queues.cacheWrite,
     })
@@ -117,15 +117,16 @@ export class BlockRun {
     this.#runner = new StageRunner({ parts, plan, run: this.#options.run, hidden: this.#hidden, buffers })
   }
 
-  #createMoves(queues: NonNullable<RunQueues['moves']>): CacheMoves {
-    const { plan, parts } = this.#options
-    const scratch = new HeldBuffers(parts.options.backend)
-    this.#cleanup.add(() => scratch.free())
+  #createMoves(queues: MoveQueues): CacheMoves {
+    const { plan, parts, run } = this.#options
+    const buffers = new HeldBuffers(parts.options.backend)
+    this.#cleanup.add(() => buffers.free())
     return new CacheMoves({
       store: this.#cache,
-      inQueue: queues.in,
-      outQueue: queues.out,
-      scratch: () => ({ cache: scratch.allocateCache(plan.cacheSpec, 1), row: 0 }),
+      queues,
+      renewQueues: () => run.renewMoves(),
+      staging: buffers.allocateHost(this.#cache.units.pageBufferBytes),
+      scratch: () => ({ cache: buffers.allocateCache(plan.cacheSpec, 1), row: 0 }),
     })
   }
 

@@ -1,7 +1,9 @@
-import type { CacheRow, Queue, QueueEvent } from '@flexgen/spec'
+import type { CachePage, CacheRow, HostBuffer, QueueEvent } from '@flexgen/spec'
 import type { AttentionPlace } from './cache-lane.ts'
 import type { CacheStore } from './cache-store.ts'
 import type { CacheHome, CacheUnit } from './cache-units.ts'
+import type { MoveQueues } from './run-resources.ts'
+import type { SlotPool } from './slot-pool.ts'
 
 /** A sequence whose KV moves, as it stands between two sweeps. */
 export interface MovingRow {
@@ -15,11 +17,21 @@ export interface MovingRow {
 /** What moves are made with. */
 export interface CacheMovesOptions {
   readonly store: CacheStore
-  /** To the device and away from it; queues of their own, so that what streams does not stand behind a move. */
-  readonly inQueue: Queue
-  readonly outQueue: Queue
+  /** Queues of their own, so that what streams does not stand behind a move, nor fails with it. */
+  readonly queues: MoveQueues
+  readonly renewQueues: () => Promise<MoveQueues>
+  /** Where pages pass through that go to the disk or come from it. */
+  readonly staging: HostBuffer
   /** A device row that KV passes through which is on the device neither before nor after; made when it is needed first. */
   readonly scratch: () => CacheRow
+}
+
+/** What came of the moves that were under way. */
+export interface CommittedMoves {
+  /** Homes that units have come to. */
+  readonly flipped: readonly CacheHome['home'][]
+  /** What a copy failed with; then all that was still under way is given up. */
+  readonly failure: unknown
 }
 
 interface Move {
@@ -27,9 +39,9 @@ interface Move {
   readonly row: MovingRow
   readonly from: CacheUnit
   readonly to: CacheUnit
-  /** Positions that are copied once `copied` has ended. */
+  /** Positions that are copied once `ends` have ended. */
   positions: number
-  copied: QueueEvent | undefined
+  ends: readonly QueueEvent[]
 }
 
 /**
@@ -39,11 +51,15 @@ interface Move {
  */
 export class CacheMoves {
   readonly #options: CacheMovesOptions
+  #queues: MoveQueues
+  #pages: SlotPool<CachePage>
   #moves: Move[] = []
   #scratch: { readonly row: CacheRow; after: QueueEvent | undefined } | undefined
 
   constructor(options: CacheMovesOptions) {
     this.#options = options
+    this.#queues = options.queues
+    this.#pages = options.store.units.createPages(options.staging)
   }
 
   isMoving(cacheLayer: number, id: number): boolean {
@@ -60,7 +76,7 @@ export class CacheMoves {
     const to: CacheUnit = home === 'device' ? store.units.allocateSideBySide(1)[0]! : { home, attends, inPlace: {} }
     try {
       if (home !== 'device') await store.units.allocate(to)
-      const move: Move = { cacheLayer, row, from, to, positions: 0, copied: undefined }
+      const move: Move = { cacheLayer, row, from, to, positions: 0, ends: [] }
       this.#copy(move, row.cachedPositions)
       this.#moves.push(move)
     } catch (error) {
@@ -69,33 +85,50 @@ export class CacheMoves {
     }
   }
 
-  /** Settles once all copies that are under way have ended. */
+  /** Settles once all copies that are under way have ended, well or not. */
   async copied(): Promise<void> {
-    for (const { copied } of this.#moves) await copied?.whenDone()
+    for (const { ends } of this.#moves) await ended(ends)
   }
 
   /**
    * Flips what has been copied; between two sweeps only. What was left by its sequence meanwhile is given up.
    * @param rows the sequences that live now
-   * @returns homes that units have come to
    */
-  commit(rows: readonly MovingRow[]): CacheHome['home'][] {
-    const { store } = this.#options
+  async commit(rows: readonly MovingRow[]): Promise<CommittedMoves> {
     const flipped: CacheHome['home'][] = []
-    this.#moves = this.#moves.filter((move) => {
-      const { cacheLayer, row, from, to, copied } = move
-      const now = rows.find(({ id }) => id === row.id)
-      if (now?.owner !== row.owner || store.unitAt(cacheLayer, row.id) !== from || copied?.error !== undefined) {
-        this.#drop(move)
-        return false
+    let failure: unknown
+    const open = this.#moves
+    this.#moves = []
+    for (const move of open) {
+      const now = this.#stillThere(move, rows)
+      failure ??= failureOf(move)
+      if (now === undefined || failure !== undefined) this.#drop(move)
+      else if (!move.ends.every((event) => event.isDone())) this.#moves.push(move)
+      else {
+        failure = await this.#flip(move, now)
+        if (failure === undefined) flipped.push(move.to.home)
       }
-      if (copied?.isDone() === false) return true
-      this.#copy(move, now.cachedPositions)
-      store.replace(cacheLayer, row.id, to, move.copied)
-      flipped.push(to.home)
-      return false
-    })
-    return flipped
+    }
+    if (failure !== undefined) await this.#startOver()
+    return { flipped, failure }
+  }
+
+  /** The sequence of a move as it stands now; undefined where it has ended, or its unit is another one. */
+  #stillThere({ cacheLayer, row, from }: Move, rows: readonly MovingRow[]): MovingRow | undefined {
+    const now = rows.find(({ id }) => id === row.id)
+    return now?.owner === row.owner && this.#options.store.unitAt(cacheLayer, row.id) === from ? now : undefined
+  }
+
+  /** Copies what has been added and puts the copy in the original's place. @returns what the copy failed with */
+  async #flip(move: Move, { cachedPositions }: MovingRow): Promise<unknown> {
+    const { cacheLayer, row, to } = move
+    this.#copy(move, cachedPositions)
+    // A disk may be full at any page: the original is there until all has arrived.
+    if (to.home === 'disk') await ended(move.ends)
+    const failure = failureOf(move)
+    if (failure === undefined) this.#options.store.replace(cacheLayer, row.id, to, move.ends)
+    else this.#drop(move)
+    return failure
   }
 
   /** Gives up all moves that are under way. */
@@ -103,35 +136,53 @@ export class CacheMoves {
     for (const move of this.#moves.splice(0)) this.#drop(move)
   }
 
-  #drop({ to, copied }: Move): void {
-    this.#options.store.units.free(to, ...(copied === undefined ? [] : [copied]))
+  /** After a failure: nothing of it is waited for any more. */
+  async #startOver(): Promise<void> {
+    this.abort()
+    this.#queues = await this.#options.renewQueues()
+    this.#pages = this.#options.store.units.createPages(this.#options.staging)
+    if (this.#scratch !== undefined) this.#scratch.after = undefined
+  }
+
+  #drop({ to, ends }: Move): void {
+    this.#options.store.units.free(to, ...ends)
   }
 
   /** Queues the copy of all positions up to `end` that are not copied yet. */
   #copy(move: Move, end: number): void {
     const { from, to, positions } = move
     if (end === positions) return
-    const { store, inQueue, outQueue } = this.#options
+    const { units } = this.#options.store
+    const { in: loadQueue, out: storeQueue, read: readQueue, write: writeQueue } = this.#queues
     const range = { cachedPositions: positions, newTokens: end - positions }
-    const lanes = { loadQueue: inQueue, storeQueue: outQueue }
+    const lane = { loadQueue, storeQueue, pageLane: { readQueue, writeQueue, pages: this.#pages } }
     const target = to.inPlace.device
     const source = from.inPlace.device
     // Into a row that a backend reads: from the pages where it rests, also where they are a row for it, too.
     if (target !== undefined && (source === undefined || to.home === 'device')) {
-      to.stored = store.units.loadRow(from, target, end, lanes, positions)!
+      to.stored = units.loadRow(from, target, end, lane, positions)!
     } else if (source !== undefined) {
-      if (from.stored !== undefined) outQueue.wait(from.stored)
-      store.units.store(to, source, range, lanes)
+      if (from.stored !== undefined) storeQueue.wait(from.stored)
+      units.store(to, source, range, lane)
     } else {
       const scratch = (this.#scratch ??= { row: this.#options.scratch(), after: undefined })
-      if (scratch.after !== undefined) inQueue.wait(scratch.after)
-      outQueue.wait(store.units.loadRow(from, scratch.row, end, lanes, positions)!)
-      scratch.after = store.units.store(to, scratch.row, range, lanes)
+      if (scratch.after !== undefined) loadQueue.wait(scratch.after)
+      storeQueue.wait(units.loadRow(from, scratch.row, end, lane, positions)!)
+      scratch.after = units.store(to, scratch.row, range, lane)
     }
-    move.copied = to.stored
+    move.ends = [to.stored, to.written].filter((event) => event !== undefined)
     from.copied = to.stored!
     move.positions = end
   }
+}
+
+async function ended(events: readonly QueueEvent[]): Promise<void> {
+  // What went wrong is in the event.
+  for (const event of events) await event.whenDone().catch(() => undefined)
+}
+
+function failureOf({ ends }: Move): unknown {
+  return ends.find(({ error }) => error !== undefined)?.error
 }
 
 /** Where KV of a home is attended: on the host where there is one that attends, and it rests in RAM. */

@@ -111,6 +111,13 @@ export class CacheStore {
     return cacheSlotCount * rows * cachePageBytes(spec, spec.maxPositions)
   }
 
+  /** Rows of the layer that has most of those that the device reads in a slot. */
+  get slotRowsNeeded(): number {
+    const isStreamed = (unit: CacheUnit | undefined): boolean =>
+      unit?.attends === 'device' && unit.inPlace.device === undefined
+    return this.#grid.reduce((most, units) => Math.max(most, units.filter(isStreamed).length), 0)
+  }
+
   /** Makes the slots of what streams to the device larger; between two sweeps only. @throws {FlexgenError} then they stay */
   growSlots(slotRows: number): void {
     this.#lanes.device.grow(slotRows)
@@ -142,12 +149,12 @@ export class CacheStore {
     this.#changes += 1
   }
 
-  /** Puts a unit in the place of another, which is freed once the given event has ended. */
-  replace(cacheLayer: number, sequence: number, unit: CacheUnit, after: QueueEvent | undefined): void {
+  /** Puts a unit in the place of another, which is freed once the given events have ended. */
+  replace(cacheLayer: number, sequence: number, unit: CacheUnit, after: readonly QueueEvent[]): void {
     const before = this.#grid[cacheLayer]![sequence]!
     this.#grid[cacheLayer]![sequence] = unit
     this.#changes += 1
-    this.units.free(before, ...(after === undefined ? [] : [after]))
+    this.units.free(before, ...after)
   }
 
   /** Where a sequence is attended in a sweep: a device with memory of its own attends the prompt, which is much work. */

@@ -3,6 +3,7 @@ import {
   cachePageBytes,
   type CacheRow,
   type CacheSpec,
+  type HostBuffer,
   type QueueEvent,
   type Region,
   spanOf,
@@ -14,8 +15,8 @@ import type { LiveRow } from '../schedule/sweep.ts'
 import type { AttentionPlace, CacheLane, CacheLaneOptions } from './cache-lane.ts'
 import type { HeldBuffers } from './held-buffers.ts'
 import { freeRow, type HeldRow, holdRows } from './held-rows.ts'
+import { createPages, pageBufferBytes, type PageLane } from './page-lane.ts'
 import { SlotPool } from './slot-pool.ts'
-import { alignedBytes } from './staging-ring.ts'
 
 /** Where the KV of one sequence in one layer rests, and where it is attended in decode. */
 export interface CacheHome {
@@ -56,63 +57,79 @@ export interface CacheUnitsOptions {
   readonly writeQueue: TierQueue
 }
 
-/** Page buffers between disk and slots: so many reads and writes of pages are under way at once. */
-const pageBufferCount = 8
-
-/** Bytes of the page buffers. */
-export function pageBufferBytes(spec: CacheSpec, pagePositions: number): number {
-  return pageBufferCount * alignedBytes(cachePageBytes(spec, pagePositions))
-}
-
 /** Allocates, frees, loads and stores units of KV, wherever they are at home. */
 export class CacheUnits {
   readonly #options: CacheUnitsOptions
-  #pages = new SlotPool<CachePage>([])
+  /** What pages of the sweeps pass through. */
+  #pageLane: PageLane
   #lastWritten: QueueEvent | undefined
-  #deviceRows = 0
+  readonly #heldBytes = { device: 0, ram: 0, disk: 0 }
 
   constructor(options: CacheUnitsOptions) {
     this.#options = options
+    const { readQueue, writeQueue } = options
+    this.#pageLane = { readQueue, writeQueue, pages: new SlotPool<CachePage>([]) }
   }
 
   /** Makes the buffers that pages of units on disk pass through; once, before the first of them moves. */
   allocatePageBuffers(buffers: HeldBuffers): void {
-    const { spec, pagePositions } = this.#options
-    const staging = buffers.allocateHost(pageBufferBytes(spec, pagePositions))
-    const pageBytes = cachePageBytes(spec, pagePositions)
-    this.#pages = new SlotPool(
-      Array.from({ length: pageBufferCount }, (_, i) => ({
-        span: spanOf(staging, i * alignedBytes(pageBytes), pageBytes),
-        positions: pagePositions,
-      })),
-    )
+    this.#pageLane = { ...this.#pageLane, pages: this.createPages(buffers.allocateHost(this.pageBufferBytes)) }
   }
 
-  /** Units that are at home on the device, those on their way there included. */
-  get deviceRows(): number {
-    return this.#deviceRows
+  /** Bytes of a page, and of the buffers that pages pass through. */
+  get pageBytes(): number {
+    return cachePageBytes(this.#options.spec, this.#options.pagePositions)
+  }
+
+  /** Bytes of a unit on disk. */
+  get diskRowBytes(): number {
+    const { spec, pagePositions } = this.#options
+    return Math.floor(spec.maxPositions / pagePositions) * this.pageBytes
+  }
+
+  get pageBufferBytes(): number {
+    return pageBufferBytes(this.#options.spec, this.#options.pagePositions)
+  }
+
+  /** Page buffers in some host memory of that size. */
+  createPages(staging: HostBuffer): SlotPool<CachePage> {
+    return createPages(staging, this.#options.spec, this.#options.pagePositions)
+  }
+
+  /** Bytes that units take by tier, those on their way included. */
+  get heldBytes(): Readonly<Record<RowHome, number>> {
+    return this.#heldBytes
   }
 
   /** Units on the device, whose rows are those of one buffer. */
   allocateSideBySide(count: number): CacheUnit[] {
     const { device, spec } = this.#options
     const rows = holdRows(device.backend.allocateCache(spec, count))
-    this.#deviceRows += count
+    this.#heldBytes.device += count * cachePageBytes(spec, spec.maxPositions)
     return rows.map((row) => ({ home: 'device', attends: 'device', inPlace: { device: row } }))
   }
 
   /** Allocates what a unit off the device needs; after a failure what there was of it is in the unit all the same. */
   async allocate(unit: CacheUnit): Promise<void> {
-    const { ram, disk, spec, pagePositions } = this.#options
+    const { spec } = this.#options
     if (unit.home === 'ram') {
-      unit.region = await ram.allocate(cachePageBytes(spec, spec.maxPositions))
+      unit.region = await this.#allocate('ram', cachePageBytes(spec, spec.maxPositions))
       this.attendAt(unit, unit.attends)
     } else {
-      const pageBytes = cachePageBytes(spec, pagePositions)
-      const fullPages = Math.floor(spec.maxPositions / pagePositions)
-      unit.tail = await ram.allocate(pageBytes)
-      if (fullPages > 0) unit.region = await disk.allocate(fullPages * pageBytes)
+      unit.tail = await this.#allocate('ram', this.pageBytes)
+      if (this.diskRowBytes > 0) unit.region = await this.#allocate('disk', this.diskRowBytes)
     }
+  }
+
+  async #allocate(tier: 'ram' | 'disk', byteLength: number): Promise<Region> {
+    const region = await this.#options[tier].allocate(byteLength)
+    this.#heldBytes[tier] += byteLength
+    return region
+  }
+
+  #free(tier: 'ram' | 'disk', region: Region, after: readonly QueueEvent[]): void {
+    this.#heldBytes[tier] -= region.byteLength
+    this.#options[tier].free(region, ...after)
   }
 
   /**
@@ -123,10 +140,11 @@ export class CacheUnits {
     unit: CacheUnit,
     target: CacheRow,
     cached: number,
-    { loadQueue }: Pick<CacheLane, 'loadQueue'>,
+    { loadQueue, pageLane = this.#pageLane }: Pick<UnitLane, 'loadQueue' | 'pageLane'>,
     first = 0,
   ): QueueEvent | undefined {
-    const { readQueue, spec, pagePositions } = this.#options
+    const { spec, pagePositions } = this.#options
+    const { readQueue, pages } = pageLane
     if (cached === first) return undefined
     if (unit.stored !== undefined) loadQueue.wait(unit.stored)
     if (unit.home === 'ram') {
@@ -138,12 +156,12 @@ export class CacheUnits {
     let last: QueueEvent | undefined
     if (fullPages > firstPage && unit.written !== undefined) readQueue.wait(unit.written)
     for (let p = firstPage; p < fullPages; p++) {
-      const { item: page, after } = this.#pages.take()
+      const { item: page, after } = pages.take()
       for (const event of after) readQueue.wait(event)
       loadQueue.wait(readQueue.read(page.span, unit.region!, p * page.span.byteLength))
       const range = { ...target, position: p * pagePositions, count: pagePositions }
       last = loadQueue.copyToCache(range, { page, position: 0 })
-      this.#pages.release(page, last)
+      pages.release(page, last)
     }
     const position = fullPages * pagePositions
     if (position === cached) return last
@@ -152,7 +170,12 @@ export class CacheUnits {
   }
 
   /** Queues the way of new positions from a row to where the unit is at home, and notes its end there. */
-  store(unit: CacheUnit, source: CacheRow, live: StoredRange, lane: Pick<CacheLane, 'storeQueue'>): QueueEvent {
+  store(
+    unit: CacheUnit,
+    source: CacheRow,
+    live: StoredRange,
+    lane: Pick<UnitLane, 'storeQueue' | 'pageLane'>,
+  ): QueueEvent {
     unit.stored =
       unit.home === 'ram' ? this.#storeRow(unit, source, live, lane) : this.#storePages(unit, source, live, lane)
     return unit.stored
@@ -162,7 +185,7 @@ export class CacheUnits {
     unit: CacheUnit,
     source: CacheRow,
     live: StoredRange,
-    { storeQueue }: Pick<CacheLane, 'storeQueue'>,
+    { storeQueue }: Pick<UnitLane, 'storeQueue'>,
   ): QueueEvent {
     const page = this.#restingPage(unit.region!, this.#options.spec.maxPositions)
     const range = { ...source, position: live.cachedPositions, count: live.newTokens }
@@ -174,16 +197,17 @@ export class CacheUnits {
     unit: CacheUnit,
     source: CacheRow,
     live: StoredRange,
-    { storeQueue }: Pick<CacheLane, 'storeQueue'>,
+    { storeQueue, pageLane = this.#pageLane }: Pick<UnitLane, 'storeQueue' | 'pageLane'>,
   ): QueueEvent {
-    const { writeQueue, pagePositions } = this.#options
+    const { pagePositions } = this.#options
+    const { writeQueue, pages } = pageLane
     const end = live.cachedPositions + live.newTokens
     let last: QueueEvent | undefined
     for (let position = live.cachedPositions; position < end;) {
       const pageIndex = Math.floor(position / pagePositions)
       const pageStart = pageIndex * pagePositions
       const count = Math.min(end, pageStart + pagePositions) - position
-      const buffer = count === pagePositions ? this.#pages.take() : undefined
+      const buffer = count === pagePositions ? pages.take() : undefined
       const page = buffer?.item ?? this.#restingPage(unit.tail!, pagePositions)
       if (buffer !== undefined) for (const event of buffer.after) storeQueue.wait(event)
       else if (unit.tailWritten !== undefined) storeQueue.wait(unit.tailWritten)
@@ -192,8 +216,8 @@ export class CacheUnits {
       if (position < pageStart + pagePositions) break
       writeQueue.wait(last)
       unit.written = writeQueue.write(unit.region!, pageIndex * page.span.byteLength, page.span)
-      this.#lastWritten = unit.written
-      if (buffer !== undefined) this.#pages.release(buffer.item, unit.written)
+      if (pageLane === this.#pageLane) this.#lastWritten = unit.written
+      if (buffer !== undefined) pages.release(buffer.item, unit.written)
       else unit.tailWritten = unit.written
     }
     return last!
@@ -215,20 +239,25 @@ export class CacheUnits {
 
   /** Frees a unit once its own stores and the given events have ended. */
   free(unit: CacheUnit, ...events: QueueEvent[]): void {
-    const { device, host, ram, disk } = this.#options
+    const { device, host, spec } = this.#options
     const own = [unit.stored, unit.written, unit.copied].filter((event) => event !== undefined)
     const after = [...events, ...own]
-    if (unit.home === 'device') this.#deviceRows -= 1
+    if (unit.home === 'device') this.#heldBytes.device -= cachePageBytes(spec, spec.maxPositions)
     if (unit.inPlace.device !== undefined) freeRow(device.backend, unit.inPlace.device, after)
     if (unit.inPlace.host !== undefined) freeRow(host!.backend, unit.inPlace.host, after)
-    if (unit.tail !== undefined) ram.free(unit.tail, ...after)
-    if (unit.region !== undefined) (unit.home === 'disk' ? disk : ram).free(unit.region, ...after)
+    if (unit.tail !== undefined) this.#free('ram', unit.tail, after)
+    if (unit.region !== undefined) this.#free(unit.home === 'disk' ? 'disk' : 'ram', unit.region, after)
   }
 
   /** Settles once all that was written to disk has arrived; rejects where it has not, also where nobody reads it again. */
   async flush(): Promise<void> {
     await this.#lastWritten?.whenDone()
   }
+}
+
+/** Queues of a row on its way to or from a unit, and what pages pass through on it: those of the sweeps where absent. */
+interface UnitLane extends Pick<CacheLane, 'loadQueue' | 'storeQueue'> {
+  readonly pageLane?: PageLane
 }
 
 /** Positions that are stored. */

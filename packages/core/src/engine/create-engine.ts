@@ -48,7 +48,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { replacement } = options
   const canPin = replacement !== undefined && !backend.device.hostVisible
   const isCopied = replacement?.reallocator === 'random-copy'
-  const cacheMoves = isCopied ? 'anywhere' : canPin ? 'inMemory' : 'never'
+  const cacheMoves = replacement === undefined ? 'never' : isCopied ? 'anywhere' : 'followed'
   const { weights } = policy
   const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
   const placement = place(canPin ? { ...policy, weights: resting } : policy)
@@ -82,6 +82,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     await options.onPlan?.(plan)
+    // Where placement changes, budgets do, too, and the replacer holds them.
+    if (replacement === undefined) await holdDeviceLimit(options, cleanup)
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = clock.now()
@@ -120,6 +122,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
+}
+
+/** The budget is a limit of everything that the backend allocates, from the first weight to the end of the engine. */
+async function holdDeviceLimit({ backend, maxDeviceBytes }: EngineOptions, cleanup: Cleanup): Promise<void> {
+  if (maxDeviceBytes === undefined) return
+  cleanup.add(() => void backend.setMemoryLimit(Number.POSITIVE_INFINITY))
+  await backend.setMemoryLimit(maxDeviceBytes).whenDone()
 }
 
 /**

@@ -55,7 +55,9 @@ export class LoadedEngine implements Engine {
     const limited = { ...engine, maxDeviceBytes: device, maxRamBytes: ram }
     this.plan = planRun({ ...this.#parts, options: limited }, bounds)
     checkBudgets(this.plan, limited)
-    const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache.device
+    // A budget that was set between two runs.
+    if (device !== undefined && engine.replacement === undefined) await engine.backend.setMemoryLimit(device).whenDone()
+    const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache
     this.#replacer =
       engine.replacement === undefined
         ? undefined
@@ -132,7 +134,7 @@ export class LoadedEngine implements Engine {
       logits: allPositions ? 'all' : 'last',
     })
     const replacer = this.#replacer
-    await replacer?.beginBlock(plan.bytes.cache.device)
+    await replacer?.beginBlock(plan.bytes.cache)
     const blockRun = await BlockRun.create({
       parts: this.#parts,
       plan,

@@ -19,10 +19,18 @@ export interface RunQueues {
   readonly hiddenWrite: TierQueue
   /** Rows of a token table on disk. */
   readonly rowRead: TierQueue
-  /** Present where KV may change its home: to the device and away from it. */
-  readonly moves?: { readonly in: Queue; readonly out: Queue }
+  /** Present where KV may change its home. */
+  moves?: MoveQueues
   /** Present where the host attends. */
   readonly host?: HostQueues
+}
+
+/** Queues of KV that changes its home: to the device and away from it, from the disk and to it. */
+export interface MoveQueues {
+  readonly in: Queue
+  readonly out: Queue
+  readonly read: TierQueue
+  readonly write: TierQueue
 }
 
 /** Queues of attention on the host: its own, and the device's for what goes there and back. */
@@ -47,6 +55,7 @@ export class RunResources {
   readonly queues: RunQueues
   readonly loader: WeightLoader
   readonly #all: readonly (Queue | TierQueue)[]
+  readonly #createMoves: () => MoveQueues
   readonly #cleanup: Cleanup
 
   private constructor(parts: LoadedParts, options: RunResourcesOptions, cleanup: Cleanup) {
@@ -65,6 +74,12 @@ export class RunResources {
       disk.createQueue(name, countingTrace(traffic.read, kind, trace))
     const writes = (name: string, kind: keyof DiskTraffic['written']): TierQueue =>
       disk.createQueue(name, countingTrace(traffic.written, kind, trace))
+    this.#createMoves = () => ({
+      in: backend.createQueue('move in', trace),
+      out: backend.createQueue('move out', trace),
+      read: reads('move read', 'cache'),
+      write: writes('move write', 'cache'),
+    })
     this.queues = {
       compute: backend.createQueue('compute', trace),
       cacheLoad: backend.createQueue('load cache', trace),
@@ -76,9 +91,7 @@ export class RunResources {
       hiddenRead: reads('hidden read', 'hidden'),
       hiddenWrite: writes('hidden write', 'hidden'),
       rowRead: reads('rows read', 'weights'),
-      ...(cacheMoves !== 'never' && {
-        moves: { in: backend.createQueue('move in', trace), out: backend.createQueue('move out', trace) },
-      }),
+      ...(cacheMoves !== 'never' && { moves: this.#createMoves() }),
       ...(attentionHost && {
         host: {
           compute: attentionHost.createQueue('host attention', trace),
@@ -94,10 +107,8 @@ export class RunResources {
       ramQueue: ram.createQueue('weights from RAM', trace),
       copyQueue: backend.createQueue('load weights', trace),
     }
-    const { host, moves, ...own } = this.queues
-    this.#all = [own, host ?? {}, moves ?? {}, weightQueues].flatMap((queues) =>
-      Object.values<Queue | TierQueue>(queues),
-    )
+    const { host, moves: _, ...own } = this.queues
+    this.#all = [own, host ?? {}, weightQueues].flatMap((queues) => Object.values<Queue | TierQueue>(queues))
     this.loader = new WeightLoader({
       backend,
       source: weights,
@@ -126,14 +137,25 @@ export class RunResources {
     }
   }
 
+  get #everyQueue(): readonly (Queue | TierQueue)[] {
+    return [...this.#all, ...Object.values<Queue | TierQueue>({ ...this.queues.moves })]
+  }
+
+  /** Makes the queues of moves anew: a failed one stays failed, and sweeps know nothing of it. */
+  async renewMoves(): Promise<MoveQueues> {
+    for (const queue of Object.values<Queue | TierQueue>({ ...this.queues.moves })) await queue.idle()
+    this.queues.moves = this.#createMoves()
+    return this.queues.moves
+  }
+
   /** Drops what has not started; whoever waits for it gets the reason. */
   stop(reason: AbortedError): void {
-    for (const queue of this.#all) queue.cancel(reason)
+    for (const queue of this.#everyQueue) queue.cancel(reason)
   }
 
   /** Settles once nothing that was queued is under way. */
   async idle(): Promise<void> {
-    for (const queue of this.#all) await queue.idle()
+    for (const queue of this.#everyQueue) await queue.idle()
   }
 
   /** Stops everything and frees it. */

@@ -93,7 +93,7 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
   const prepared = preparedBytes(runtimes)
   const vectors = vectorBytes(runtimes)
   const keptBlocks = deviceBlockBytes(placement)
-  const workspace = block === undefined ? nothing : workspaceBytes(runtimes, options, block)
+  const workspace = block === undefined ? nothing : workspaceBytes(planned, block)
   const onHost = ({ host, device }: PlannedBytes): number => host + (hostVisible ? device : 0)
   const fixed = {
     preparedWeights: hostVisible ? prepared : 0,
@@ -167,14 +167,13 @@ function deviceBlockBytes(placement: readonly UnitPlacement[]): number {
 }
 
 function workspaceBytes(
-  runtimes: readonly LayerRuntime[],
-  { policy }: PlanningOptions,
+  { runtimes, options: { policy }, cacheDtype }: PlannedModel,
   { shape: { maxPromptTokens, maxPositions, sequences } }: BlockPlan,
 ): PlannedBytes {
   const batch = Math.min(policy.gpuBatchSize, sequences)
   return kernelWorkspace(
     runtimes,
-    [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions })),
+    [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions, cacheDtype })),
   )
 }
 

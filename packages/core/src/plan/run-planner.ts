@@ -115,7 +115,7 @@ export async function createRunPlanner(options: RunPlannerOptions): Promise<RunP
       },
       workspaceBytes(batch, { maxPromptTokens, maxNewTokens }) {
         const maxPositions = maxPromptTokens + maxNewTokens
-        const shapes = [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions }))
+        const shapes = [maxPromptTokens, 1].map((seq) => ({ batch, seq, maxPositions, cacheDtype }))
         return kernelWorkspace(compiled, shapes).device
       },
       [Symbol.asyncDispose]: () => cleanup.run(),

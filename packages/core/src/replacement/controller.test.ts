@@ -10,6 +10,8 @@ class Machine {
   hostRows: number
   streamedRows: number
   pinnedBytes = 0
+  diskRows = 0
+  diskRoomBytes = 0
   readonly #speeds: { readonly host: number; readonly link: number; readonly device: number }
   readonly #weightBytes = 1000
   readonly roomBytes: number
@@ -52,14 +54,18 @@ class Machine {
       deviceRows: 0,
       hostRows: this.hostRows,
       streamedRows: this.streamedRows,
+      diskRows: this.diskRows,
+      diskRoomBytes: this.diskRoomBytes,
       rowBytes: 1e9,
       usedRowBytes: 10,
       canShift: true,
     }
   }
 
-  carryOut({ pinBytes, dropBytes, toHostRows, toStreamRows }: Decision): void {
+  carryOut({ pinBytes, dropBytes, toHostRows, toStreamRows, fromDiskRows }: Decision): void {
     this.pinnedBytes += pinBytes - dropBytes
+    this.diskRows -= fromDiskRows
+    this.diskRoomBytes -= fromDiskRows * 1e9
     this.hostRows += toHostRows - toStreamRows
     this.streamedRows += toStreamRows - toHostRows
   }
@@ -109,6 +115,24 @@ describe('the controller', () => {
     const machine = new Machine(0, 0, { host: 100, link: 100, device: 1000 }, 600)
     const { decisions } = run(machine, 5)
     expect(decisions).toMatchObject([{ what: 'fill', pinBytes: 600 }])
+  })
+
+  it('brings KV back from the disk where there is room, a part of a sweep at once, and never sends any there', () => {
+    const machine = new Machine(60, 0, { host: 60, link: 100, device: 1000 })
+    machine.diskRows = 100
+    machine.diskRoomBytes = 70e9
+    const { decisions } = run(machine, 40)
+    const brought = decisions.map(({ fromDiskRows }) => fromDiskRows).filter((rows) => rows > 0)
+    expect(Math.max(...brought)).toBeLessThan(40)
+    expect(machine.diskRows).toBe(30)
+    expect(decisions.every(({ toDiskRows }) => toDiskRows === 0)).toBe(true)
+  })
+
+  it('leaves KV on the disk near the end', () => {
+    const machine = new Machine(60, 0, { host: 60, link: 100, device: 1000 })
+    machine.diskRows = 100
+    machine.diskRoomBytes = 100e9
+    expect(run(machine, 7).decisions).toEqual([])
   })
 
   it('does nothing where nothing binds more than the other', () => {

@@ -126,7 +126,7 @@ export class ReplacementController implements Reallocator {
     const remaining = this.#history.last?.remainingSweeps
     if (remaining === undefined) return undefined
     const fill = this.#fill(facts)
-    // Matrices that stay when they pass can only gain: there is nothing to try.
+    // Matrices that stay when they pass can only gain, and so does KV that leaves the disk: there is nothing to try.
     if (fill !== undefined && fill.promoteRows === 0) return fill
     if (this.isFrozen || this.#trial?.decision.what === 'shift') return undefined
     if (fill !== undefined && this.#pays(fill, facts, remaining)) return this.#begin(fill)
@@ -179,6 +179,8 @@ export class ReplacementController implements Reallocator {
     if (pinnableBytes > 0) {
       return this.#predict('fill', 'room is free and weights stream', { pinBytes: pinnableBytes }, facts)
     }
+    const fromDisk = this.#fromDisk(facts)
+    if (fromDisk !== undefined) return fromDisk
     const promotable = Math.min(hostRows + streamedRows, Math.floor(roomBytes / Math.max(1, rowBytes)))
     if (promotable === 0) return undefined
     // A row that streams on every sweep has paid for one more pass by the second.
@@ -186,6 +188,20 @@ export class ReplacementController implements Reallocator {
     const rows = Math.floor(Math.max(chunk, this.#slackBytes(streamRate)) / Math.max(1, usedRowBytes))
     const promoteRows = Math.min(promotable, Math.max(1, rows))
     return this.#predict('fill', 'room is free and KV is elsewhere', { promoteRows }, facts)
+  }
+
+  /** KV on disk is read on every sweep, and written to: what has room comes back, a part of a sweep's time at once. */
+  #fromDisk(facts: PlacementFacts): Decision | undefined {
+    const { diskRows, diskRoomBytes, rowBytes, usedRowBytes } = facts
+    const streamRate = this.#history.streamRate()
+    const rows = Math.min(diskRows, Math.floor(diskRoomBytes / Math.max(1, rowBytes)))
+    const { remainingSweeps } = this.#history.last!
+    if (rows === 0 || streamRate === undefined || remainingSweeps < this.#rule.leastRemaining) return undefined
+    const atOnce = (this.#rule.copyChunk * this.#history.seconds() * streamRate) / Math.max(1, usedRowBytes)
+    const fromDiskRows = Math.min(rows, Math.max(1, Math.floor(atOnce)))
+    const why = 'memory has room for KV that lies on disk'
+    const predictedGainSeconds = (fromDiskRows * usedRowBytes) / streamRate
+    return { ...noMoves, what: 'fill', why, fromDiskRows, predictedGainSeconds }
   }
 
   /** KV in RAM is attended where it rests or streamed to the device: whichever has time. Nothing moves, nothing is copied. */
@@ -255,6 +271,8 @@ const noMoves = {
   demoteRows: 0,
   toHostRows: 0,
   toStreamRows: 0,
+  fromDiskRows: 0,
+  toDiskRows: 0,
   predictedGainSeconds: 0,
 }
 
@@ -268,6 +286,8 @@ function reverse(decision: Decision, share: number, predictedGainSeconds: number
     demoteRows: decision.promoteRows,
     toHostRows: decision.toStreamRows,
     toStreamRows: decision.toHostRows,
+    fromDiskRows: 0,
+    toDiskRows: 0,
     predictedGainSeconds,
   }
 }

@@ -2,9 +2,10 @@ import { OutOfMemoryError } from '@flexgen/spec'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
 import { defaultLookAhead } from '../plan/plan-run.ts'
+import type { PlannedBytes } from '../engine/block-plan.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
-import { type BlockCache, rowBytesOf } from './block-cache.ts'
+import type { BlockCache } from './block-cache.ts'
 import type { MemoryLimits } from './memory-budget.ts'
 import { PinChoice } from './pin-choice.ts'
 
@@ -27,21 +28,20 @@ export class DeviceRoom {
   #slotBytes = 0
 
   /**
-   * @param cacheBytes KV of the device, as the run plans it
+   * @param cacheBytes KV of a block, as the run plans it
    * @param onRefusal told of every allocation that found no memory
    */
-  constructor(parts: LoadedParts, plan: RunPlan, cacheBytes: number, onRefusal: (why: string) => void) {
+  constructor(parts: LoadedParts, plan: RunPlan, cacheBytes: PlannedBytes, onRefusal: (why: string) => void) {
     const { hostVisible } = parts.options.backend.device
     this.isHost = hostVisible
     this.pins = new PinChoice(parts.pins, parts.runtimes, hostVisible)
     this.#parts = parts
     this.#onRefusal = onRefusal
     this.#plannedRingBytes = plan.weightRingBytes
-    this.#plannedCacheBytes = cacheBytes
+    this.#plannedCacheBytes = cacheBytes.device + (hostVisible ? cacheBytes.host : 0)
+    const plannedBytes = hostVisible ? plan.ram.total : plan.deviceBytes
     // On a host the ring keeps its size: it shares its room with what loading needs.
-    this.#fixedBytes = hostVisible
-      ? plan.ram.total - plan.weightRingBytes
-      : plan.deviceBytes - plan.weightRingBytes - cacheBytes
+    this.#fixedBytes = plannedBytes - plan.weightRingBytes - this.#plannedCacheBytes
   }
 
   /**
@@ -50,7 +50,7 @@ export class DeviceRoom {
    * @returns bytes of the ring that the rest streams through
    */
   begin(wantedPins: readonly WeightUnit[], takesAll: boolean): number {
-    const room = (): number => this.#free(this.#parts.budget.limits, 0, this.#plannedCacheBytes)
+    const room = (): number => this.#free(this.#parts.budget.limits, this.#used(0, this.#plannedCacheBytes))
     // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
     this.#refusing(() => this.pins.pinThese(wantedPins, () => room() >= 0))
     while (room() < this.#wantedRing().least && this.pins.drop(1) > 0);
@@ -70,18 +70,30 @@ export class DeviceRoom {
     this.#slotBytes = 0
   }
 
-  /** Bytes that are free under some limits; negative where too much is held. */
+  /** Bytes that are free under some limits; negative where too much is held, 0 where there is no limit. */
   free(limits: MemoryLimits = this.#parts.budget.limits): number {
-    const block = this.#block
-    const cacheBytes = block === undefined ? 0 : block.store.units.deviceRows * rowBytesOf(block)
-    return this.#free(limits, this.#loader?.ringBytes ?? this.#plannedRingBytes, cacheBytes)
+    return this.#free(limits, this.usedBytes)
   }
 
-  #free(limits: MemoryLimits, ringBytes: number, cacheBytes: number): number {
-    const { pins, options } = this.#parts
-    const limit = this.isHost ? limits.ram : (limits.device ?? options.backend.device.memoryBytes)
-    if (limit === undefined) return 0
-    return limit - this.#fixedBytes - this.#slotBytes - pins.heldBytes - ringBytes - (this.isHost ? 0 : cacheBytes)
+  /** Bytes that the run may hold, all told. */
+  get usedBytes(): number {
+    return this.#used(this.#loader?.ringBytes ?? this.#plannedRingBytes, this.#cacheBytes)
+  }
+
+  /** KV of the block that there is. */
+  get #cacheBytes(): number {
+    if (this.#block === undefined) return 0
+    const { device, ram } = this.#block.store.units.heldBytes
+    return device + (this.isHost ? ram : 0)
+  }
+
+  #used(ringBytes: number, cacheBytes: number): number {
+    return this.#fixedBytes + this.#slotBytes + this.#parts.pins.heldBytes + ringBytes + cacheBytes
+  }
+
+  #free({ device, ram }: MemoryLimits, usedBytes: number): number {
+    const limit = this.isHost ? ram : (device ?? this.#parts.options.backend.device.memoryBytes)
+    return limit === undefined ? 0 : limit - usedBytes
   }
 
   /** Bytes that can be freed without KV: pins, and what the ring has beyond what it needs at most. */
@@ -121,16 +133,24 @@ export class DeviceRoom {
     }
   }
 
-  /** Bytes that slots for a whole batch of KV off the device would take beyond what they take. */
+  /** Bytes that slots for KV off the device would take beyond what they take: on a device for a whole batch. */
   get slotGrowthBytes(): number {
     return this.#block?.store.slotGrowthBytes(this.#slotRows) ?? 0
   }
 
-  get #slotRows(): number {
-    return Math.min(this.#parts.options.policy.gpuBatchSize, this.#block?.plan.shape.sequences ?? 0)
+  /** Bytes that slots lack for the KV that is off the device now. */
+  get lackingSlotBytes(): number {
+    return (this.#block?.store.slotRowsNeeded ?? 0) === 0 ? 0 : this.slotGrowthBytes
   }
 
-  /** Makes sure that KV off the device finds slots on its way there, also a whole batch of it. @returns whether it does */
+  /** On a host KV needs slots only where it is on disk for want of memory, so that there are no more than it needs. */
+  get #slotRows(): number {
+    if (this.#block === undefined) return 0
+    const { store, plan } = this.#block
+    return Math.min(this.#parts.options.policy.gpuBatchSize, this.isHost ? store.slotRowsNeeded : plan.shape.sequences)
+  }
+
+  /** Makes sure that KV off the device finds slots on its way there, as far as it may have to pass. @returns whether it does */
   async makeSlots(): Promise<boolean> {
     const bytes = this.slotGrowthBytes
     if (bytes === 0) return true

@@ -10,6 +10,8 @@ import type { ReplacementOptions } from './replacement-options.ts'
 export interface RandomCopyStep {
   readonly percent: TierPercent
   readonly movedBytes: number
+  /** What it was cut short by. */
+  readonly failure: unknown
 }
 
 /** The fork's way: new percents, and all KV copied to them, one unit after the other. A baseline, and slow. */
@@ -45,10 +47,11 @@ export class RandomCopy {
         if (home === 'device' && store.unitAt(cacheLayer, row.id)?.home === 'device') continue
         await moves.begin(cacheLayer, row, { home, attends: attendsAt(home, this.#hostAttends) })
         await moves.copied()
-        moves.commit(rows)
+        const { failure } = await moves.commit(rows)
+        if (failure !== undefined) return { percent: this.#percent, movedBytes, failure }
         movedBytes += cachePageBytes(plan.cacheSpec, row.cachedPositions)
       }
     }
-    return { percent: this.#percent, movedBytes }
+    return { percent: this.#percent, movedBytes, failure: undefined }
   }
 }

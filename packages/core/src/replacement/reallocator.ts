@@ -9,10 +9,14 @@ export interface PlacementFacts {
   readonly streamedBytes: number
   /** Bytes of whole matrices that the room would take. */
   readonly pinnableBytes: number
-  /** KV by (layer, sequence) that may move: on the device, in RAM attended on the host, and in RAM streamed to the device. */
+  /** KV by (layer, sequence): on the device, in RAM attended on the host, and in RAM streamed to the device. */
   readonly deviceRows: number
   readonly hostRows: number
   readonly streamedRows: number
+  /** KV on disk; where device and RAM are one memory, all other KV counts as on the device. */
+  readonly diskRows: number
+  /** Bytes that are free where KV from the disk may rest. */
+  readonly diskRoomBytes: number
   /** Memory that a row takes, and what of it is in use now. */
   readonly rowBytes: number
   readonly usedRowBytes: number
@@ -37,6 +41,9 @@ export interface Moves {
   /** Rows in RAM that are to be attended on the host, or streamed. */
   readonly toHostRows: number
   readonly toStreamRows: number
+  /** Rows on disk that are to come to memory, and rows in RAM that are to go there. */
+  readonly fromDiskRows: number
+  readonly toDiskRows: number
 }
 
 /** What to move before the next sweep. */

@@ -30,6 +30,8 @@ export class ReplacementLog {
       demotedRows: 0,
       toHostRows: 0,
       toStreamRows: 0,
+      fromDiskRows: 0,
+      toDiskRows: 0,
       ...step,
     })
     const nowMs = this.#clock.now()

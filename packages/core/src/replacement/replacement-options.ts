@@ -38,6 +38,9 @@ export interface ReplacementStep {
   /** Rows in RAM that are attended on the host from now on, or streamed. */
   readonly toHostRows: number
   readonly toStreamRows: number
+  /** Rows that begin to come from the disk, and rows that begin to go there. */
+  readonly fromDiskRows: number
+  readonly toDiskRows: number
   /** Of a sweep, in seconds; absent where nothing was predicted or measured. */
   readonly predictedGainSeconds?: number
   readonly measuredGainSeconds?: number
@@ -55,8 +58,16 @@ export interface ReplacementReport {
   /** Bytes of KV that were copied from one home to another. */
   readonly movedCacheBytes: number
   readonly steps: readonly ReplacementStep[]
+  /** The most that was planned at any moment: what the run's plan says, with pins and KV where they were. */
+  readonly plannedPeak: MemoryUse
   /** After every decode sweep: what was pinned, and KV rows on the device and elsewhere. */
   readonly timeline: readonly PlacementSample[]
+}
+
+/** Bytes that a run may hold; on a host, where device and RAM are one memory, `device` is 0. */
+export interface MemoryUse {
+  readonly device: number
+  readonly ram: number
 }
 
 /** Where things were after a sweep: bytes of pinned matrices, KV by (layer, sequence). */
@@ -67,4 +78,8 @@ export interface PlacementSample {
   readonly deviceRows: number
   readonly hostRows: number
   readonly streamedRows: number
+  readonly diskRows: number
+  /** What the run might hold from here on, and the limits that this was within; a limit is absent where there is none. */
+  readonly planned: MemoryUse
+  readonly limits: EngineBudget
 }

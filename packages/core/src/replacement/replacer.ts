@@ -1,17 +1,20 @@
-import { cachePageBytes, type Clock, InfeasibleError, OutOfMemoryError, systemClock } from '@flexgen/spec'
-import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
+import { cachePageBytes, type Clock, systemClock } from '@flexgen/spec'
+import type { PlannedBytes } from '../engine/block-plan.ts'
+import type { MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
-import { type BlockCache, isMovable, type MovableCache, rowBytesOf } from './block-cache.ts'
+import { type BlockCache, rowBytesOf } from './block-cache.ts'
+import { BudgetHold } from './budget-hold.ts'
+import { CacheMover } from './cache-mover.ts'
 import { ReplacementController } from './controller.ts'
 import { DeviceRoom } from './device-room.ts'
-import type { MemoryLimits } from './memory-budget.ts'
+import { RamRoom } from './ram-room.ts'
 import type { Decision, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
 import { ReplacementLog } from './replacement-log.ts'
 import { RandomCopy } from './random-copy.ts'
-import type { PlacementSample, ReplacementOptions, ReplacementReport } from './replacement-options.ts'
-import { chooseRows, RowCounter } from './row-choice.ts'
+import type { MemoryUse, PlacementSample, ReplacementOptions, ReplacementReport } from './replacement-options.ts'
+import { RowCounter } from './row-choice.ts'
 import { SweepUseMeter, withWork } from './sweep-use.ts'
 
 /** Of timing 3: tokens between looks without `everyTokens`, and drift of a sweep's time at which it acts before. */
@@ -28,8 +31,10 @@ export class Replacer {
   readonly #clock: Clock
   readonly #controller: Reallocator
   readonly #room: DeviceRoom
+  readonly #ramRoom: RamRoom
+  readonly #mover: CacheMover
+  readonly #hold: BudgetHold
   readonly #log: ReplacementLog
-  readonly #fixedRamBytes: number
   #block: BlockCache | undefined
   readonly #counter = new RowCounter()
   #sweep = 0
@@ -37,14 +42,14 @@ export class Replacer {
   #decideSeconds = 0
   /** Taken by changes of the budget since the last moment between two sweeps. */
   #unpaidSeconds = 0
-  #movedCacheBytes = 0
+  #plannedPeak: MemoryUse = { device: 0, ram: 0 }
   /** In place of the controller. */
   readonly #randomCopying: RandomCopy | undefined
   /** Sweep and its seconds when timing 3 acted last. */
   #looked: { readonly sweep: number; readonly seconds: number } | undefined
 
-  /** @param cacheBytes KV of the device, as the run plans it */
-  constructor(parts: LoadedParts, options: ReplacementOptions, plan: RunPlan, cacheBytes: number) {
+  /** @param cacheBytes KV of a block, as the run plans it */
+  constructor(parts: LoadedParts, options: ReplacementOptions, plan: RunPlan, cacheBytes: PlannedBytes) {
     const { backend, policy, clock = systemClock } = parts.options
     const { hostVisible } = backend.device
     this.#parts = parts
@@ -52,8 +57,17 @@ export class Replacer {
     this.#clock = clock
     this.use = new SweepUseMeter(hostVisible)
     this.#log = new ReplacementLog(clock, parts.options.trace)
-    this.#room = new DeviceRoom(parts, plan, cacheBytes, (why) => this.#note({ what: 'refused', why }))
-    this.#fixedRamBytes = plan.ram.total
+    const onRefusal = (why: string): void => this.#note({ what: 'refused', why })
+    this.#room = new DeviceRoom(parts, plan, cacheBytes, onRefusal)
+    this.#ramRoom = new RamRoom(plan, cacheBytes)
+    const rooms = { room: this.#room, ramRoom: this.#ramRoom }
+    this.#mover = new CacheMover({ ...rooms, parts, onRefusal })
+    this.#hold = new BudgetHold({
+      ...rooms,
+      mover: this.#mover,
+      count: (rows) => this.#counter.count(this.#block?.store, rows),
+      note: (step) => this.#note(step),
+    })
     this.#randomCopying =
       options.reallocator === 'random-copy'
         ? new RandomCopy(options, policy.cache, parts.attentionHost !== undefined)
@@ -91,28 +105,32 @@ export class Replacer {
 
   /**
    * Before a block is allocated: makes room for its KV.
-   * @param cacheBytes KV of the device that the block brings
+   * @param cacheBytes KV that the block brings
    */
-  async beginBlock(cacheBytes: number): Promise<void> {
-    const missing = cacheBytes - this.#room.free()
-    if (missing <= 0 || this.#room.isHost) return
+  async beginBlock({ device, host }: PlannedBytes): Promise<void> {
+    const missing = device + (this.#room.isHost ? host : 0) - this.#room.free()
+    if (missing <= 0) return
     await this.#room.forgetAhead()
     await this.#room.drop(missing)
   }
 
   /** The block's KV can move from now on. */
   setBlock(block: BlockCache): void {
-    this.#block = block
-    this.#room.setBlock(block)
+    this.#useBlock(block)
+    this.#measurePlanned()
     this.use.take()
   }
 
   /** The block ends: what is still on its way is given up. */
   endBlock(): void {
     this.#block?.moves?.abort()
-    this.#block = undefined
-    this.#room.setBlock(undefined)
+    this.#useBlock(undefined)
     this.#controller.reset()
+  }
+
+  #useBlock(block: BlockCache | undefined): void {
+    this.#block = block
+    for (const part of [this.#room, this.#ramRoom, this.#mover]) part.setBlock(block)
   }
 
   /**
@@ -130,13 +148,15 @@ export class Replacer {
   ): Promise<number> {
     this.#sweep += 1
     const use = this.use.take()
-    await this.#commit(rows)
+    await this.#mover.commit(rows)
+    await this.#mover.settleSlots()
     await this.holdBudget(rows)
     const startedAtMs = this.#clock.now()
     if (this.#randomCopying !== undefined) await this.#randomCopy(this.#randomCopying, rows)
     else if (phase === 'decode' && this.#options.timing !== 1) {
       await this.#follow(rows, { seconds, use, remainingSweeps })
     }
+    this.#measurePlanned()
     if (phase === 'decode') this.#log.sample(this.#sample(seconds, rows))
     const tookSeconds = this.#unpaidSeconds + (this.#clock.now() - startedAtMs) / 1000
     this.#unpaidSeconds = 0
@@ -150,7 +170,8 @@ export class Replacer {
     if (!budget.hasChange) return
     const before = budget.limits
     const startedAtMs = this.#clock.now()
-    await budget.apply((wanted) => this.#hold(wanted, rows, before))
+    await budget.apply((wanted) => this.#hold.hold(wanted, rows, before))
+    this.#measurePlanned()
     this.#unpaidSeconds += (this.#clock.now() - startedAtMs) / 1000
     this.#controller.reset()
     this.#looked = undefined
@@ -170,8 +191,9 @@ export class Replacer {
       includePunish: this.#options.includePunish ?? false,
       moveSeconds: this.#moveSeconds,
       decideSeconds: this.#decideSeconds,
-      movedCacheBytes: this.#movedCacheBytes,
+      movedCacheBytes: this.#mover.movedBytes,
       steps: [...this.#log.steps],
+      plannedPeak: this.#plannedPeak,
       timeline: [...this.#log.timeline],
     }
   }
@@ -204,18 +226,22 @@ export class Replacer {
 
   #facts(rows: readonly MovingRow[]): PlacementFacts {
     const { pins } = this.#parts
-    const block = this.#movableBlock()
+    const block = this.#mover.movable
     const count = this.#counter.count(this.#block?.store, rows)
     const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0) / Math.max(1, rows.length)
     const roomBytes = Math.max(0, this.#room.free())
+    const { isHost } = this.#room
     return {
       roomBytes,
       pinnedBytes: pins.pinnedBytes,
       streamedBytes: this.#room.pins.streamedBytes,
       pinnableBytes: this.#room.pins.fitting(roomBytes),
-      deviceRows: count.device,
-      hostRows: count.host,
-      streamedRows: count.streamed,
+      // Where device and RAM are one memory, KV in RAM is on the device, too.
+      deviceRows: count.device + (isHost ? count.host + count.streamed : 0),
+      hostRows: isHost ? 0 : count.host,
+      streamedRows: isHost ? 0 : count.streamed,
+      diskRows: block === undefined ? 0 : count.disk,
+      diskRoomBytes: isHost ? roomBytes : Math.max(roomBytes, this.#ramRoom.free(this.#parts.budget.limits)),
       rowBytes: block === undefined ? 0 : rowBytesOf(block),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
       canShift: this.#parts.attentionHost !== undefined,
@@ -228,13 +254,18 @@ export class Replacer {
     // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
-    const toHostRows = await this.#attend(rows, 'host', decision.toHostRows)
-    const toStreamRows = await this.#attend(rows, 'device', decision.toStreamRows)
-    const promotedRows = await this.#move(rows, 'ram', decision.promoteRows)
-    const demotedRows = await this.#move(rows, 'device', decision.demoteRows)
+    const mover = this.#mover
+    const toHostRows = await mover.attend(rows, 'host', decision.toHostRows)
+    const toStreamRows = await mover.attend(rows, 'device', decision.toStreamRows)
+    const promotedRows = await mover.move(rows, 'ram', 'device', decision.promoteRows)
+    const demotedRows = await mover.move(rows, 'device', 'ram', decision.demoteRows)
+    const { limits } = this.#parts.budget
+    const nearest = mover.roomFor('device', limits) > 0 ? 'device' : 'ram'
+    const fromDiskRows = await mover.move(rows, 'disk', nearest, decision.fromDiskRows)
+    const toDiskRows = await mover.move(rows, 'ram', 'disk', decision.toDiskRows)
     // KV that leaves is there until it has been copied: the room that it leaves is for the next decision.
     const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
-    const moved = { promotedRows, demotedRows, toHostRows, toStreamRows }
+    const moved = { promotedRows, demotedRows, toHostRows, toStreamRows, fromDiskRows, toDiskRows }
     this.#controller.carriedOut({
       pinBytes: pinnedBytes,
       dropBytes: droppedBytes,
@@ -242,132 +273,21 @@ export class Replacer {
       demoteRows: demotedRows,
       toHostRows,
       toStreamRows,
+      fromDiskRows,
+      toDiskRows,
     })
     const isMoved = [pinnedBytes, droppedBytes, ...Object.values(moved)].some((amount) => amount > 0)
     if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, ...moved, predictedGainSeconds })
   }
 
-  /** Frees what a smaller limit needs, at once. @throws {InfeasibleError} where even all of it is not enough */
-  async #hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
-    let [droppedBytes, demotedRows] = [0, 0]
-    if (this.#room.free(limits) < 0) await this.#room.forgetAhead()
-    const missing = -this.#room.free(limits)
-    if (missing > 0) {
-      const block = this.#movableBlock()
-      const each = block === undefined ? 0 : rowBytesOf(block)
-      const mostRows = this.#demotable(limits, rows)
-      this.#checkShrinks(missing, mostRows * each)
-      // KV that is hardly filled moves few bytes for what it frees; weights of as many bytes stream on every sweep.
-      const keepsWeights = mostRows > 0 && this.#facts(rows).usedRowBytes < each * 0.9
-      const movesCache = keepsWeights || this.#room.droppableBytes < missing
-      // Weights leave at once, and make way for the slots that KV passes through; they come back where it has left.
-      const slotBytes = movesCache ? this.#room.slotGrowthBytes : 0
-      droppedBytes = this.#room.pins.drop(missing + slotBytes)
-      if (movesCache && mostRows > 0) {
-        const wanted = Math.ceil(
-          (Math.max(keepsWeights ? droppedBytes : 0, -this.#room.free(limits)) + slotBytes) / each,
-        )
-        demotedRows = await this.#move(rows, 'device', Math.min(mostRows, wanted), before)
-        await block!.moves.copied()
-        await this.#commit(rows)
-      }
-      droppedBytes += await this.#room.drop(0, limits)
-    }
-    const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
-    this.#note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', droppedBytes, demotedRows })
-  }
-
-  /** Rows of KV on the device that RAM has room for. */
-  #demotable(limits: MemoryLimits, rows: readonly MovingRow[]): number {
-    const block = this.#movableBlock()
-    if (block === undefined) return 0
-    const ramRoom = Math.max(0, (limits.ram ?? Number.POSITIVE_INFINITY) - this.#fixedRamBytes)
-    return Math.min(this.#counter.count(block.store, rows).device, Math.floor(ramRoom / rowBytesOf(block)))
-  }
-
-  /** @throws {InfeasibleError} where everything that may leave is not as much as lacks */
-  #checkShrinks(missing: number, cacheBytes: number): void {
-    const lacks = missing - this.#room.droppableBytes - cacheBytes
-    if (lacks <= 0) return
-    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move`
-    this.#note({ what: 'refused', why })
-    throw new InfeasibleError(`the budget cannot shrink so far: ${why}`, {
-      hint: 'shrink it less, or end the run: finished results are kept',
-    })
-  }
-
-  /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
-  async #attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): Promise<number> {
-    const block = this.#movableBlock()
-    if (block === undefined || count <= 0 || (place === 'host' && this.#parts.attentionHost === undefined)) return 0
-    const { gpuBatchSize } = this.#parts.options.policy
-    const chosen = chooseRows(block.store, block.moves, rows, {
-      from: [place === 'host' ? 'streamed' : 'host'],
-      count,
-      fromEnd: place === 'host',
-      gpuBatchSize,
-    })
-    if (place === 'device' && chosen.length > 0 && !(await this.#room.makeSlots())) return 0
-    for (const { unit } of chosen) block.store.attendAt(unit, place)
-    return chosen.length
-  }
-
-  /** Begins to move KV; ends early where the new home has no room. @returns units that are under way */
-  async #move(
-    rows: readonly MovingRow[],
-    from: 'device' | 'ram',
-    count: number,
-    limits: MemoryLimits = this.#parts.budget.limits,
-  ): Promise<number> {
-    const block = this.#movableBlock()
-    if (block === undefined || count <= 0) return 0
-    const { store, moves, plan } = block
-    const { gpuBatchSize } = this.#parts.options.policy
-    const room =
-      from === 'ram' ? Math.floor(this.#room.free(limits) / rowBytesOf(block)) : this.#demotable(limits, rows)
-    const home = from === 'ram' ? 'device' : 'ram'
-    const attends = attendsAt(home, this.#parts.attentionHost !== undefined)
-    let begun = 0
-    for (const { cacheLayer, row } of chooseRows(store, moves, rows, {
-      from: from === 'ram' ? ['host', 'streamed'] : ['device'],
-      count: Math.min(count, room),
-      fromEnd: from === 'device',
-      gpuBatchSize,
-    })) {
-      try {
-        await moves.begin(cacheLayer, row, { home, attends })
-      } catch (error) {
-        if (!(error instanceof OutOfMemoryError)) throw error
-        this.#note({ what: 'refused', why: error.message })
-        break
-      }
-      begun += 1
-      this.#movedCacheBytes += cachePageBytes(plan.cacheSpec, row.cachedPositions)
-    }
-    return begun
-  }
-
   async #randomCopy(copy: RandomCopy, rows: readonly MovingRow[]): Promise<void> {
-    const block = this.#block
-    const step = isMovable(block) ? await copy.run(block, rows, this.#sweep) : undefined
+    const block = this.#mover.movable
+    const step = block === undefined ? undefined : await copy.run(block, rows, this.#sweep)
     if (step === undefined) return
     const { device, ram, disk } = step.percent
-    this.#movedCacheBytes += step.movedBytes
+    this.#mover.addMoved(step.movedBytes)
+    if (step.failure !== undefined) this.#mover.refuse(step.failure)
     this.#note({ what: 'random copy', why: `KV ${device} ${ram} ${disk}` })
-  }
-
-  /** Flips what has been copied. KV that has left the device and is attended there passes through slots from now on. */
-  async #commit(rows: readonly MovingRow[]): Promise<void> {
-    const flipped = this.#block?.moves?.commit(rows) ?? []
-    if (!flipped.includes('ram') || this.#parts.attentionHost !== undefined) return
-    if (!(await this.#room.makeSlots()))
-      throw new OutOfMemoryError('no memory for the slots that KV in RAM passes through')
-  }
-
-  /** KV moves between a device with memory of its own and RAM; on a host the two are one. */
-  #movableBlock(): MovableCache | undefined {
-    const block = this.#block
-    return !this.#room.isHost && isMovable(block) ? block : undefined
   }
 
   #sample(seconds: number, rows: readonly MovingRow[]): PlacementSample {
@@ -380,6 +300,23 @@ export class Replacer {
       deviceRows: count.device,
       hostRows: count.host,
       streamedRows: count.streamed,
+      diskRows: count.disk,
+      planned: this.#planned,
+      limits: this.#parts.budget.limits,
+    }
+  }
+
+  /** What the run may hold now: its plan, and what has come and gone since. */
+  get #planned(): MemoryUse {
+    const { isHost, usedBytes } = this.#room
+    return isHost ? { device: 0, ram: usedBytes } : { device: usedBytes, ram: this.#ramRoom.usedBytes }
+  }
+
+  #measurePlanned(): void {
+    const { device, ram } = this.#planned
+    this.#plannedPeak = {
+      device: Math.max(device, this.#plannedPeak.device),
+      ram: Math.max(ram, this.#plannedPeak.ram),
     }
   }
 

@@ -29,9 +29,11 @@ const onHost: Readonly<Record<string, ResourceName>> = {
   'weights read': 'stream',
   'rows read': 'stream',
   'cache read': 'stream',
+  'move read': 'stream',
   'hidden read': 'stream',
   compute: 'device',
   'cache write': 'out',
+  'move write': 'out',
 }
 
 /** Spans of one resource since the last look, as numbers, so that nothing is allocated for a span. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createOnnxRuntimeCudaBackend } from '@flexgen/backend-onnxruntime'
-import { createDummySource } from '@flexgen/checkpoint'
-import { createEngine, createPolicy, type PolicyOptions } from '../../src/index.ts'
+import { compressSource, createDummySource } from '@flexgen/checkpoint'
+import { chooseWeightForms, createEngine, createPolicy, type PolicyOptions } from '../../src/index.ts'
 import { optFamily } from '@flexgen/opt'
 import { type Backend, systemClock, type TraceSpan } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
@@ -53,7 +53,8 @@ async function measure(one: Case): Promise<object> {
   const model = optFamily.create(optFamily.builtinConfig(name), { name })
   const parts = model.layers.flatMap(({ weights }) => weights.flatMap((weight) => weight.parts))
   const tensors = new Map(parts.map(({ tensor, shape }) => [tensor, { name: tensor, shape }]))
-  await using weights = createDummySource({ tensors: tensors.values(), dtype, seed: 1 })
+  await using plain = createDummySource({ tensors: tensors.values(), dtype, seed: 1 })
+  const weights = one.compressWeight === true ? compressSource(plain, chooseWeightForms(model)) : plain
   const offloadDir = await mkdtemp(path.join(tmpdir(), 'flexgen-bench-'))
   await using ram = createRamTier({
     allocateHost: (bytes) => backend.allocateHost(bytes),

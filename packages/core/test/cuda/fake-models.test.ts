@@ -8,5 +8,9 @@ testModels({
   createBackend: createFakeBackend,
   dtypes: ['float32', 'float16'],
   fixtures: ['pre-norm', 'post-norm', 'float16'],
+  compressed: [
+    ['four-bit', 'flexgen'],
+    ['head-dim-80', 'inputs'],
+  ],
   policies: 5,
 })

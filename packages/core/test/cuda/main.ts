@@ -1,11 +1,9 @@
 // Runs on a machine with an NVIDIA GPU: node main.ts. Without a GPU it says so and has tested nothing.
 import { describe, it } from 'node:test'
 import { createOnnxRuntimeCudaBackend } from '@flexgen/backend-onnxruntime'
-import { createReferenceBackend } from '@flexgen/backend-reference'
-import { describeBackend } from '@flexgen/conformance'
 import { FlexgenError } from '@flexgen/spec'
+import { testConformance } from './conformance.ts'
 import { testModels } from './models.ts'
-import { halfTolerance, isAboutNumbers, narrowBackend } from './narrow-backend.ts'
 
 /** Why there is nothing to test here; undefined where there is. */
 async function problem(): Promise<FlexgenError | undefined> {
@@ -22,21 +20,7 @@ async function problem(): Promise<FlexgenError | undefined> {
 
 const missing = await problem()
 if (missing === undefined) {
-  const kit = { describe, it, oracle: () => createReferenceBackend() }
-  describeBackend('ONNX Runtime on CUDA in float32', () => createOnnxRuntimeCudaBackend(), kit)
-  for (const half of ['float16', 'bfloat16'] as const) {
-    describeBackend(
-      `ONNX Runtime on CUDA in ${half}`,
-      async () => narrowBackend(await createOnnxRuntimeCudaBackend(), half),
-      {
-        ...kit,
-        it: (title, body) => {
-          if (isAboutNumbers(title)) void it(title, body)
-        },
-        tolerance: halfTolerance[half],
-      },
-    )
-  }
+  testConformance({ describe, it }, () => createOnnxRuntimeCudaBackend())
   testModels({
     describe,
     it,

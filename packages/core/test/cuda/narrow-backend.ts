@@ -10,6 +10,7 @@ import {
   type DeviceBuffer,
   doneEvent,
   type DType,
+  dtypeBytes,
   elementCount,
   type GraphValue,
   type HostBuffer,
@@ -24,7 +25,7 @@ import {
   systemClock,
   UsageError,
 } from '@flexgen/spec'
-import { createHostBuffer, floatsOf, floatTensor } from '@flexgen/conformance'
+import { createHostBuffer, floatsOf, floatTensor, type TestKit } from '@flexgen/conformance'
 
 type Half = 'float16' | 'bfloat16'
 
@@ -36,21 +37,53 @@ interface Side {
   readonly narrow: DeviceBuffer
 }
 
+/** How activations and KV of float32 are brought to a backend. */
+interface Form {
+  readonly dtype: DType
+  toNarrow(bytes: Uint8Array): Uint8Array
+  toWide(bytes: Uint8Array): Uint8Array
+}
+
 /**
  * A backend that computes in a half dtype, seen as one that computes in float32: activations and KV are rounded on
  * their way in and widened on their way out. So suites written for float32 test the half dtype, within its tolerance.
  */
 export function narrowBackend(backend: Backend, half: Half): Backend {
+  return formBackend(backend, {
+    dtype: half,
+    toNarrow: (bytes) => narrowed(bytes, half),
+    toWide: (bytes) => widened(bytes, half),
+  })
+}
+
+/**
+ * The oracle beside it: it computes in float32, on the values that the half dtype holds. Otherwise a function that
+ * multiplies differences, such as a softmax of logits of 3000, would be blamed for the rounding of its input.
+ */
+export function roundingBackend(backend: Backend, half: Half): Backend {
+  return formBackend(backend, {
+    dtype: 'float32',
+    toNarrow: (bytes) => widened(narrowed(bytes, half), half),
+    toWide: (bytes) => bytes,
+  })
+}
+
+function narrowed(bytes: Uint8Array, half: Half): Uint8Array {
+  const floats = floatsOf({ dtype: 'float32', shape: [bytes.byteLength / 4], bytes })
+  return floatTensor([floats.length], floats, half).bytes
+}
+
+function widened(bytes: Uint8Array, half: Half): Uint8Array {
+  return new Uint8Array(floatsOf({ dtype: half, shape: [bytes.byteLength / 2], bytes }).buffer)
+}
+
+function formBackend(backend: Backend, { dtype, toNarrow, toWide }: Form): Backend {
   const caches = new WeakMap<CacheBuffer, CacheBuffer>()
-  const toNarrow = (bytes: Uint8Array): Uint8Array => {
-    const floats = floatsOf({ dtype: 'float32', shape: [bytes.byteLength / 4], bytes })
-    return floatTensor([floats.length], floats, half).bytes
-  }
-  const toWide = (bytes: Uint8Array): Uint8Array =>
-    new Uint8Array(floatsOf({ dtype: half, shape: [bytes.byteLength / 2], bytes }).buffer)
+  /** Bytes of what is narrow, of the bytes of float32. */
+  const narrowBytes = (wideBytes: number): number => dtypeBytes(dtype, wideBytes / 4)
   const narrowDtype = (value: GraphValue): GraphValue =>
-    value.role !== 'weight' && value.dtype === 'float32' ? { ...value, dtype: half } : value
-  const narrowSpec = (spec: CacheSpec): CacheSpec => (spec.dtype === 'float32' ? { ...spec, dtype: half } : spec)
+    value.role !== 'weight' && value.dtype === 'float32' ? { ...value, dtype } : value
+  const narrowSpec = (spec: CacheSpec): CacheSpec => (spec.dtype === 'float32' ? { ...spec, dtype } : spec)
   const innerRow = <Row extends CacheRow>(row: Row): Row => ({ ...row, cache: caches.get(row.cache) ?? row.cache })
 
   class NarrowBinding implements Binding {
@@ -74,7 +107,7 @@ export function narrowBackend(backend: Backend, half: Half): Backend {
         span.byteOffset + span.byteLength > span.buffer.byteLength
       )
         throw new UsageError('the span does not fit')
-      const narrow = backend.allocate(byteLength / 2)
+      const narrow = backend.allocate(narrowBytes(byteLength))
       this.sides.set(name, { value, span, shape, narrow })
       this.inner.set(name, spanOf(narrow), shape)
     }
@@ -126,7 +159,8 @@ export function narrowBackend(backend: Backend, half: Half): Backend {
         checkPage(target.cache.spec, source)
         const { positions, span } = source.page
         const narrow = createHostBuffer(cachePageBytes(narrowSpec(target.cache.spec), positions))
-        afterHost(last, () => narrow.bytes.set(toNarrow(bytesOf(span).subarray(0, 2 * narrow.byteLength))))
+        const wideBytes = cachePageBytes(target.cache.spec, positions)
+        afterHost(last, () => narrow.bytes.set(toNarrow(bytesOf(span).subarray(0, wideBytes))))
         last = inner.copyToCache(innerRow(target), { ...source, page: { positions, span: spanOf(narrow) } })
         return last
       },
@@ -185,7 +219,7 @@ export function narrowBackend(backend: Backend, half: Half): Backend {
     allocateCache(spec, rows) {
       const inner = backend.allocateCache(narrowSpec(spec), rows)
       if (spec.dtype !== 'float32') return inner
-      const cache = { spec, rowCount: inner.rowCount, byteLength: 2 * inner.byteLength }
+      const cache = { spec, rowCount: inner.rowCount, byteLength: rows * cachePageBytes(spec, spec.maxPositions) }
       caches.set(cache, inner)
       return cache
     },
@@ -208,14 +242,15 @@ function checkPage(spec: CacheSpec, { page }: PageRange): void {
 }
 
 /**
- * Tests of numbers. The others are about order, counting and lifetimes, which the adapter's own buffers and copies would
- * disturb; they run in float32 on the backend itself. Caches of other dtypes have a tolerance of their own there.
+ * Takes tests of numbers alone. The others are about order, counting and lifetimes, which the adapter's own buffers and
+ * copies would disturb; they run in float32 on the backend itself, and so do tests that choose a half dtype themselves.
+ * Caches of other dtypes have a tolerance of their own there, and groups of rounded values other bytes.
  */
-export function isAboutNumbers(title: string): boolean {
-  return (
+export function numbersOnly(it: TestKit['it']): TestKit['it'] {
+  const isAboutNumbers = (title: string): boolean =>
     /agrees|Attention (takes|goes)|a row of a batch|one kernel serves|from a table/.test(title) &&
-    !/a \w+ cache/.test(title)
-  )
+    !/a \w+ cache|in b?float16 agrees|^QuantizeGroup agrees/.test(title)
+  return (title, body) => (isAboutNumbers(title) ? it(title, body) : undefined)
 }
 
 /** How far half results may lie from float32: some roundings of size 2^-11 and 2^-8, one after the other. */

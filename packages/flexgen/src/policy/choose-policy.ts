@@ -10,14 +10,15 @@ import {
   type WeightSource,
 } from '@flexgen/spec'
 import type { LoadedHardware } from './load-hardware.ts'
+import { hardwareHere, withoutHost } from './hardware-here.ts'
 import type { AutoPolicy } from './auto-policy.ts'
 
 /** What is known of a run before its policy is. */
 export interface RunSubject {
   readonly model: Model
   readonly backend: Backend
-  /** Whether another backend attends on the host, which the planner does not know beside one that is a host itself. */
-  readonly hasHost: boolean
+  /** What may attend on the host beside the backend; the planner does not know it beside one that is a host itself. */
+  readonly host: Backend | undefined
   readonly weights: (compress: boolean) => WeightSource
   readonly workload: Workload | undefined
   readonly dtype: DType | undefined
@@ -35,8 +36,9 @@ export interface RunSubject {
 /** A policy that was chosen, and within which memory. */
 export interface ChosenPolicy {
   readonly policy: Policy
-  /** The budget that it keeps: what was allowed, or what the machine has free. */
+  /** The budgets that it keeps: what was allowed, or what the machine has free. */
   readonly maxRamBytes: number | undefined
+  readonly maxDeviceBytes: number | undefined
   readonly expected: Candidate | undefined
   readonly notices: readonly string[]
 }
@@ -44,6 +46,10 @@ export interface ChosenPolicy {
 /** Free memory that is left to the process itself, to others and to the page cache. */
 const spareRamShare = 0.1
 const spareRamBytes = 256e6
+
+/** Memory of a card that no run may have: contexts and kernels of the libraries take about 1 GB of an H100. */
+const spareDeviceShare = 0.03
+const spareDeviceBytes = 768e6
 
 /** Prompts that are planned for where nobody says how many will come. */
 const assumedWorkload = { sequences: 4, maxPromptTokens: 512, maxNewTokens: 32 }
@@ -59,18 +65,21 @@ export async function choosePolicy(
 ): Promise<ChosenPolicy> {
   const { auto: _, ...fixed } = parts
   if (!isKnown(subject)) {
-    const which = subject.backend.device.hostVisible ? 'a second backend that attends' : subject.backend.name
-    const notices = [`policy auto does not know ${which} yet: everything is on the device`]
-    const { maxRamBytes } = subject.budgets
-    return { policy: createPolicy(fixed), maxRamBytes, expected: undefined, notices }
+    const notices = ['policy auto does not know a second backend that attends yet: everything is on the device']
+    const { maxRamBytes, maxDeviceBytes } = subject.budgets
+    return { policy: createPolicy(fixed), maxRamBytes, maxDeviceBytes, expected: undefined, notices }
   }
   const sizes = sizesOf(subject)
+  const { hostVisible } = subject.backend.device
+  const { ram: maxRamBytes, device } = sizes.capacity
+  // A budget of the device is a part of the RAM where both are one; the engine keeps what was given.
+  const maxDeviceBytes = hostVisible ? subject.budgets.maxDeviceBytes : device
   // Nothing of the planner is loaded for these: the first token would wait for it.
   const small = smallPolicy(subject, sizes, fixed)
   if (small !== undefined) {
-    return { policy: small, maxRamBytes: sizes.capacity.ram, expected: undefined, notices: [describe(small)] }
+    return { policy: small, maxRamBytes, maxDeviceBytes, expected: undefined, notices: [describe(small)] }
   }
-  const { profile, source } = await loadHardware()
+  const { profile, source } = await hardwareHere(await loadHardware(), subject)
   const { plan, infeasiblePlanError } = await import('@flexgen/planner')
   const request = await planRequestOf(subject, profile)
   const { gpuBatchSize, numGpuBatches, overlap, compressWeight, compressCache } = fixed
@@ -92,21 +101,25 @@ export async function choosePolicy(
     percent: chosen.percent,
     gpuBatchSize: chosen.gpuBatchSize,
     numGpuBatches: chosen.numGpuBatches,
+    ...(!hostVisible && { hostAttentionPercent: chosen.hostAttentionPercent }),
   })
   return {
     policy,
-    maxRamBytes: request.capacity?.ram,
+    maxRamBytes,
+    maxDeviceBytes,
     expected: { policy: chosen, bytes: result.bytes, predicted: result.predicted },
     notices: [
       describe(policy),
-      ...(source === 'assumed' ? ['this machine was never measured: flexgen profile does it'] : []),
+      ...(source === 'assumed'
+        ? [`${hostVisible ? 'this machine' : 'this card'} was never measured: flexgen profile does it`]
+        : []),
     ],
   }
 }
 
 /** Whether there is a model of such a run. */
-export function isKnown({ backend, hasHost }: RunSubject): boolean {
-  return backend.device.hostVisible && !hasHost
+export function isKnown({ backend, host }: RunSubject): boolean {
+  return !backend.device.hostVisible || host === undefined
 }
 
 /** Lengths and capacities of a run. */
@@ -118,19 +131,23 @@ interface RunSizes {
   readonly capacity: { readonly ram: number; readonly device: number; readonly disk: number }
 }
 
-function sizesOf({ model, budgets, room, workload }: RunSubject): RunSizes {
+function sizesOf({ model, backend, budgets, room, workload }: RunSubject): RunSizes {
   const { sequences, maxPromptTokens, maxNewTokens } = workload ?? {
     ...assumedWorkload,
     maxPromptTokens: Math.max(1, Math.min(assumedWorkload.maxPromptTokens, Math.floor(model.maxPositions / 2))),
   }
   const ram = Math.min(budgets.maxRamBytes ?? Number.POSITIVE_INFINITY, usableRamBytes(room.ramBytes))
+  const { hostVisible, memoryBytes } = backend.device
   return {
     promptTokens: maxPromptTokens,
     newTokens: Math.max(1, maxNewTokens),
     numPrompts: sequences > 0 ? sequences : undefined,
     capacity: {
       ram,
-      device: Math.min(budgets.maxDeviceBytes ?? Number.POSITIVE_INFINITY, ram),
+      device: Math.min(
+        budgets.maxDeviceBytes ?? Number.POSITIVE_INFINITY,
+        hostVisible ? ram : usableDeviceBytes(memoryBytes),
+      ),
       disk: Math.min(budgets.maxDiskBytes ?? Number.POSITIVE_INFINITY, room.diskBytes),
     },
   }
@@ -142,15 +159,17 @@ export async function planRequestOf(
   profile: PlanRequest['hardware'],
 ): Promise<Omit<PlanRequest, 'costModel'>> {
   const { hardwareForBackend } = await import('@flexgen/planner')
-  const { model, backend, room } = subject
+  const { model, backend, host, room } = subject
+  const hardware = hardwareForBackend(profile, backend.name, backend.device.hostVisible)
   return {
     model,
-    hardware: hardwareForBackend(profile, backend.name, backend.device.hostVisible),
+    hardware: backend.device.hostVisible || host !== undefined ? hardware : withoutHost(hardware),
     ...sizesOf(subject),
     directIo: subject.directIo,
     freeRamBytes: room.ramBytes,
     layout: {
       backend,
+      host,
       weights: subject.weights,
       dtype: subject.dtype,
       logits: subject.workload?.logits,
@@ -162,6 +181,11 @@ export async function planRequestOf(
 /** What may be planned for of the memory that is free. */
 export function usableRamBytes(freeBytes: number): number {
   return Math.max(0, Math.floor(freeBytes * (1 - spareRamShare) - spareRamBytes))
+}
+
+/** What may be planned for of a card: the rest is for the driver, the libraries on it, and other processes. */
+export function usableDeviceBytes(memoryBytes: number): number {
+  return Math.max(0, Math.floor(memoryBytes * (1 - spareDeviceShare) - spareDeviceBytes))
 }
 
 /** What changes the graphs of a run. */
@@ -206,7 +230,10 @@ function naming(error: FlexgenError, { budgets }: RunSubject): FlexgenError {
   return new InfeasibleError(`${error.message} (${given.join(', ')})`, { hint: error.hint, cause: error })
 }
 
-function describe({ weights, cache, activations, gpuBatchSize, numGpuBatches }: Policy): string {
+function describe(policy: Policy): string {
+  const { weights, cache, activations, gpuBatchSize, numGpuBatches, hostAttentionPercent } = policy
   const percent = [weights, cache, activations].flatMap(({ device, ram }) => [device, ram])
-  return `policy auto: --percent ${percent.join(' ')}, ${numGpuBatches} x ${gpuBatchSize} sequences`
+  const onHost =
+    hostAttentionPercent > 0 ? `, ${hostAttentionPercent} % of the KV off the device attended on the host` : ''
+  return `policy auto: --percent ${percent.join(' ')}, ${numGpuBatches} x ${gpuBatchSize} sequences${onHost}`
 }

@@ -12,7 +12,10 @@ import { roomOf } from './load-hardware.ts'
 /** How this machine is measured. */
 export interface ProfileHereOptions {
   readonly name?: string | undefined
-  /** Names of backends; all that work but the reference by default. The first is the default of runs. */
+  /**
+   * Names of backends; all that work but the reference by default. The first is the default of runs; where one has memory
+   * of its own it comes first, and the first host beside it is what attends on the host.
+   */
   readonly backends?: readonly string[] | undefined
   readonly threads?: number | undefined
   readonly offloadDir?: string | undefined
@@ -37,13 +40,13 @@ export async function profileHere(options: ProfileHereOptions = {}): Promise<Har
       const backend = await openWhereWorks(name, options)
       if (backend !== undefined) opened.push(owned.use(backend))
     }
-    const [first] = opened
-    if (first === undefined) throw new BackendUnavailableError('no backend that could be measured works here')
-    const isLike = (backend: Backend): boolean => backend.device.hostVisible === first.device.hostVisible
-    const host = first.device.hostVisible ? undefined : opened.find((backend) => backend.device.hostVisible)
+    if (opened.length === 0) throw new BackendUnavailableError('no backend that could be measured works here')
+    const cards = opened.filter(({ device }) => !device.hostVisible)
+    let host = cards.length === 0 ? undefined : opened.find(({ device }) => device.hostVisible)
+    if (cards.length > 0 && host === undefined) host = owned.use((await openBackend('auto', options)).backend)
     return await profileMachine({
       name: options.name ?? 'this-machine',
-      backends: opened.filter(isLike),
+      backends: cards.length > 0 ? cards : opened,
       host,
       createDisk: (direct) => createDiskTier({ offloadDir, clock: systemClock, direct }),
       machine: { cpuName: cpus()[0]?.model.trim() ?? 'unknown', cpuCores: availableParallelism() },

@@ -72,11 +72,13 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
     peakDeviceBytes: report.peakDeviceBytes,
     peakDiskBytes: report.peakDiskBytes,
   }
-  if (usesHistory) await keep(file, runs, recordOf(options, key, candidate, measured))
+  // The times of a placement that changed are those of no policy.
+  if (usesHistory && report.replacement === undefined)
+    await keep(file, runs, recordOf(options, key, candidate, measured))
   return {
     hardware: profile.name,
     isAssumed: source === 'assumed',
-    predicted: figuresOf({ ...candidate, predicted: corrected }, measured),
+    predicted: figuresOf({ ...candidate, predicted: corrected }, measured, report),
     measured,
     correction: {
       prefillFactor: correction.prefillFactor,
@@ -86,12 +88,18 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
   }
 }
 
-function figuresOf({ predicted, bytes, runBytes }: Candidate, { decodeStepSeconds }: RunFigures): RunFigures {
+function figuresOf(
+  { predicted, bytes, runBytes }: Candidate,
+  { decodeStepSeconds }: RunFigures,
+  { replacement }: RunReport,
+): RunFigures {
+  const device = runBytes?.device ?? bytes.device.total
   return {
     prefillSeconds: predicted.prefill.seconds,
     decodeStepSeconds: decodeStepSeconds === 0 ? 0 : predicted.decodeStep.seconds,
-    peakRamBytes: runBytes?.ram ?? bytes.ram.total,
-    peakDeviceBytes: runBytes?.device ?? bytes.device.total,
+    // Where placement follows the run, what it plans to hold changes with it.
+    peakRamBytes: replacement?.plannedPeak.ram ?? runBytes?.ram ?? bytes.ram.total,
+    peakDeviceBytes: Math.max(device, replacement?.plannedPeak.device ?? 0),
     peakDiskBytes: runBytes?.disk ?? bytes.disk.total,
   }
 }

@@ -7,14 +7,23 @@ import { expandHome } from '../model/expand-home.ts'
 import type { OpenedModel } from '../model/open-model.ts'
 import { autoPartsOf } from './auto-policy.ts'
 import { choosePolicy, type RunSubject } from './choose-policy.ts'
+import { hardwareHere } from './hardware-here.ts'
 import { type LoadedHardware, loadHardware, roomOf } from './load-hardware.ts'
 import { predictRun, type RunPrediction } from './run-prediction.ts'
+
+/** What a run computes with. */
+export interface RunBackends {
+  readonly backend: Backend
+  /** What may attend on the host; the backend itself or undefined where nothing else does. */
+  readonly host: Backend | undefined
+}
 
 /** The policy of a run, given or chosen. */
 export interface SettledPolicy {
   readonly policy: Policy
-  /** The budget of RAM: what was allowed, or what a chosen policy was planned for. */
+  /** The budgets of RAM and of the device: what was allowed, or what a chosen policy was planned for. */
   readonly maxRamBytes: number | undefined
+  readonly maxDeviceBytes: number | undefined
   /** Grows where a prediction cannot be made. */
   readonly notices: readonly string[]
   /** What was expected of a run that has ended, see `predictRun`; undefined, with a notice, where that cannot be said. */
@@ -37,7 +46,7 @@ export function knownPolicyOf(choice: CreateEngineOptions['policy'] = {}): Polic
 export async function settlePolicy(
   options: CreateEngineOptions,
   opened: OpenedModel,
-  backend: Backend,
+  { backend, host }: RunBackends,
   budgets: RunSubject['budgets'],
   workload: Workload | undefined,
 ): Promise<SettledPolicy> {
@@ -47,8 +56,8 @@ export async function settlePolicy(
   const subject: RunSubject = {
     model: opened.model,
     backend,
-    hasHost:
-      known.hostAttentionPercent > 0 && options.hostBackend !== undefined && options.hostBackend !== backend.name,
+    // Beside a backend that is a host itself another attends only where it is told to.
+    host: backend.device.hostVisible && (known.hostAttentionPercent === 0 || host === backend) ? undefined : host,
     weights: (compressWeight) => engineWeightsOf(opened, { compressWeight }, backend).weights,
     workload,
     dtype: options.dtype,
@@ -62,18 +71,19 @@ export async function settlePolicy(
   const hardware = async (): Promise<LoadedHardware> => named ?? loadHardware(undefined, offloadDir)
   const chosen = auto === undefined ? undefined : await choosePolicy(subject, auto, hardware)
   const policy = chosen?.policy ?? known
-  const maxRamBytes = chosen === undefined ? budgets.maxRamBytes : chosen.maxRamBytes
+  const { maxRamBytes, maxDeviceBytes } = chosen ?? budgets
   const notices = [...(chosen?.notices ?? [])]
   return {
     policy,
     maxRamBytes,
+    maxDeviceBytes,
     notices,
     predict: async (report, ran) => {
       try {
         return await predictRun({
-          subject: { ...subject, budgets: { ...budgets, maxRamBytes } },
+          subject: { ...subject, budgets: { ...budgets, maxRamBytes, maxDeviceBytes } },
           policy,
-          hardware: await hardware(),
+          hardware: await hardwareHere(await hardware(), subject),
           report,
           workload: ran,
           usesHistory: options.history ?? true,

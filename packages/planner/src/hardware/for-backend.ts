@@ -20,7 +20,7 @@ export function hardwareForBackend(
 /** The host of a machine with a card, without the card. */
 function hostOf(profile: HardwareProfile): HardwareProfile {
   const { machine, capacity, links, compute } = profile
-  const { hostToDevice: _in, deviceToHost: _out, ...own } = links
+  const { hostToDevice: _in, deviceToHost: _out, pinning: _pinning, ...own } = links
   return {
     ...profile,
     machine: { ...machine, device: 'host' },

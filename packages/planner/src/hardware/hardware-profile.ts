@@ -129,6 +129,8 @@ export interface HardwareProfile {
     readonly hostToDevice?: HostLink
     /** There for a `gpu`. */
     readonly deviceToHost?: HostLink
+    /** How fast page-locked RAM comes, which copies to a `gpu` are made from. */
+    readonly pinning?: Rate
     readonly diskRead: DiskLink
     readonly diskWrite: DiskLink
     readonly ramRead: Rate

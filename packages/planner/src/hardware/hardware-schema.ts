@@ -70,6 +70,7 @@ const profile = z
     links: z.strictObject({
       hostToDevice: hostLink.optional(),
       deviceToHost: hostLink.optional(),
+      pinning: rate.optional(),
       diskRead: diskLink,
       diskWrite: diskLink,
       ramRead: rate,

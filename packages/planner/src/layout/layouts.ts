@@ -23,6 +23,8 @@ export interface LayoutsOptions {
   readonly model: Model
   readonly hardware: HardwareProfile
   readonly backend?: Backend | undefined
+  /** What would attend on the host beside a device with memory of its own. */
+  readonly host?: Backend | undefined
   /** The weights as they will be read, compressed where asked for. */
   readonly weights?: ((compress: boolean) => WeightSource) | undefined
   /** As in the engine's options; by default what a backend that is given would choose, else what was measured. */
@@ -51,7 +53,7 @@ export async function createLayouts(options: LayoutsOptions, forms: readonly Run
           model,
           weights: sourceOf(form.compressWeight),
           backend,
-          attentionHost: form.hostAttention ? nominalHost(hardware) : undefined,
+          attentionHost: form.hostAttention ? (options.host ?? nominalHost(hardware)) : undefined,
           dtype,
           compressCache: form.compressCache,
           sepLayer: options.sepLayer ?? true,

@@ -56,7 +56,7 @@ export async function measureAttention(
   const prefillAttention: PrefillAttentionRate[] = []
   for (const promptTokens of effort.promptTokens) {
     await using probe = new Probe(backend)
-    const batch = Math.max(1, Math.min(4, Math.floor(1024 / promptTokens)))
+    const batch = Math.max(1, Math.min(effort.sequences.at(-1)!, Math.floor(effort.prefillTokens / promptTokens)))
     await bindAttention(probe, {
       batch,
       seq: promptTokens,
@@ -76,7 +76,8 @@ export async function measureAttention(
   return { decodeAttention, prefillAttention, attentionRowSeconds: median(many.length > 0 ? many : rowSeconds) }
 }
 
-interface AttentionRun {
+/** Sizes of a run of attention. */
+export interface AttentionRun {
   readonly batch: number
   readonly seq: number
   /** Positions of every row after the run. */
@@ -87,7 +88,8 @@ interface AttentionRun {
   readonly headDim: number
 }
 
-async function bindAttention(probe: Probe, run: AttentionRun): Promise<void> {
+/** Binds attention over KV of its own. */
+export async function bindAttention(probe: Probe, run: AttentionRun): Promise<void> {
   const { batch, seq, length, dtype, cacheDtype, heads, headDim } = run
   const kernel = await probe.compile(attentionGraph(heads, headDim, dtype))
   const cache = probe.allocateCache({ kvHeads: heads, headDim, maxPositions: length, dtype: cacheDtype }, batch)

@@ -16,15 +16,13 @@ export interface MeasuredCompute {
 /** Width at which a layer costs its call alone. */
 const smallWidth = 64
 
-/** Tokens of the elementwise probe: a prompt or two. */
-const elementwiseTokens = 256
-
 /** Measures a backend through its contract: products, attention, what stands around them, and what a call costs. */
 export async function measureCompute(backend: Backend, effort: MeasureEffort): Promise<MeasuredCompute> {
   const { computeDtypes, cacheDtypes } = backend.capabilities
   // A checkpoint of halves is computed in halves where the backend can.
   const dtype: DType = computeDtypes.includes('float16') ? 'float16' : computeDtypes[0]!
   const stageSeconds = await timeOf(backend, effort, smallLayerGraph(smallWidth, dtype), { batch: 1, seq: 1 })
+  const { elementwiseTokens } = effort
   const width = effort.heads * effort.headDim
   const shape = { batch: 1, seq: elementwiseTokens }
   const elementwise = await timeOf(backend, effort, elementwiseGraph(width, dtype), shape)

@@ -1,9 +1,9 @@
-import { type Backend, type DType, tensorBytes } from '@flexgen/spec'
+import { type Backend, type DType, type Span, tensorBytes } from '@flexgen/spec'
 import type { MatmulRate } from '@flexgen/planner'
 import { timeRuns } from '../timing/time-runs.ts'
 import type { MeasureEffort } from './measure-effort.ts'
 import { Probe } from './probe.ts'
-import { productGraph } from './probe-graphs.ts'
+import { productGraph, productWeights } from './probe-graphs.ts'
 
 /** Products, and how fast their weights are read for one row: the speed of memory. */
 export interface MeasuredProducts {
@@ -27,34 +27,44 @@ function formsOf(backend: Backend): { weights: MatmulRate['weights']; weightDtyp
 export async function measureProducts(
   backend: Backend,
   dtype: DType,
-  { width, matrices, rows, timing }: MeasureEffort,
+  { width, matrices, productsPerRun, rows, timing }: MeasureEffort,
 ): Promise<MeasuredProducts> {
   const matmul: MatmulRate[] = []
   let weightBytesPerSecond = 0
   for (const { weights, weightDtype } of formsOf(backend)) {
     await using probe = new Probe(backend)
-    const kernel = await probe.compile(productGraph(width, dtype, weightDtype))
+    const graph = productGraph(width, dtype, weightDtype, productsPerRun)
+    const kernel = await probe.compile(graph)
+    const names = productWeights(productsPerRun)
     const isHeld = weights !== 'bound'
+    const runs = Math.max(1, Math.floor(matrices / productsPerRun))
     const held: Awaited<ReturnType<Probe['prepare']>>[] = []
-    const bound: Awaited<ReturnType<Probe['allocate']>>[] = []
-    for (let i = 0; i < matrices; i++) {
-      if (isHeld) held.push(await probe.prepare(kernel, ['w', 'b']))
-      else bound.push(await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width])))
+    const bound: ReadonlyMap<string, Span>[] = []
+    for (let i = 0; i < runs; i++) {
+      if (isHeld) {
+        held.push(await probe.prepare(kernel, [...names, 'b']))
+        continue
+      }
+      const spans = new Map<string, Span>()
+      for (const name of names) {
+        spans.set(name, await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width])))
+      }
+      bound.push(spans)
     }
     for (const count of rows) {
       probe.unbind()
       const shape = { batch: count, seq: 1 }
-      for (let i = 0; i < matrices; i++) {
-        if (isHeld) await probe.bind(held[i]!.kernel, shape, new Map(), ['w', 'b'])
-        else await probe.bind(kernel, shape, new Map([['w', bound[i]!]]))
+      for (let i = 0; i < runs; i++) {
+        if (isHeld) await probe.bind(held[i]!.kernel, shape, new Map(), [...names, 'b'])
+        else await probe.bind(kernel, shape, bound[i])
       }
-      const { seconds, spread } = await timeRuns((runs) => probe.run(runs), timing)
+      const { seconds, spread } = await timeRuns((times) => probe.run(times), timing)
       matmul.push({
         dtype,
         weights,
         ...(weights !== 'q4' && { weightDtype }),
         rows: count,
-        flopsPerSecond: (2 * count * width * width) / seconds,
+        flopsPerSecond: (2 * count * width * width * productsPerRun) / seconds,
         spread,
       })
       if (weights === 'prepared' && count === 1) weightBytesPerSecond = held[0]!.heldBytes / seconds

@@ -22,14 +22,33 @@ const norms = (width: number, dtype: DType): GraphValue[] => [
   weight('shift', [width], dtype),
 ]
 
-/** One product with a bias, `[rows, width] x [width, width]`, as a checkpoint lays the matrix out. */
-export function productGraph(width: number, dtype: DType, weightDtype: DType): LayerGraph {
+/** Names of the matrices of a graph of products. */
+export function productWeights(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `w${i}`)
+}
+
+/**
+ * Products with a bias, one after the other, `[rows, width] x [width, width]`, as a checkpoint lays matrices out.
+ * @param count how many; their matrices are named by `productWeights`
+ */
+export function productGraph(width: number, dtype: DType, weightDtype: DType, count: number): LayerGraph {
+  const names = productWeights(count)
+  const valueOf = (i: number): string => (i === count ? 'y' : i === 0 ? 'x' : `x${i}`)
   return {
     name: 'product',
-    inputs: [value('x', width, dtype, 'hidden'), weight('w', [width, width], weightDtype), weight('b', [width], dtype)],
+    inputs: [
+      value('x', width, dtype, 'hidden'),
+      ...names.map((name) => weight(name, [width, width], weightDtype)),
+      weight('b', [width], dtype),
+    ],
     outputs: [value('y', width, dtype, 'hidden')],
     caches: [],
-    nodes: [{ operator: 'Linear', inputs: ['x', 'w', 'b'], outputs: ['y'], attributes: { transposed: true } }],
+    nodes: names.map((name, i) => ({
+      operator: 'Linear',
+      inputs: [valueOf(i), name, 'b'],
+      outputs: [valueOf(i + 1)],
+      attributes: { transposed: true },
+    })),
   }
 }
 

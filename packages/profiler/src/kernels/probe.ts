@@ -21,8 +21,8 @@ export interface ProbeShape {
   readonly seq: number
 }
 
-/** Runs queued at most before one is waited for, as the engine does. */
-const queuedRuns = 4
+/** Runs queued at most before one is waited for, as the engine does; a card is told of an end later than a host. */
+const queuedRuns = { host: 4, card: 16 } as const
 
 /** A graph on a backend with buffers of its own, ready to be run again and again. */
 export class Probe {
@@ -112,9 +112,10 @@ export class Probe {
   /** Runs bound kernels in turn. */
   async run(count: number): Promise<void> {
     const events: QueueEvent[] = []
+    const most = this.backend.device.hostVisible ? queuedRuns.host : queuedRuns.card
     for (let i = 0; i < count; i++) {
       const { kernel, binding } = this.#bound[this.#next++ % this.#bound.length]!
-      if (events.length >= queuedRuns) await events.shift()!.whenDone()
+      if (events.length >= most) await events.shift()!.whenDone()
       events.push(this.queue.run(kernel, binding))
     }
     for (const event of events) await event.whenDone()

@@ -1,19 +1,24 @@
 import type { HardwareProfile, HostLink, Rate, SharedLinks } from '@flexgen/planner'
 import { type Backend, type DeviceBuffer, type HostBuffer, type Queue, type Span, spanOf } from '@flexgen/spec'
-import type { TimingEffort } from '../timing/time-runs.ts'
-import { timeRuns } from '../timing/time-runs.ts'
+import type { MeasureEffort } from '../kernels/measure-effort.ts'
+import { secondsOf, timeRuns } from '../timing/time-runs.ts'
 
 /** The links of a device with memory of its own. */
 export interface MeasuredDeviceLinks {
-  readonly links: Pick<HardwareProfile['links'], 'hostToDevice' | 'deviceToHost'>
+  readonly links: Pick<HardwareProfile['links'], 'hostToDevice' | 'deviceToHost' | 'pinning'>
   readonly shared: readonly SharedLinks[]
   readonly transferSeconds: number
 }
 
-const copyBytes = 64 * 2 ** 20
-
-/** Measures copies from and to a device: pinned and pageable memory, both ways at once, and what a tiny one costs. */
-export async function measureDeviceLinks(backend: Backend, timing: TimingEffort): Promise<MeasuredDeviceLinks> {
+/**
+ * Measures copies from and to a device: pinned and pageable memory, both ways at once, what a tiny one costs, and how fast
+ * pinned memory comes.
+ */
+export async function measureDeviceLinks(
+  backend: Backend,
+  { timing, copyBytes, pinnedBytes }: MeasureEffort,
+): Promise<MeasuredDeviceLinks> {
+  const pinning = await pinningRate(backend, pinnedBytes)
   const queues = { in: backend.createQueue('profile in'), out: backend.createQueue('profile out') }
   const pinned = [backend.allocateHost(copyBytes), backend.allocateHost(copyBytes)] as const
   const pageable: HostBuffer = { byteLength: copyBytes, bytes: new Uint8Array(copyBytes).fill(1) }
@@ -44,7 +49,7 @@ export async function measureDeviceLinks(backend: Backend, timing: TimingEffort)
     const together = copyBytes / both.seconds
     const tiny = await timeRuns(many(queues.in, copyIn, 0, pinned[0], 4096), timing)
     return {
-      links: { hostToDevice, deviceToHost },
+      links: { hostToDevice, deviceToHost, pinning },
       shared: [{ links: ['hostToDevice', 'deviceToHost'], bytesPerSecond: [together, together] }],
       transferSeconds: tiny.seconds,
     }
@@ -53,4 +58,18 @@ export async function measureDeviceLinks(backend: Backend, timing: TimingEffort)
     await queues.out.idle()
     for (const buffer of [...pinned, ...device]) backend.free(buffer)
   }
+}
+
+/** Bytes a second at which host memory comes that a device can copy from. */
+async function pinningRate(backend: Backend, byteLength: number): Promise<Rate> {
+  const queue = backend.createQueue('profile pinning')
+  const target = backend.allocate(1)
+  const seconds = await secondsOf(async () => {
+    const host = backend.allocateHost(byteLength)
+    // Some backends page-lock beside other work: the memory is there once its end was copied.
+    await queue.copyIn(spanOf(target), spanOf(host, byteLength - 1, 1)).whenDone()
+    backend.free(host)
+  })
+  backend.free(target)
+  return { bytesPerSecond: byteLength / seconds }
 }

@@ -8,8 +8,8 @@ import type { Plot } from '../render-plot.ts'
  */
 export function replacementPlot({ timeline, steps }: ReplacementReport): Plot {
   const most = Math.max(1e-9, ...timeline.map(({ pinnedBytes }) => pinnedBytes / 1e9))
-  const rows = timeline.map(({ sweep, pinnedBytes, deviceRows, hostRows, streamedRows, seconds }) => {
-    const all = Math.max(1, deviceRows + hostRows + streamedRows)
+  const rows = timeline.map(({ sweep, pinnedBytes, deviceRows, hostRows, streamedRows, diskRows, seconds }) => {
+    const all = Math.max(1, deviceRows + hostRows + streamedRows + diskRows)
     return {
       sweep,
       pinned: pinnedBytes / 1e9,
@@ -48,6 +48,41 @@ export function replacementPlot({ timeline, steps }: ReplacementReport): Plot {
         encoding: { x, y: y('share') },
       },
       { data: { values: marks }, mark: { type: 'rule', color: 'var(--text)', opacity: 0.25 }, encoding: { x } },
+    ],
+  })
+}
+
+/** What was planned after every sweep, in GB, and the limit that it was within: of the device, or of RAM where there is none. */
+export function plannedPlot({ timeline }: ReplacementReport): Plot {
+  const values = timeline.map(({ sweep, planned, limits }) => {
+    const isDevice = planned.device > 0
+    const limit = isDevice ? limits.device : limits.ram
+    return {
+      sweep,
+      planned: (isDevice ? planned.device : planned.ram) / 1e9,
+      ...(limit !== undefined && { limit: limit / 1e9 }),
+    }
+  })
+  const x = {
+    field: 'sweep',
+    type: 'quantitative',
+    axis: { title: 'token', grid: false },
+    scale: { nice: false },
+  } as const
+  const y = (field: string) => ({ field, type: 'quantitative', axis: { title: 'GB', tickCount: 4 } }) as const
+  return (width) => ({
+    width,
+    height: 120,
+    data: { values },
+    layer: [
+      {
+        mark: { type: 'area', interpolate: 'step-after', color: tierColours.device, opacity: 0.5 },
+        encoding: { x, y: y('planned') },
+      },
+      {
+        mark: { type: 'line', interpolate: 'step-after', color: 'var(--text)', strokeWidth: 1.5, strokeDash: [4, 3] },
+        encoding: { x, y: y('limit') },
+      },
     ],
   })
 }

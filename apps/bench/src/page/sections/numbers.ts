@@ -3,7 +3,7 @@ import type { Measurement } from '../../measure/measurement.ts'
 import { html, type Markup } from '../html.ts'
 
 /** The numbers behind the plots. */
-export function numbers({ queues, phaseSeconds, plan, peakRamBytes, disk }: Measurement): Markup {
+export function numbers({ queues, phaseSeconds, plan, peakRamBytes, disk, replacement }: Measurement): Markup {
   const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   const parts = Object.entries(plan.ramBytes).filter(([name, bytes]) => name !== 'total' && bytes > 0)
   return html`<details>
@@ -83,6 +83,13 @@ export function numbers({ queues, phaseSeconds, plan, peakRamBytes, disk }: Meas
             <td>all</td>
             <td>${formatBytes(plan.ramBytes['total'] ?? 0)}</td>
           </tr>
+          ${
+            replacement !== undefined &&
+            html`<tr>
+              <td>at the fullest moment, with what was moved</td>
+              <td>${formatBytes(replacement.plannedPeak.ram)}</td>
+            </tr>`
+          }
           <tr>
             <td>measured peak of the engine</td>
             <td>${formatBytes(peakRamBytes)}</td>

@@ -3,7 +3,7 @@ import { formatSeconds } from '../../format/format-amount.ts'
 import { describeReplacement } from '../../log/format-log.ts'
 import { tierColours } from '../colours.ts'
 import { html, type Markup } from '../html.ts'
-import { replacementPlot, sweepSecondsPlot } from '../plots/replacement-plot.ts'
+import { plannedPlot, replacementPlot, sweepSecondsPlot } from '../plots/replacement-plot.ts'
 import { renderFigure } from '../render-plot.ts'
 
 /** How placement went with the run, and every decision. */
@@ -18,6 +18,16 @@ export async function replacementFigures(replacement: ReplacementReport): Promis
       { label: 'and attended on the host', colour: tierColours.RAM, isLine: true },
     ],
     plot: replacementPlot(replacement),
+  })}
+  ${await renderFigure({
+    title: 'Memory planned, token by token',
+    about: 'The plan of the run with what was pinned and moved since: of the device, or of RAM where the two are one.',
+    size: 'half',
+    legend: [
+      { label: 'planned', colour: tierColours.device },
+      { label: 'limit', colour: 'var(--text)', isLine: true },
+    ],
+    plot: plannedPlot(replacement),
   })}
   ${await renderFigure({
     title: 'Seconds of every token',

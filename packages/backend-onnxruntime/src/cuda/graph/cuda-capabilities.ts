@@ -14,6 +14,8 @@ const operators: ReadonlySet<OperatorName> = new Set<OperatorName>([
   'Split',
   'Attention',
   'LastPosition',
+  'QuantizeGroup',
+  'DequantizeGroup',
 ])
 
 const floats: readonly DType[] = ['float16', 'bfloat16', 'float32']
@@ -22,8 +24,8 @@ const floats: readonly DType[] = ['float16', 'bfloat16', 'float32']
 export const cudaCapabilities: BackendCapabilities = {
   operators,
   computeDtypes: floats,
-  weightDtypes: floats,
-  cacheDtypes: floats,
+  weightDtypes: [...floats, 'q4g64', 'q4g64c'],
+  cacheDtypes: [...floats, 'q4g64'],
   asyncCopies: true,
   scatteredCacheRows: true,
 }

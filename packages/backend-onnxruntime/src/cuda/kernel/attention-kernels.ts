@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import type { DType, NodeOf } from '@flexgen/spec'
+import { type DType, type NodeOf, q4Group } from '@flexgen/spec'
 import type { TensorType } from '../../onnx/tensor-type.ts'
-import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
+import type { DeviceKernels } from './device-kernels.ts'
 
 /** Where attention reads and writes, `[batch * seq, width]` each. */
 export interface AttentionOperands {
@@ -10,6 +9,9 @@ export interface AttentionOperands {
   readonly k: bigint
   readonly v: bigint
   readonly y: bigint
+  /** Keys and values as the cache holds them; written where they are not 0. */
+  readonly keptKeys: bigint
+  readonly keptValues: bigint
   /** `rowBytes` for each row of the batch, as `writeRow` writes them. */
   readonly rows: bigint
 }
@@ -53,69 +55,52 @@ export function writeAttentionRow(target: DataView, index: number, row: Attentio
 
 const threads = 256
 const warps = 8
-const parameterBytes = 72
-/** A block may use more shared memory than this only where the function says so. */
-const plainSharedBytes = 48 * 1024
-const maxSharedAttribute = 8
-const image = new URL('../../../native/attention.ptx', import.meta.url)
 
-/** Own kernels for attention on rows that lie anywhere; loaded when first needed. */
+/** Attention on rows that lie anywhere: new keys and values go to their rows, then queries attend. */
 export class AttentionKernels {
-  readonly #driver: CudaDriver
-  readonly #functions = new Map<string, CudaHandle>()
-  readonly #parameters = new ArrayBuffer(parameterBytes)
-  readonly #pointers: BigUint64Array
-  #module: CudaHandle | undefined
-  readonly #sharedBytes = new Map<CudaHandle, number>()
+  readonly #kernels: DeviceKernels
+  readonly #stream: CudaHandle
 
-  constructor(driver: CudaDriver) {
-    this.#driver = driver
-    this.#pointers = BigUint64Array.of(driver.addressOf(new Uint8Array(this.#parameters)))
+  constructor(kernels: DeviceKernels, stream: CudaHandle) {
+    this.#kernels = kernels
+    this.#stream = stream
   }
 
-  /** Writes the new keys and values to their rows, then attends. */
-  launch(
+  /** Writes the new keys and values to their rows. */
+  append(node: NodeOf<'Attention'>, types: AttentionTypes, operands: AttentionOperands, sizes: AttentionSizes): void {
+    this.#launch('append', [sizes.seq, sizes.batch, 1], 0, node, types, operands, sizes)
+  }
+
+  /** Lets each new token attend, once all of them are in their rows. */
+  attend(node: NodeOf<'Attention'>, types: AttentionTypes, operands: AttentionOperands, sizes: AttentionSizes): void {
+    const { heads, headDim } = node.attributes
+    const query = Math.ceil(headDim / q4Group.values) * q4Group.values
+    const partial = types.cache === 'q4g64' ? 8 * threads : threads
+    const sharedBytes = 4 * (query + partial + warps + sizes.maxPositions)
+    this.#launch('attend', [heads, sizes.seq, sizes.batch], sharedBytes, node, types, operands, sizes)
+  }
+
+  #launch(
+    name: 'append' | 'attend',
+    grid: readonly [number, number, number],
+    sharedBytes: number,
     { attributes }: NodeOf<'Attention'>,
-    types: AttentionTypes,
-    operands: AttentionOperands,
+    { compute, cache }: AttentionTypes,
+    { q, k, v, y, keptKeys, keptValues, rows }: AttentionOperands,
     { batch, seq, maxPositions }: AttentionSizes,
-    stream: CudaHandle,
   ): void {
     const { heads, kvHeads, headDim, scale } = attributes
-    const { call } = this.#driver
-    const view = new DataView(this.#parameters)
-    const addresses = [operands.q, operands.k, operands.v, operands.y, operands.rows]
-    addresses.forEach((address, i) => view.setBigUint64(8 * i, address, true))
-    const numbers = [batch, seq, heads, kvHeads, headDim, maxPositions]
-    numbers.forEach((number, i) => view.setInt32(40 + 4 * i, number, true))
-    view.setFloat32(64, scale, true)
-    const sharedBytes = 4 * (headDim + threads + warps + maxPositions)
-    const variant = `${types.compute}_${types.cache}`
-    const append = this.#function(`append_${variant}`)
-    const attend = this.#function(`attend_${variant}`)
-    if (sharedBytes > (this.#sharedBytes.get(attend) ?? plainSharedBytes)) {
-      call.functionSetAttribute(attend, maxSharedAttribute, sharedBytes)
-      this.#sharedBytes.set(attend, sharedBytes)
-    }
-    call.launch(append, seq, batch, 1, threads, 1, 1, 0, stream, this.#pointers, null)
-    call.launch(attend, heads, seq, batch, threads, 1, 1, sharedBytes, stream, this.#pointers, null)
-  }
-
-  release(): void {
-    if (this.#module !== undefined) this.#driver.call.moduleUnload(this.#module)
-    this.#module = undefined
-    this.#functions.clear()
-    this.#sharedBytes.clear()
-  }
-
-  #function(name: string): CudaHandle {
-    const { call, create } = this.#driver
-    this.#module ??= create((out) => call.moduleLoad(out, Buffer.concat([readFileSync(image), Buffer.alloc(1)])))
-    let found = this.#functions.get(name)
-    if (found === undefined) {
-      found = create((out) => call.moduleGetFunction(out, this.#module!, name))
-      this.#functions.set(name, found)
-    }
-    return found
+    this.#kernels.launch(
+      {
+        module: cache === 'q4g64' ? 'attention-q4' : 'attention',
+        name: `${name}_${compute}_${cache}`,
+        grid,
+        sharedBytes,
+        addresses: [q, k, v, y, keptKeys, keptValues, rows],
+        integers: [batch, seq, heads, kvHeads, headDim, maxPositions],
+        float: scale,
+      },
+      this.#stream,
+    )
   }
 }

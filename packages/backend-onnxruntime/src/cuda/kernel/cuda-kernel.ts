@@ -7,14 +7,14 @@ import {
   type QueueEvent,
   type RunShape,
   type Span,
+  tensorBytes,
   UsageError,
 } from '@flexgen/spec'
 import type { CudaContext } from '../cuda-context.ts'
-import { tensorTypes } from '../../onnx/tensor-type.ts'
 import type { Work } from '../queue/cuda-queue.ts'
 import { CudaBinding, type CudaCheckedValue } from './cuda-binding.ts'
 import type { CudaProgram } from './cuda-program.ts'
-import { issueRun, workspaceOf } from './issue-run.ts'
+import { issueRun, stepRunOf, workspaceOf, type WorkspaceShape } from './issue-run.ts'
 import { planCudaRun, type CudaRunPlan } from './plan-cuda-run.ts'
 import { prepareWeights } from './prepare-weights.ts'
 import { readRunFacts, type RunFacts } from './run-facts.ts'
@@ -45,7 +45,7 @@ export class CudaKernel implements PreparedKernel {
     this.#program = program
     this.#held = held
     program.retain()
-    context.kernels.add(this)
+    context.lifetime.kernels.add(this)
   }
 
   get heldBytes(): number {
@@ -64,11 +64,15 @@ export class CudaKernel implements PreparedKernel {
     return binding
   }
 
-  /** Workspace stays and serves all kernels: what a run needs, or what runs of other kernels have left. */
+  /** Workspace stays and serves all kernels: what a run needs, or runs of other kernels have left, and what sessions keep. */
   workspaceBytes(shape: RunShape): number {
-    const kernels = [this, ...this.#context.kernels].filter((kernel) => kernel instanceof CudaKernel)
-    const needs = kernels.map((kernel) => workspaceOf(kernel.#program, shape))
-    return Math.max(...needs.map((need) => need.scratchBytes)) + Math.max(...needs.map((need) => need.arenaBytes))
+    const kernels = [this, ...this.#context.lifetime.kernels].filter((kernel) => kernel instanceof CudaKernel)
+    const needs = kernels.flatMap((kernel) =>
+      possibleRuns(kernel.#program, shape).map((run) => workspaceOf(kernel.#program, run)),
+    )
+    const most = (part: 'scratchBytes' | 'arenaBytes'): number => Math.max(...needs.map((need) => need[part]))
+    const comingBytes = kernels.reduce((sum, kernel) => sum + kernel.#program.comingBytes, 0)
+    return most('scratchBytes') + most('arenaBytes') + this.#context.sessions.keptBytes() + comingBytes
   }
 
   preparedBytes(weightNames: readonly string[]): number {
@@ -88,8 +92,10 @@ export class CudaKernel implements PreparedKernel {
           `${this.graph.name}: ${name} needs ${sizeBytes} bytes, but its span has ${span.byteLength}`,
         )
     }
-    const { track } = this.#context
-    const held = await track(() => prepareWeights(this.#program, weights, this.#context))
+    const held = await this.#context.lifetime.track(
+      () => prepareWeights(this.#program, weights, this.#context),
+      (made) => made.release(),
+    )
     return new CudaKernel(this.#context, this.#program, held)
   }
 
@@ -151,15 +157,16 @@ export class CudaKernel implements PreparedKernel {
     this.#bindings.clear()
     this.#program.release()
     this.#held.release()
-    this.#context.kernels.delete(this)
+    this.#context.lifetime.kernels.delete(this)
   }
 
   #issue(binding: CudaBinding, plan: CudaRunPlan, facts: RunFacts, stream: bigint): Upload | undefined {
     const { ledger } = this.#context
-    const need = workspaceOf(this.#program, plan)
+    const isWhole = isFused(this.#program, plan, facts)
+    const need = workspaceOf(this.#program, { ...stepRunOf(this.#program, plan, facts), isFused: isWhole })
     ledger.enterRun(need, `a run of ${this.graph.name}`)
     try {
-      const run = { program: this.#program, binding, plan, facts, isFused: isFused(this.#program, plan, facts) }
+      const run = { program: this.#program, binding, plan, facts, isFused: isWhole }
       return issueRun(run, this.#context, stream)
     } finally {
       // Runs follow each other on one stream, and what one has used serves the next: only one counts at a time.
@@ -171,14 +178,23 @@ export class CudaKernel implements PreparedKernel {
     const value = this.graph.inputs.find((input) => input.name === name && input.role === 'weight')
     if (value === undefined || this.#held.values.has(name) || elementCount(value.shape as number[]) === 0)
       throw new UsageError(`${this.graph.name} has no weight ${name} that could be prepared`)
-    const { count, type } = this.#program.info.values.get(name)!
-    return count * tensorTypes[type].bytes
+    const { declared, dtype } = this.#program.info.values.get(name)!
+    return tensorBytes(dtype, declared)
   }
 
   #assertUsable(): void {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
+}
+
+/** The forms that a run of a shape may take: which of them is known once its rows are. */
+function possibleRuns(program: CudaProgram, { batch, seq, cacheDtype = program.compute }: RunShape): WorkspaceShape[] {
+  const isFusable = program.fusedPlan !== undefined && cacheDtype === program.compute
+  return [
+    ...(isFusable ? [{ batch, seq, cacheDtype, startsAnew: true, isFused: true }] : []),
+    ...[true, false].map((startsAnew) => ({ batch, seq, cacheDtype, startsAnew, isFused: false })),
+  ]
 }
 
 /** The fused form takes rows that are neighbours, and either prompts from their start or one token for each row. */

@@ -1,10 +1,9 @@
 import { type DynamicDimensions, type GraphValue, inferShapes, type LayerGraph, type NodeOf } from '@flexgen/spec'
 import { describeGraph, type GraphInfo } from '../../graphs/graph-info.ts'
-import { planGraph, type StepPlan } from '../../graphs/plan-graph.ts'
-import { isHalf, type TensorType } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import { cudaCapabilities } from '../graph/cuda-capabilities.ts'
-import { type CudaModel, encodeCudaModel } from '../graph/cuda-model.ts'
+import { type CudaModel, type CudaModelPart, encodeCudaModel } from '../graph/cuda-model.ts'
+import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
 
 /** A model with its session. */
@@ -13,8 +12,11 @@ export interface CudaPart {
   readonly session: CudaSession
 }
 
-/** A step of the form that does everything: nodes between two attentions, or attention by our own kernels. */
-export type CudaStep = { readonly kind: 'dense'; readonly part: CudaPart } | Extract<StepPlan, { kind: 'attention' }>
+/** A step with its session: attention has one where ONNX Runtime's fused operator takes prompts. */
+export type CudaStep = CudaStepPlan & { readonly part: CudaPart | undefined }
+
+/** Most bytes of the constants of a session: a few numbers, each rounded up. */
+const constantBytes = 1024
 
 /** Most layouts that are kept; enough for the lengths of a generation. */
 const mostShapes = 64
@@ -22,14 +24,17 @@ const mostShapes = 64
 /** A graph as sessions, shared by kernels that hold different weights. */
 export class CudaProgram {
   readonly info: GraphInfo
-  readonly compute: TensorType
+  readonly compute: GraphInfo['compute']
   /** Inputs and outputs, by name. */
   readonly borders: ReadonlyMap<string, GraphValue>
   readonly attentions: readonly NodeOf<'Attention'>[]
   /** Look-ups whose indices are bound. */
   readonly lookUps: readonly NodeOf<'Gather'>[]
-  /** The whole graph as one session, where ONNX Runtime's fused attention takes it. */
-  fused: CudaPart | undefined
+  /** How the graph is cut where ONNX Runtime's fused attention takes all of it; undefined where it does not. */
+  readonly fusedPlan: readonly CudaStepPlan[] | undefined
+  /** How it is cut for the form that does everything. */
+  readonly plan: readonly CudaStepPlan[]
+  fused: readonly CudaStep[] | undefined
   /** The form that does everything; made when first needed where there is a fused one. */
   steps: readonly CudaStep[] | undefined
   readonly #context: CudaContext
@@ -41,26 +46,33 @@ export class CudaProgram {
   private constructor(context: CudaContext, graph: LayerGraph) {
     this.#context = context
     this.info = describeGraph(graph, cudaCapabilities)
-    this.compute = computeType(this.info)
+    this.compute = this.info.compute
     this.borders = new Map([...graph.inputs, ...graph.outputs].map((value) => [value.name, value]))
     this.attentions = graph.nodes.filter((node) => node.operator === 'Attention')
     const bound = new Set(graph.inputs.map(({ name }) => name))
     this.lookUps = graph.nodes
       .filter((node) => node.operator === 'Gather')
       .filter(({ inputs }) => bound.has(inputs[1]!))
+    this.plan = planSteps(this.info, false)
+    this.fusedPlan = this.#isFusable() ? planSteps(this.info, true) : undefined
   }
 
   /** Compiles what every run needs. @throws {FlexgenError} `UNSUPPORTED_DATA`, or what ONNX Runtime reports */
   static async create(context: CudaContext, graph: LayerGraph): Promise<CudaProgram> {
     const program = new CudaProgram(context, graph)
     try {
-      if (program.#isFusable()) program.fused = await program.#makeFused()
-      else await program.makeSteps()
+      if (program.fusedPlan === undefined) await program.makeSteps()
+      else program.fused = await program.#make(program.fusedPlan)
       return program
     } catch (error) {
       program.#end()
       throw error
     }
+  }
+
+  /** Bytes that sessions which are not made yet may keep: constants, such as shapes. */
+  get comingBytes(): number {
+    return this.steps === undefined ? this.plan.length * constantBytes : 0
   }
 
   /** Makes the steps, once. */
@@ -93,8 +105,7 @@ export class CudaProgram {
 
   #end(): void {
     this.#isReleased = true
-    this.fused?.session.release()
-    for (const step of this.steps ?? []) if (step.kind === 'dense') step.part.session.release()
+    for (const steps of [this.fused, this.steps]) releaseSteps(steps ?? [])
     this.steps = undefined
     this.fused = undefined
   }
@@ -113,35 +124,38 @@ export class CudaProgram {
     )
   }
 
-  async #makeFused(): Promise<CudaPart> {
-    const { graph } = this.info
-    const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs))
-    const inputs = graph.inputs.map(({ name }) => name).filter((name) => read.has(name) || name === 'lengths')
-    return this.#makePart({ nodes: graph.nodes, inputs, outputs: graph.outputs.map(({ name }) => name) })
-  }
-
   async #makeSteps(): Promise<void> {
-    const steps: CudaStep[] = []
-    try {
-      for (const plan of planGraph(this.info.graph)) {
-        steps.push(plan.kind === 'attention' ? plan : { kind: 'dense', part: await this.#makePart(plan) })
-      }
-    } catch (error) {
-      for (const step of steps) if (step.kind === 'dense') step.part.session.release()
-      throw error
-    }
-    this.steps = steps
+    this.steps = await this.#make(this.plan)
     if (this.#isReleased) this.#end()
   }
 
-  async #makePart(part: Parameters<typeof encodeCudaModel>[1]): Promise<CudaPart> {
+  async #make(plans: readonly CudaStepPlan[]): Promise<CudaStep[]> {
+    const steps: CudaStep[] = []
+    try {
+      for (const plan of plans) {
+        const part = this.#partOf(plan)
+        steps.push({ ...plan, part: part && (await this.#makePart(part)) })
+      }
+      return steps
+    } catch (error) {
+      releaseSteps(steps)
+      throw error
+    }
+  }
+
+  #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
+    if (plan.kind === 'dense') return plan
+    if (plan.kind === 'groups' || this.fusedPlan === undefined) return undefined
+    const { inputs, outputs } = plan.node
+    return { nodes: [plan.node], inputs: [...new Set(inputs), 'lengths'], outputs }
+  }
+
+  async #makePart(part: CudaModelPart): Promise<CudaPart> {
     const model = encodeCudaModel(this.info, part, this.compute)
     return { model, session: await this.#context.sessions.create(model.model) }
   }
 }
 
-/** The type of activations: of anything that is neither weight nor indices. */
-function computeType({ values }: GraphInfo): TensorType {
-  const value = [...values.values()].find(({ type, isWeight }) => !isWeight && (type === 'float32' || isHalf(type)))
-  return value?.type ?? 'float32'
+function releaseSteps(steps: readonly CudaStep[]): void {
+  for (const { part } of steps) part?.session.release()
 }

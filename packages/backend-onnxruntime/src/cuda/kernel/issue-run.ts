@@ -1,16 +1,21 @@
-import { elementCount } from '@flexgen/spec'
+import { elementCount, type GroupDType, tensorBytes } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
-import { tensorTypes } from '../../onnx/tensor-type.ts'
+import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
+import { arenaSettings } from '../../sessions/arena-configuration.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames, resultBytes } from '../graph/cuda-model.ts'
+import type { GroupNode } from '../graph/plan-steps.ts'
 import type { AddressedTensor } from '../session/cuda-session.ts'
-import { attentionRowBytes, writeAttentionRow } from './attention-kernels.ts'
+import { AttentionKernels, attentionRowBytes, writeAttentionRow } from './attention-kernels.ts'
 import { scratchBytes, type Upload } from './compute-scratch.ts'
 import type { CudaBinding } from './cuda-binding.ts'
-import type { CudaPart, CudaProgram } from './cuda-program.ts'
+import type { CudaPart, CudaProgram, CudaStep } from './cuda-program.ts'
+import { GroupKernels } from './group-kernels.ts'
 import type { CudaRunPlan } from './plan-cuda-run.ts'
 import type { RunFacts } from './run-facts.ts'
+import { layOutScratch } from './scratch-layout.ts'
+import { attendsFused, scratchNames, stepScratch, type StepRun } from './step-scratch.ts'
 
 /** Kernels read vectors of values: what lies at another address is copied first. */
 const alignment = 16n
@@ -26,23 +31,35 @@ export interface CudaRun {
   readonly isFused: boolean
 }
 
+/** What a run looks like to its workspace. */
+export interface WorkspaceShape extends StepRun {
+  readonly isFused: boolean
+}
+
 /** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
-export function workspaceOf(
-  program: CudaProgram,
-  sizes: { readonly batch: number; readonly seq: number },
-): { scratchBytes: number; arenaBytes: number } {
-  const shapes = program.shapesOf(sizes)
+export function workspaceOf(program: CudaProgram, run: WorkspaceShape): { scratchBytes: number; arenaBytes: number } {
+  const shapes = program.shapesOf(run)
   const { nodes, inputs } = program.info.graph
   const casts = inputs.reduce((sum, { name, role }) => {
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
   }, 0)
-  const between = program.fused === undefined ? resultBytes(nodes, shapes, program.compute) : 0
-  const uploads = sizes.batch * (attentionRowBytes + 4) + 4 * pieceAlignment
+  const plans = run.isFused ? program.fusedPlan! : program.plan
+  const between = layOutScratch(stepScratch(program, plans, run)).byteLength
+  const uploads = run.batch * (attentionRowBytes + 4) + 4 * pieceAlignment
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
-    arenaBytes: resultBytes(nodes, shapes, program.compute) + casts,
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
   }
+}
+
+/**
+ * Bytes of one free piece of the arena that certainly serves requests of a sum: what is left of a piece is handed out
+ * whole where it is less than twice what is asked for, and no more than `max_dead_bytes_per_chunk` above that.
+ */
+function withTail(sumBytes: number): number {
+  const sizeBytes = sumBytes + Math.min(sumBytes, arenaSettings.max_dead_bytes_per_chunk)
+  return Math.ceil(sizeBytes / pieceAlignment) * pieceAlignment
 }
 
 /** Issues a run to the compute stream; gives the upload that must stay until it has ended. */
@@ -50,13 +67,29 @@ export function issueRun(run: CudaRun, context: CudaContext, stream: CudaHandle)
   return new Issue(run, context, stream).issue()
 }
 
+/** What a run looks like to its scratch. */
+export function stepRunOf({ compute }: CudaProgram, plan: CudaRunPlan, facts: RunFacts): StepRun {
+  const [cache] = plan.caches.values()
+  const { batch, seq } = plan
+  return { batch, seq, cacheDtype: cache?.spec.dtype ?? compute, startsAnew: facts.startsAnew }
+}
+
+/** What the fused attention of a prompt reads. */
+interface PromptOperands {
+  /** Instead of inputs. */
+  readonly values: ReadonlyMap<string, AddressedTensor>
+  readonly keys: bigint
+  readonly cacheValues: bigint
+}
+
 class Issue {
   readonly #run: CudaRun
   readonly #context: CudaContext
   readonly #stream: CudaHandle
   readonly #tensors = new Map<string, AddressedTensor>()
-  readonly #pieces = new Map<string, number>()
-  #scratchBytes = 0
+  readonly #attention: AttentionKernels
+  readonly #groups: GroupKernels
+  #offsets: ReadonlyMap<string, number> = new Map()
   #scratch = 0n
   #words = 0
 
@@ -64,17 +97,24 @@ class Issue {
     this.#run = run
     this.#context = context
     this.#stream = stream
+    this.#attention = new AttentionKernels(context.deviceKernels, stream)
+    this.#groups = new GroupKernels(context.deviceKernels, stream)
   }
 
   issue(): Upload | undefined {
     const { program, plan, isFused, facts } = this.#run
+    const steps = isFused ? program.fused! : program.steps!
     const misaligned = [...plan.values].filter(([, { tensor }]) => tensor.address % alignment !== 0n)
-    for (const [name, { byteLength }] of misaligned) this.#place(`copy ${name}`, byteLength)
-    if (!isFused) this.#placeSteps()
     const rowBytes = isFused ? 0 : facts.rows.length * attentionRowBytes * program.attentions.length
     const lastBytes = facts.lastRows?.byteLength ?? 0
-    this.#place('upload', rowBytes + lastBytes)
-    this.#scratch = this.#scratchBytes === 0 ? 0n : this.#context.scratch.take(this.#scratchBytes)
+    const all = { firstStep: 0, lastStep: steps.length }
+    const layout = layOutScratch([
+      ...stepScratch(program, steps, this.#stepRun()),
+      ...misaligned.map(([name, { byteLength }]) => ({ name: `copy ${name}`, byteLength, ...all })),
+      { name: 'upload', byteLength: rowBytes + lastBytes, ...all },
+    ])
+    this.#offsets = layout.offsets
+    this.#scratch = layout.byteLength === 0 ? 0n : this.#context.scratch.take(layout.byteLength)
 
     const { call } = this.#context.device.driver
     const outputs = new Set(program.info.graph.outputs.map(({ name }) => name))
@@ -84,35 +124,19 @@ class Issue {
       if (!outputs.has(name)) call.copy(address, tensor.address, byteLength, this.#stream)
     }
     const upload = this.#upload(rowBytes, lastBytes)
-    if (isFused) this.#runPart(program.fused!)
-    else this.#runSteps(rowBytes)
+    for (const step of steps) this.#runStep(step, rowBytes)
     for (const [name, { tensor, byteLength }] of misaligned)
       if (outputs.has(name)) call.copy(tensor.address, this.#at(`copy ${name}`), byteLength, this.#stream)
     for (const name of outputs) plan.values.get(name)!.lent.owner.shadow?.forget()
     return upload
   }
 
-  /** Room for what passes between steps. */
-  #placeSteps(): void {
-    const { program, plan } = this.#run
-    for (const step of program.steps!) {
-      const names = step.kind === 'dense' ? step.part.model.outputs : step.node.outputs
-      for (const name of names) {
-        if (plan.values.has(name)) continue
-        const { type } = program.info.values.get(name)!
-        this.#place(name, elementCount(plan.shapes.get(name)!) * tensorTypes[type].bytes)
-      }
-    }
-  }
-
-  #place(name: string, byteLength: number): void {
-    if (byteLength === 0) return
-    this.#pieces.set(name, this.#scratchBytes)
-    this.#scratchBytes += Math.ceil(byteLength / pieceAlignment) * pieceAlignment
+  #stepRun(): StepRun {
+    return stepRunOf(this.#run.program, this.#run.plan, this.#run.facts)
   }
 
   #at(name: string): bigint {
-    return this.#scratch + BigInt(this.#pieces.get(name)!)
+    return this.#scratch + BigInt(this.#offsets.get(name)!)
   }
 
   /** Brings the descriptions of attention's rows and the last rows to the device. */
@@ -142,41 +166,94 @@ class Issue {
     return upload
   }
 
-  #runSteps(rowBytes: number): void {
-    const { program, plan } = this.#run
-    const { attention } = this.#context
-    const eachBytes = rowBytes / Math.max(program.attentions.length, 1)
-    for (const step of program.steps!) {
-      if (step.kind === 'dense') {
-        this.#runPart(step.part)
-        continue
-      }
-      const { inputs, outputs, attributes } = step.node
-      const [q, k, v] = inputs.map((name) => this.#tensor(name).address) as [bigint, bigint, bigint]
-      const index = program.attentions.indexOf(step.node)
-      const operands = {
-        q,
-        k,
-        v,
-        y: this.#tensor(outputs[0]!).address,
-        rows: this.#at('upload') + BigInt(index * eachBytes),
-      }
-      const { maxPositions, dtype } = plan.caches.get(attributes.cache)!.spec
-      const { batch, seq } = plan
-      attention.launch(
-        step.node,
-        { compute: program.compute, cache: dtype },
-        operands,
-        { batch, seq, maxPositions },
-        this.#stream,
-      )
+  #runStep(step: CudaStep, rowBytes: number): void {
+    if (step.kind === 'groups') this.#runGroups(step.node)
+    else if (step.kind === 'attention') this.#runAttention(step, rowBytes)
+    else {
+      for (const name of step.packed) this.#unpack(name)
+      this.#runPart(step.part!, step.packed)
     }
   }
 
-  #runPart({ model, session }: CudaPart): void {
-    const { binding, plan, facts } = this.#run
+  /** Writes a 4-bit weight to scratch as plain values. */
+  #unpack(name: string): void {
+    const { program } = this.#run
+    const { dtype, declared, count } = program.info.values.get(name)!
+    const width = declared.at(-1)!
+    const target = this.#at(scratchNames.plain(name))
+    const { address } = this.#tensor(name)
+    this.#groups.dequantize(target, address, count / width, width, dtype as GroupDType, program.compute)
+  }
+
+  #runGroups(node: GroupNode): void {
+    const { program, plan } = this.#run
+    const [source, target] = [this.#tensor(node.inputs[0]!).address, this.#tensor(node.outputs[0]!).address]
+    const shape = plan.shapes.get(node.outputs[0]!)!
+    const width = shape.at(-1)!
+    const rows = elementCount(shape) / width
+    const typeOf = (name: string): TensorType => program.info.values.get(name)!.type
+    if (node.operator === 'QuantizeGroup') this.#groups.quantize(target, source, rows, width, typeOf(node.inputs[0]!))
+    else if (node.operator === 'DequantizeGroup')
+      this.#groups.dequantize(target, source, rows, width, 'q4g64', typeOf(node.outputs[0]!))
+    else {
+      const { address } = this.#tensor(node.inputs[1]!)
+      const indices = { address, count: rows, offset: node.attributes.indexOffset }
+      this.#groups.gather(target, source, indices, width, typeOf(node.outputs[0]!))
+    }
+  }
+
+  /** Brings keys and values to their rows; then prompts attend to what they brought, as it is kept there. */
+  #runAttention({ node, part }: CudaStep & { readonly kind: 'attention' }, rowBytes: number): void {
+    const { program, plan } = this.#run
+    const { inputs, outputs, attributes } = node
+    const [output] = outputs as [string]
+    const [q, k, v] = inputs.map((name) => this.#tensor(name).address) as [bigint, bigint, bigint]
+    const { maxPositions, dtype } = plan.caches.get(attributes.cache)!.spec
+    const index = program.attentions.indexOf(node)
+    const keptKeys = this.#offsets.has(scratchNames.keptKeys(output)) ? this.#at(scratchNames.keptKeys(output)) : 0n
+    const keptValues = keptKeys === 0n ? 0n : this.#at(scratchNames.keptValues(output))
+    const operands = {
+      q,
+      k,
+      v,
+      y: this.#tensor(output).address,
+      keptKeys,
+      keptValues,
+      rows: this.#at('upload') + BigInt((index * rowBytes) / program.attentions.length),
+    }
+    const types = { compute: program.compute, cache: dtype }
+    const sizes = { batch: plan.batch, seq: plan.seq, maxPositions }
+    this.#attention.append(node, types, operands, sizes)
+    if (!attendsFused(program, node, this.#stepRun())) {
+      this.#attention.attend(node, types, operands, sizes)
+      return
+    }
+    const kept = (name: string, address: bigint): [string, AddressedTensor] => [
+      name,
+      { ...this.#tensor(name), address },
+    ]
+    this.#runPart(part!, [], {
+      values: new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)]),
+      keys: this.#at(scratchNames.promptKeys(output)),
+      cacheValues: this.#at(scratchNames.promptValues(output)),
+    })
+  }
+
+  /**
+   * Runs a session.
+   * @param packed inputs that were unpacked for it
+   * @param prompt what it reads instead of its inputs and of the cache
+   */
+  #runPart({ model, session }: CudaPart, packed: readonly string[], prompt?: PromptOperands): void {
+    const { binding, plan, facts, program } = this.#run
     const bound = binding.sessionBinding(session)
-    for (const name of model.inputs) bound.input(name, this.#tensor(name))
+    // The runtime has read the numbers of the last part.
+    this.#words = 0
+    for (const name of model.inputs) {
+      const tensor = prompt?.values.get(name) ?? this.#tensor(name)
+      const isPacked = packed.includes(name)
+      bound.input(name, isPacked ? { ...tensor, address: this.#at(scratchNames.plain(name)) } : tensor)
+    }
     if (model.readsLastRows) bound.input(inputNames.lastRows, this.#tensor(inputNames.lastRows))
     for (const width of model.shapeWidths)
       bound.hostInput(inputNames.shape(width), this.#word('int64', [plan.batch, plan.seq, width]))
@@ -184,9 +261,11 @@ class Issue {
     for (const { attributes } of model.attentions) {
       const { cache, kvHeads, headDim } = attributes
       const { inPlace, spec } = plan.caches.get(cache)!
-      const shape = [plan.batch, kvHeads, spec.maxPositions, headDim]
-      const tensorOf = (address: bigint): AddressedTensor => ({ address, type: this.#run.program.compute, shape })
-      const [keys, values] = [tensorOf(inPlace!.keys), tensorOf(inPlace!.values)]
+      const room = prompt === undefined ? spec.maxPositions : plan.seq
+      const shape = [plan.batch, kvHeads, room, headDim]
+      const tensorOf = (address: bigint): AddressedTensor => ({ address, type: program.compute, shape })
+      const keys = tensorOf(prompt?.keys ?? inPlace!.keys)
+      const values = tensorOf(prompt?.cacheValues ?? inPlace!.values)
       bound.input(inputNames.pastKeys(cache), keys)
       bound.input(inputNames.pastValues(cache), values)
       bound.output(inputNames.presentKeys(cache), keys)
@@ -221,8 +300,8 @@ class Issue {
 /** Room for copies of weights that may lie at odd addresses; large matrices never do. */
 function misalignedBytes({ info }: CudaProgram): number {
   return info.graph.inputs.reduce((sum, { name }) => {
-    const { count, type } = info.values.get(name)!
-    const bytes = count * tensorTypes[type].bytes
+    const { declared, dtype } = info.values.get(name)!
+    const bytes = tensorBytes(dtype, declared)
     return bytes <= mostMisalignedBytes ? sum + bytes + pieceAlignment : sum
   }, 0)
 }

@@ -1,8 +1,7 @@
-import { cachePageBytes, elementCount, type GraphValue, UsageError } from '@flexgen/spec'
+import { cachePageBytes, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
 import { planCaches, type PlannedCache } from '@flexgen/backend-kit'
 import { dimensionsOf } from '../../kernels/run-dimensions.ts'
-import { tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CacheRowPlace } from '../memory/cuda-cache.ts'
 import type { LentDevice } from '../memory/cuda-memory-table.ts'
@@ -77,9 +76,9 @@ export function checkedValue(
   lent: LentDevice,
   shape: readonly number[],
 ): CudaCheckedValue {
-  const { type } = program.info.values.get(name)!
+  const { dtype, type } = program.info.values.get(name)!
   const flat = flatShape(shape, type)
-  const byteLength = elementCount(flat) * tensorTypes[type].bytes
+  const byteLength = tensorBytes(dtype, shape)
   return { lent, byteLength, tensor: { address: lent.address, type, shape: flat } }
 }
 
@@ -100,7 +99,7 @@ function checkValue(
     bound.checked.lent.owner.assertLive()
     return bound.checked
   }
-  const byteLength = elementCount(bound.shape) * tensorTypes[info.type].bytes
+  const byteLength = tensorBytes(info.dtype, bound.shape)
   if (bound.span.byteLength < byteLength)
     throw new UsageError(`${what} needs ${byteLength} bytes, but its span has ${bound.span.byteLength}`)
   const lent = memory.lendDevice({ ...bound.span, byteLength }, what)

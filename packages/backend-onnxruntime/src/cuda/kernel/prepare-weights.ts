@@ -1,5 +1,4 @@
-import type { HostBuffer, Span } from '@flexgen/spec'
-import { tensorTypes } from '../../onnx/tensor-type.ts'
+import { type HostBuffer, type Span, tensorBytes } from '@flexgen/spec'
 import type { CudaContext } from '../cuda-context.ts'
 import { CudaBuffer } from '../memory/buffers.ts'
 import { allocateDevice } from '../memory/cuda-memory-table.ts'
@@ -20,8 +19,8 @@ export async function prepareWeights(
   const { memory, ledger, device, loading } = context
   const { call } = device.driver
   const parts = [...weights].map(([name, span]) => {
-    const { count, type, declared } = program.info.values.get(name)!
-    const byteLength = count * tensorTypes[type].bytes
+    const { dtype, declared } = program.info.values.get(name)!
+    const byteLength = tensorBytes(dtype, declared)
     const what = `${program.info.graph.name}: ${name}`
     return { name, declared, byteLength, source: memory.lendHost({ ...span, byteLength }, what) }
   })

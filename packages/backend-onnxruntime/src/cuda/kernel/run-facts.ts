@@ -19,9 +19,13 @@ export interface RunFacts {
   readonly total: number
   /** Flat index of the last valid token of each row, where the graph reads it. */
   readonly lastRows: Int32Array | undefined
+  /** Whether all rows start anew. */
+  readonly startsAnew: boolean
   /** Whether all rows start anew, or all bring one token. */
   readonly isUniform: boolean
 }
+
+const nothingKnown: RunFacts = { rows: [], total: 0, lastRows: undefined, startsAnew: true, isUniform: true }
 
 /**
  * Checks indices, positions and lengths, which lie in device memory but came from the host.
@@ -46,7 +50,7 @@ export function readRunFacts(
     }
   }
   const readsLast = program.info.graph.nodes.some(({ operator }) => operator === 'LastPosition')
-  if (program.attentions.length === 0 && !readsLast) return { rows: [], total: 0, lastRows: undefined, isUniform: true }
+  if (program.attentions.length === 0 && !readsLast) return nothingKnown
   const { batch, seq, maxPositions } = plan
   const [positions, lengths] = [ints('positions'), ints('lengths')]
   const rows = Array.from({ length: batch }, (_, row): NewRow => {
@@ -61,11 +65,13 @@ export function readRunFacts(
         `attention row ${row}: positions ${start} to ${start + count} do not fit ${seq} tokens and ${maxPositions} cached positions`,
       )
   }
+  const startsAnew = rows.every(({ start, count }) => start === 0 && count > 0)
   return {
     rows,
     total: lengths.reduce((most, length) => Math.max(most, length), 0),
     lastRows: readsLast ? Int32Array.from(rows, ({ count }, row) => row * seq + Math.max(count - 1, 0)) : undefined,
-    isUniform: rows.every(({ count }) => count > 0) && (seq === 1 || rows.every(({ start }) => start === 0)),
+    startsAnew,
+    isUniform: startsAnew || (seq === 1 && rows.every(({ count }) => count > 0)),
   }
 }
 

@@ -100,7 +100,7 @@ export class CudaCacheTable {
   }
 
   /** Whether a buffer is a cache. */
-  has(buffer: object): boolean {
+  has(buffer: object): buffer is CacheBuffer {
     return buffer instanceof CudaCache
   }
 
@@ -140,19 +140,16 @@ export class CudaCacheTable {
       const most = Math.min(slabRows.most, slabRows.first * 2 ** slabs.length, Math.floor(mostSlabBytes / rowBytes))
       // Whole batches of usual sizes.
       const wanted = most < slabRows.first ? most : most - (most % slabRows.first)
-      slab = this.#addLargestSlab(spec, Math.max(wanted, 1))
+      // Under a limit nothing is taken that nobody has asked for.
+      slab = this.#ledger.isLimited ? this.#addSlab(spec, 1) : this.#addLargestSlab(spec, Math.max(wanted, 1))
       slabs.push(slab)
     }
     return [slab, slab.used.indexOf(false)]
   }
 
-  /** A slab of so many rows, or of as many as the limit and the device have room for. */
+  /** A slab of so many rows, or of as many as the device has room for. */
   #addLargestSlab(spec: CacheSpec, rows: number): Slab {
     try {
-      const moreBytes = (rows - 1) * cachePageBytes(spec, spec.maxPositions)
-      // The rows that nobody has asked for count as workspace; the limit holds for them as well.
-      this.#ledger.take('device', moreBytes, 'a slab of cache rows')
-      this.#ledger.give('device', moreBytes)
       return this.#addSlab(spec, rows)
     } catch (error) {
       if (rows === 1 || !FlexgenError.isInstance(error) || error.code !== 'OUT_OF_MEMORY') throw error

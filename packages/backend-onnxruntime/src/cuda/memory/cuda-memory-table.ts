@@ -1,4 +1,11 @@
-import { type DeviceBuffer, type HostBuffer, type QueueEvent, type Span, UsageError } from '@flexgen/spec'
+import {
+  type DeviceBuffer,
+  type HostBuffer,
+  OutOfMemoryError,
+  type QueueEvent,
+  type Span,
+  UsageError,
+} from '@flexgen/spec'
 import type { AddressOf } from '../../ffi/address-of.ts'
 import { checkSize } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
@@ -21,9 +28,19 @@ export interface LentHost {
   readonly address: bigint
 }
 
-/** Gives device memory of at least one byte. */
+/** Gives device memory of at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
 export function allocateDevice(driver: CudaDriver, byteLength: number): bigint {
-  return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+  try {
+    return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemoryError)) throw cause
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
+    driver.call.memoryGetInfo(free, total)
+    throw new OutOfMemoryError(
+      `the GPU refused ${byteLength} bytes: ${free[0]!} of its ${total[0]!} bytes are free (${cause.message})`,
+      { hint: 'other programs may hold some of it: nvidia-smi shows them', cause },
+    )
+  }
 }
 
 /** All buffers of one CUDA backend. */
@@ -41,19 +58,16 @@ export class CudaMemoryTable {
     this.#addressOf = addressOf
   }
 
-  /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit or by the device */
-  allocate(byteLength: number): CudaBuffer {
+  /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit, by the device or by the system */
+  allocate(use: 'device', byteLength: number): CudaBuffer
+  allocate(use: 'host', byteLength: number): PinnedBuffer
+  allocate(use: 'device' | 'host', byteLength: number): CudaBuffer | PinnedBuffer {
     checkSize('a number of bytes', byteLength)
-    return this.#count('device', byteLength, () => {
+    return this.#count(use, byteLength, () => {
+      if (use === 'host') return new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength)
       const address = allocateDevice(this.#driver, byteLength)
       return new CudaBuffer(address, byteLength, () => this.#driver.call.memoryFree(address))
     })
-  }
-
-  /** @throws {FlexgenError} `OUT_OF_MEMORY` */
-  allocateHost(byteLength: number): PinnedBuffer {
-    checkSize('a number of bytes', byteLength)
-    return this.#count('host', byteLength, () => new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength))
   }
 
   /** Frees a buffer once all events have ended, well or not, and no operation uses it. */

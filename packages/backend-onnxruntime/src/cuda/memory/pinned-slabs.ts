@@ -1,5 +1,5 @@
 import type { Koffi } from '../../ffi/koffi-library.ts'
-import type { MappedMemory, PageMemory } from '../../ffi/native-memory.ts'
+import type { MappedMemory, PageMemory } from '@flexgen/backend-kit'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import { FreeRanges } from './free-ranges.ts'
 import type { PageToucher } from './touch-pages.ts'

@@ -143,7 +143,7 @@ export class CudaQueue implements Queue, Polled {
   }
 
   run(kernel: Kernel, binding: Binding): QueueEvent {
-    this.#context.assertOpen()
+    this.#context.lifetime.assertOpen()
     if (!(kernel instanceof CudaKernel) || !kernel.isOf(this.#context))
       throw new UsageError('the kernel was compiled by another backend')
     const { work, hold } = kernel.plan(binding)
@@ -195,11 +195,11 @@ export class CudaQueue implements Queue, Polled {
   }
 
   #push(work: Work): QueueEvent {
-    const { assertOpen, busyQueues } = this.#context
-    assertOpen()
+    const { lifetime } = this.#context
+    lifetime.assertOpen()
     for (const owner of work.owners) owner.retain()
     const task: Task = { ...work, event: new CudaEvent(), number: 0, start: undefined, end: undefined }
-    busyQueues.add(this)
+    lifetime.watch(this, task.event)
     if (this.#failure !== undefined) this.#drop(task)
     else {
       this.#pending.push(task)
@@ -302,7 +302,6 @@ export class CudaQueue implements Queue, Polled {
       this.#finish(task)
     }
     if (this.#open.length > 0 || this.#pending.length > 0) return
-    this.#context.busyQueues.delete(this)
     for (const listener of this.#idleListeners.splice(0)) listener()
   }
 

@@ -4,6 +4,7 @@ import type { OrtApi } from '../../ffi/ort-api.ts'
 import { identityModel } from '../../onnx/identity-model.ts'
 import { acquireEnvironment, type Environment } from '../../sessions/c-environment.ts'
 import type { CudaDevice } from '../driver/cuda-device.ts'
+import { ArenaReserve } from './arena-reserve.ts'
 import { cudaMemoryInfo, registerCudaArena } from './cuda-arena.ts'
 import { CudaSession, type CudaSessionBinding, type MemoryInfos } from './cuda-session.ts'
 
@@ -23,6 +24,7 @@ export class CudaSessions {
     | { session: CudaSession; binding: CudaSessionBinding; allocator: NativeHandle; shrink: NativeHandle }
     | undefined
   #watchAddress = 0n
+  readonly #reserve: ArenaReserve
 
   private constructor(api: OrtApi, environment: Environment, device: CudaDevice, provider: SessionProvider) {
     const { call, create } = api
@@ -38,6 +40,11 @@ export class CudaSessions {
       call.releaseRunOptions,
     )
     call.addRunConfigEntry(this.#runOptions.pointer, 'disable_synchronize_execution_providers', '1')
+    this.#reserve = new ArenaReserve({
+      allocate: (byteLength) => create((out) => call.allocatorAlloc(this.#watch!.allocator.pointer, byteLength, out)),
+      free: (address) => call.allocatorFree(this.#watch!.allocator.pointer, address),
+      shrink: () => this.#shrink(),
+    })
   }
 
   /** @throws {FlexgenError} `BACKEND_UNAVAILABLE` where the CUDA provider cannot be loaded */
@@ -61,6 +68,8 @@ export class CudaSessions {
   /** Compiles a model. @throws {FlexgenError} with ONNX Runtime's message */
   async create(model: Uint8Array): Promise<CudaSession> {
     const { call, callAsync } = this.#api
+    // What a session keeps must not lie in the midst of the piece that runs share.
+    if (this.#reserve.sizeBytes > 0) this.#reserve.shrink()
     const options = this.#sessionOptions()
     try {
       const out = new BigUint64Array(1)
@@ -74,16 +83,39 @@ export class CudaSessions {
 
   /** Bytes of the arena. */
   heldBytes(): number {
-    if (this.#watch === undefined) return 0
-    const { call, create } = this.#api
-    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
-    const total = call.getKeyValue(pairs, 'TotalAllocated')
-    call.releaseKeyValuePairs(pairs)
-    return Number(total ?? 0)
+    return this.#statistic('TotalAllocated')
+  }
+
+  /** Bytes of the arena that sessions hold for as long as they live. */
+  keptBytes(): number {
+    return this.#statistic('InUse')
+  }
+
+  /** Bytes of the arena that a run may use without its growing. */
+  get reservedBytes(): number {
+    return this.#reserve.sizeBytes
+  }
+
+  /** Keeps so many bytes of the arena for runs. @throws {FlexgenError} `OUT_OF_MEMORY` */
+  reserve(byteLength: number): void {
+    this.#reserve.ensure(byteLength)
   }
 
   /** Gives back the regions of the arena that nothing uses. */
   trim(): void {
+    if (this.#watch !== undefined) this.#reserve.shrink()
+  }
+
+  #statistic(name: 'TotalAllocated' | 'InUse'): number {
+    if (this.#watch === undefined) return 0
+    const { call, create } = this.#api
+    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
+    const value = call.getKeyValue(pairs, name)
+    call.releaseKeyValuePairs(pairs)
+    return Number(value ?? 0)
+  }
+
+  #shrink(): void {
     if (this.#watch === undefined) return
     const { session, shrink, binding } = this.#watch
     this.#device.driver.call.streamSynchronize(this.#device.computeStream)

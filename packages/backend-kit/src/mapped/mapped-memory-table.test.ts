@@ -1,17 +1,17 @@
 import { OutOfMemoryError, SettableEvent, spanOf } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
-import { createPageMemory } from '../ffi/native-memory.ts'
-import { MemoryLedger } from './memory-ledger.ts'
-import { MemoryTable } from './memory-table.ts'
+import { MemoryLedger } from '../memory/memory-ledger.ts'
+import { MappedMemoryTable } from './mapped-memory-table.ts'
+import { createPageMemory } from './page-memory.ts'
 
 const pages = createPageMemory(undefined)
 
-function tableOf(map = pages.map): { table: MemoryTable; ledger: MemoryLedger } {
-  const ledger = new MemoryLedger({ now: () => 1 }, { heldBytes: () => 0, trim: () => {} })
-  return { table: new MemoryTable({ map }, ledger), ledger }
+function tableOf(map = pages.map): { table: MappedMemoryTable; ledger: MemoryLedger } {
+  const ledger = new MemoryLedger({ now: () => 1 })
+  return { table: new MappedMemoryTable({ map }, ledger), ledger }
 }
 
-describe('MemoryTable', () => {
+describe('MappedMemoryTable', () => {
   it('counts nothing for an allocation that the system refuses', () => {
     let calls = 0
     const { table, ledger } = tableOf((byteLength) => {

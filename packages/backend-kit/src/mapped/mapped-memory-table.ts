@@ -1,22 +1,22 @@
 import { type QueueEvent, type Span, UsageError } from '@flexgen/spec'
-import type { PageMemory } from './page-memory.ts'
-import { checkSize } from '@flexgen/backend-kit'
-import type { MemoryLedger } from './memory-ledger.ts'
+import { checkSize } from '../check/check-size.ts'
+import type { BufferLedger } from '../memory/memory-table.ts'
 import { OwnedMemory } from './owned-memory.ts'
+import type { PageMemory } from './page-memory.ts'
 
 /** Bytes of a span that was checked; of our own memory, or of somebody else's such as a RAM tier. */
-export interface LentBytes {
+export interface MappedBytes {
   readonly bytes: Uint8Array
   readonly owner: OwnedMemory | undefined
 }
 
-/** All buffers of one backend. */
-export class MemoryTable {
+/** All buffers of one backend whose native code works on mapped memory. */
+export class MappedMemoryTable {
   readonly #pages: PageMemory
-  readonly #ledger: MemoryLedger
+  readonly #ledger: BufferLedger
   readonly #uses = new Map<OwnedMemory, 'device' | 'host'>()
 
-  constructor(pages: PageMemory, ledger: MemoryLedger) {
+  constructor(pages: PageMemory, ledger: BufferLedger) {
     this.#pages = pages
     this.#ledger = ledger
   }
@@ -58,7 +58,7 @@ export class MemoryTable {
    * Checks a span and gives its bytes.
    * @throws {FlexgenError} `USAGE` for a span outside its buffer, freed memory, or memory that is not host-visible
    */
-  lend({ buffer, byteOffset, byteLength }: Span, what: string): LentBytes {
+  lend({ buffer, byteOffset, byteLength }: Span, what: string): MappedBytes {
     checkSize(`the byte offset of ${what}`, byteOffset)
     checkSize(`the byte length of ${what}`, byteLength)
     if (byteOffset + byteLength > buffer.byteLength)
@@ -80,7 +80,7 @@ export class MemoryTable {
 }
 
 /** @throws {FlexgenError} `USAGE` where memory went after it was lent, because `free` was not told of its use */
-export function assertThere({ bytes }: LentBytes, byteLength: number, what: string): void {
+export function assertThere({ bytes }: MappedBytes, byteLength: number, what: string): void {
   if (bytes.byteLength === byteLength) return
   throw new UsageError(`${what} was freed before an operation that uses it`, {
     hint: 'pass the events of all operations that use a buffer to free()',

@@ -2,7 +2,7 @@ import { UsageError } from '@flexgen/spec'
 import type { MappedMemory } from './page-memory.ts'
 
 /**
- * A buffer of this backend: device and host are one memory, so it is both. It is live, then given up (`free` was
+ * A buffer that native code reads and writes: device and host are one memory, so it is both. It is live, then given up (`free` was
  * called), then gone; operations that use it keep it until they have ended, whatever `free` was told.
  */
 export class OwnedMemory {

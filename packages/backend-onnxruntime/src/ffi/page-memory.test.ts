@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createAddressOf } from './address-of.ts'
 import { loadKoffi } from './koffi-library.ts'
-import { createPageMemory } from './native-memory.ts'
+import { createPageMemory } from '@flexgen/backend-kit'
 
 const koffi = await loadKoffi()
 

@@ -1,5 +1,4 @@
 import { OutOfMemoryError } from '@flexgen/spec'
-import type { Koffi } from '../library/koffi-library.ts'
 
 /** Memory that is zero-filled, aligned to pages, and really given back. */
 export interface PageMemory {
@@ -10,8 +9,17 @@ export interface PageMemory {
 /** A mapping; after `unmap` every view of `buffer` is detached and has no bytes. */
 export interface MappedMemory {
   readonly buffer: ArrayBuffer
-  readonly address: number
   unmap(): void
+}
+
+/** What is used of koffi, which calls the C library: backends that have it pass it in. */
+export interface ForeignCalls {
+  load(path: null): ForeignLibrary
+  view(address: bigint, byteLength: number): ArrayBuffer
+}
+
+interface ForeignLibrary {
+  func(name: string, result: string, parameters: string[]): (...values: unknown[]) => unknown
 }
 
 const pageBytes = 4096
@@ -25,11 +33,11 @@ const mapFailed = 2n ** 64n - 1n
  * Page memory of this platform: anonymous mappings on Linux, where freed memory leaves the resident set at once;
  * over-allocated array buffers elsewhere, which the garbage collector frees.
  */
-export function createPageMemory(koffi: Koffi): PageMemory {
-  return process.platform === 'linux' ? mappedMemory(koffi) : collectedMemory(koffi)
+export function createPageMemory(koffi: ForeignCalls | undefined): PageMemory {
+  return koffi !== undefined && process.platform === 'linux' ? mappedMemory(koffi) : collectedMemory()
 }
 
-function mappedMemory(koffi: Koffi): PageMemory {
+function mappedMemory(koffi: ForeignCalls): PageMemory {
   const libc = koffi.load(null)
   const map = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t'])
   const unmap = libc.func('munmap', 'int', ['void *', 'size_t'])
@@ -43,7 +51,6 @@ function mappedMemory(koffi: Koffi): PageMemory {
       const buffer = koffi.view(address, mappedBytes)
       return {
         buffer,
-        address: Number(address),
         unmap() {
           if (buffer.detached) return
           // First detach: no view that somebody still holds may reach memory that is no longer ours.
@@ -55,13 +62,12 @@ function mappedMemory(koffi: Koffi): PageMemory {
   }
 }
 
-function collectedMemory(koffi: Koffi): PageMemory {
+function collectedMemory(): PageMemory {
   return {
     map(byteLength) {
       try {
         const buffer = new ArrayBuffer(Math.max(byteLength, 1))
-        const address = Number(koffi.address(buffer))
-        return { buffer, address, unmap: () => void (buffer.detached || buffer.transfer(0)) }
+        return { buffer, unmap: () => void (buffer.detached || buffer.transfer(0)) }
       } catch (cause) {
         throw refused(byteLength, cause)
       }

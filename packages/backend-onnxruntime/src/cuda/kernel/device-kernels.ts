@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import type { CudaDriver } from '../driver/cuda-driver.ts'
+import type { CudaHandle } from '../driver/cuda-functions.ts'
+
+/** Own kernels by the file that they ship in: `native/*.ptx`. */
+export type DeviceModule = 'attention' | 'attention-q4' | 'groups'
+
+/** A launch of blocks of 256 threads. */
+export interface DeviceLaunch {
+  readonly module: DeviceModule
+  readonly name: string
+  readonly grid: readonly [x: number, y: number, z: number]
+  readonly sharedBytes?: number
+  /** 64-bit parameters, which come first. */
+  readonly addresses: readonly bigint[]
+  /** 32-bit integers behind them. */
+  readonly integers: readonly number[]
+  /** A 32-bit float behind those. */
+  readonly float?: number
+}
+
+const threads = 256
+const parameterBytes = 128
+/** A block may use more shared memory than this only where the function says so. */
+const plainSharedBytes = 48 * 1024
+const maxSharedAttribute = 8
+
+/** Own kernels for what ONNX Runtime does not do; a module is loaded when it is first needed. */
+export class DeviceKernels {
+  readonly #driver: CudaDriver
+  readonly #modules = new Map<DeviceModule, CudaHandle>()
+  readonly #functions = new Map<string, CudaHandle>()
+  readonly #sharedBytes = new Map<CudaHandle, number>()
+  readonly #parameters: DataView
+  readonly #pointers: BigUint64Array
+
+  constructor(driver: CudaDriver) {
+    this.#driver = driver
+    this.#parameters = new DataView(new ArrayBuffer(parameterBytes))
+    this.#pointers = BigUint64Array.of(driver.addressOf(this.#parameters))
+  }
+
+  /** Hands a launch to a stream; the driver reads its parameters before this returns. */
+  launch({ module, name, grid, sharedBytes = 0, addresses, integers, float }: DeviceLaunch, stream: CudaHandle): void {
+    const { call } = this.#driver
+    const view = this.#parameters
+    addresses.forEach((address, i) => view.setBigUint64(8 * i, address, true))
+    integers.forEach((integer, i) => view.setInt32(8 * addresses.length + 4 * i, integer, true))
+    if (float !== undefined) view.setFloat32(8 * addresses.length + 4 * integers.length, float, true)
+    const kernel = this.#function(module, name)
+    if (sharedBytes > (this.#sharedBytes.get(kernel) ?? plainSharedBytes)) {
+      call.functionSetAttribute(kernel, maxSharedAttribute, sharedBytes)
+      this.#sharedBytes.set(kernel, sharedBytes)
+    }
+    call.launch(kernel, ...grid, threads, 1, 1, sharedBytes, stream, this.#pointers, null)
+  }
+
+  release(): void {
+    for (const module of this.#modules.values()) this.#driver.call.moduleUnload(module)
+    this.#modules.clear()
+    this.#functions.clear()
+    this.#sharedBytes.clear()
+  }
+
+  #function(module: DeviceModule, name: string): CudaHandle {
+    const { call, create } = this.#driver
+    let found = this.#functions.get(name)
+    if (found === undefined) {
+      const loaded = this.#modules.get(module) ?? create((out) => call.moduleLoad(out, imageOf(module)))
+      this.#modules.set(module, loaded)
+      found = create((out) => call.moduleGetFunction(out, loaded, name))
+      this.#functions.set(name, found)
+    }
+    return found
+  }
+}
+
+/** The driver reads PTX up to a zero. */
+function imageOf(module: DeviceModule): Buffer {
+  const image = readFileSync(new URL(`../../../native/${module}.ptx`, import.meta.url))
+  return Buffer.concat([image, Buffer.alloc(1)])
+}

@@ -1,0 +1,83 @@
+import { type DType, elementCount, type NodeOf, tensorBytes } from '@flexgen/spec'
+import { tensorTypes } from '../../onnx/tensor-type.ts'
+import type { CudaStepPlan } from '../graph/plan-steps.ts'
+import type { CudaProgram } from './cuda-program.ts'
+import type { ScratchPiece } from './scratch-layout.ts'
+
+/** What a run looks like to its scratch. */
+export interface StepRun {
+  readonly batch: number
+  readonly seq: number
+  readonly cacheDtype: DType
+  /** Whether all rows start anew. */
+  readonly startsAnew: boolean
+}
+
+/** Names of what lies in scratch beside values of the graph. */
+export const scratchNames = {
+  /** A 4-bit weight as plain values. */
+  plain: (weight: string): string => `plain ${weight}`,
+  /** New keys and values as the cache holds them. */
+  keptKeys: (output: string): string => `kept keys ${output}`,
+  keptValues: (output: string): string => `kept values ${output}`,
+  /** What the fused attention of a prompt takes for its cache. */
+  promptKeys: (output: string): string => `prompt keys ${output}`,
+  promptValues: (output: string): string => `prompt values ${output}`,
+} as const
+
+/** Whether the fused operator attends in a step of its own: prompts need no cache but what they bring. */
+export function attendsFused(
+  program: CudaProgram,
+  { inputs }: NodeOf<'Attention'>,
+  { seq, startsAnew }: Pick<StepRun, 'seq' | 'startsAnew'>,
+): boolean {
+  return program.fusedPlan !== undefined && startsAnew && seq > 1 && new Set(inputs).size === 3
+}
+
+/** What the steps of a run need of scratch. */
+export function stepScratch(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchPiece[] {
+  return [...passedValues(program, plans, run), ...plans.flatMap((plan, step) => ownScratch(program, plan, step, run))]
+}
+
+/** Values that pass from step to step. */
+function passedValues(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchPiece[] {
+  const shapes = program.shapesOf(run)
+  return plans.flatMap((plan, firstStep) => {
+    const outputs = plan.kind === 'dense' ? plan.outputs : plan.node.outputs
+    return outputs
+      .filter((name) => !program.borders.has(name))
+      .map((name): ScratchPiece => {
+        const reads = (other: CudaStepPlan): boolean =>
+          (other.kind === 'dense' ? other.inputs : other.node.inputs).includes(name)
+        const lastStep = Math.max(firstStep, plans.findLastIndex(reads))
+        const byteLength = tensorBytes(program.info.values.get(name)!.dtype, shapes.get(name)!)
+        return { name, byteLength, firstStep, lastStep }
+      })
+  })
+}
+
+/** What one step needs for itself. */
+function ownScratch(program: CudaProgram, plan: CudaStepPlan, step: number, run: StepRun): ScratchPiece[] {
+  const valueBytes = tensorTypes[program.compute].bytes
+  const piece = (name: string, count: number): ScratchPiece => ({
+    name,
+    byteLength: count * valueBytes,
+    firstStep: step,
+    lastStep: step,
+  })
+  if (plan.kind === 'dense')
+    return plan.packed.map((name) => piece(scratchNames.plain(name), program.info.values.get(name)!.count))
+  if (plan.kind === 'groups' || !attendsFused(program, plan.node, run)) return []
+  const { inputs, outputs, attributes } = plan.node
+  const [output] = outputs as [string]
+  const { kvHeads, headDim } = attributes
+  const kept =
+    run.cacheDtype === program.compute ? [] : [scratchNames.keptKeys(output), scratchNames.keptValues(output)]
+  const shapes = program.shapesOf(run)
+  return [
+    ...kept.map((name) => piece(name, elementCount(shapes.get(inputs[1]!)!))),
+    ...[scratchNames.promptKeys(output), scratchNames.promptValues(output)].map((name) =>
+      piece(name, run.batch * kvHeads * run.seq * headDim),
+    ),
+  ]
+}

@@ -1,0 +1,178 @@
+import { InfeasibleError } from '@flexgen/spec'
+import type { MovingRow } from '../engine/cache-moves.ts'
+import { rowBytesOf } from './block-cache.ts'
+import type { CacheMover } from './cache-mover.ts'
+import type { DeviceRoom } from './device-room.ts'
+import type { MemoryLimits } from './memory-budget.ts'
+import type { RamRoom } from './ram-room.ts'
+import type { ReplacementStep } from './replacement-options.ts'
+import type { RowCount } from './row-choice.ts'
+
+/** What a smaller budget is held with. */
+export interface BudgetHoldOptions {
+  readonly room: DeviceRoom
+  readonly ramRoom: RamRoom
+  readonly mover: CacheMover
+  readonly count: (rows: readonly MovingRow[]) => RowCount
+  readonly note: (step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>) => void
+}
+
+/** What left its home. */
+interface Left {
+  droppedBytes: number
+  demotedRows: number
+  toDiskRows: number
+}
+
+/**
+ * Frees what smaller limits need, between two sweeps: matrices are dropped, KV of the device goes to RAM, and to the disk where
+ * RAM has no room. What has not moved yet when something fails stays where it is, and the run goes on.
+ */
+export class BudgetHold {
+  readonly #options: BudgetHoldOptions
+
+  constructor(options: BudgetHoldOptions) {
+    this.#options = options
+  }
+
+  /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
+  async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
+    const { room, ramRoom, note } = this.#options
+    const left: Left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
+    if (room.free(limits) < 0) await room.forgetAhead()
+    if (!room.isHost) {
+      this.#checkRam(limits, rows)
+      await this.#toDisk('ram', () => -ramRoom.free(limits), rows, before, left)
+    }
+    const missing = -room.free(limits)
+    if (missing > 0) {
+      this.#checkRoom(missing, rows)
+      if (room.isHost) await this.#shrinkHost(missing, limits, rows, before, left)
+      else await this.#shrinkDevice(missing, limits, rows, before, left)
+    }
+    const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
+    note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', ...left })
+  }
+
+  /** Matrices leave first: they come back at no cost, and to read them again is as much as to read KV again. */
+  async #shrinkHost(
+    missing: number,
+    limits: MemoryLimits,
+    rows: readonly MovingRow[],
+    before: MemoryLimits,
+    left: Left,
+  ): Promise<void> {
+    const { room } = this.#options
+    left.droppedBytes = await room.drop(missing, limits)
+    await this.#toDisk('device', () => room.lackingSlotBytes - room.free(limits), rows, before, left)
+  }
+
+  async #shrinkDevice(
+    missing: number,
+    limits: MemoryLimits,
+    rows: readonly MovingRow[],
+    before: MemoryLimits,
+    left: Left,
+  ): Promise<void> {
+    const { room, mover, count } = this.#options
+    const block = mover.movable
+    const each = block === undefined ? 0 : rowBytesOf(block)
+    const deviceRows = count(rows).device
+    const toRam = Math.min(deviceRows, mover.roomFor('ram', limits))
+    // KV that is hardly filled moves few bytes for what it frees; weights of as many bytes stream on every sweep.
+    const keepsWeights = toRam > 0 && usedShare(rows, block?.plan.cacheSpec.maxPositions ?? 1) < 0.9
+    const movesCache = deviceRows > 0 && (keepsWeights || room.droppableBytes < missing)
+    // Weights leave at once, and make way for the slots that KV passes through; they come back where it has left.
+    const slotBytes = movesCache ? room.slotGrowthBytes : 0
+    left.droppedBytes = room.pins.drop(missing + slotBytes)
+    if (movesCache && block !== undefined) {
+      const wanted = (): number =>
+        Math.ceil((Math.max(keepsWeights ? left.droppedBytes : 0, -room.free(limits)) + slotBytes) / each)
+      left.demotedRows = await mover.move(rows, 'device', 'ram', Math.min(toRam, wanted()), {
+        ...before,
+        ram: limits.ram,
+      })
+      await block.moves.copied()
+      await mover.commit(rows)
+    }
+    left.droppedBytes += room.pins.drop(room.lackingSlotBytes - room.free(limits))
+    await this.#toDisk('device', () => room.lackingSlotBytes - room.free(limits), rows, before, left)
+    await mover.settleSlots()
+    left.droppedBytes += await room.drop(0, limits)
+  }
+
+  /**
+   * Moves KV to the disk until nothing is missing, a part after the other, so that tails never need more RAM than there is.
+   * @throws {InfeasibleError} where no more of it can move
+   */
+  async #toDisk(
+    from: 'device' | 'ram',
+    missing: () => number,
+    rows: readonly MovingRow[],
+    before: MemoryLimits,
+    left: Left,
+  ): Promise<void> {
+    const { mover, note } = this.#options
+    const block = mover.movable
+    if (missing() <= 0) return
+    if (block !== undefined) {
+      const each = rowBytesOf(block)
+      while (missing() > 0) {
+        await mover.move(rows, from, 'disk', Math.ceil(missing() / each), before)
+        await block.moves.copied()
+        const moved = await mover.commit(rows)
+        left.toDiskRows += moved
+        if (moved === 0) break
+      }
+      await mover.settleSlots()
+    }
+    if (missing() <= 0) return
+    if (left.toDiskRows > 0)
+      note({ what: 'refused', why: 'a part of the KV went to the disk', toDiskRows: left.toDiskRows })
+    throw infeasible(mover.lastRefusal ?? `${Math.ceil(missing())} bytes more have nowhere to go`)
+  }
+
+  #checkRam(limits: MemoryLimits, rows: readonly MovingRow[]): void {
+    const { room, ramRoom, count } = this.#options
+    const missing = -ramRoom.free(limits)
+    const { host, streamed } = count(rows)
+    this.#check(missing - this.#freedByDisk(host + streamed))
+    // What is on the disk is attended on the device, through slots.
+    if (missing > 0) this.#check(room.slotGrowthBytes - room.free(limits) - room.droppableBytes)
+  }
+
+  #checkRoom(missing: number, rows: readonly MovingRow[]): void {
+    const { room, mover, count } = this.#options
+    const { device, host, streamed } = count(rows)
+    const block = mover.movable
+    const each = block === undefined ? 0 : rowBytesOf(block)
+    const cacheBytes = room.isHost ? this.#freedByDisk(device + host + streamed) : device * each
+    this.#check(missing - room.droppableBytes - cacheBytes)
+  }
+
+  /** Bytes of RAM that so many rows leave behind when they go to the disk: the page that fills stays. */
+  #freedByDisk(rows: number): number {
+    const block = this.#options.mover.movable
+    return block === undefined ? 0 : Math.max(0, rows * (rowBytesOf(block) - block.store.units.pageBytes))
+  }
+
+  /** @throws {InfeasibleError} where something lacks */
+  #check(lacks: number): void {
+    if (lacks <= 0) return
+    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move`
+    this.#options.note({ what: 'refused', why })
+    throw infeasible(why)
+  }
+}
+
+function infeasible(why: string): InfeasibleError {
+  return new InfeasibleError(`the budget cannot shrink so far: ${why}`, {
+    hint: 'shrink it less, or end the run: finished results are kept',
+  })
+}
+
+/** Share of what the KV of some sequences has room for that is filled. */
+function usedShare(rows: readonly MovingRow[], maxPositions: number): number {
+  const positions = rows.reduce((sum, { cachedPositions }) => sum + cachedPositions, 0)
+  return positions / Math.max(1, rows.length * maxPositions)
+}

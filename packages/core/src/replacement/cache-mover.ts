@@ -1,0 +1,160 @@
+import { cachePageBytes, FlexgenError, OutOfMemoryError } from '@flexgen/spec'
+import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
+import type { LoadedParts } from '../engine/loaded-parts.ts'
+import type { RowHome } from '../placement/place-rows.ts'
+import { type BlockCache, isMovable, type MovableCache, rowBytesOf } from './block-cache.ts'
+import type { DeviceRoom } from './device-room.ts'
+import type { MemoryLimits } from './memory-budget.ts'
+import type { RamRoom } from './ram-room.ts'
+import { chooseRows, type RowClass } from './row-choice.ts'
+
+/** What moves are made within. */
+export interface CacheMoverOptions {
+  readonly parts: LoadedParts
+  readonly room: DeviceRoom
+  readonly ramRoom: RamRoom
+  /** Told why something could not move. */
+  readonly onRefusal: (why: string) => void
+}
+
+/** What a new home may fail with; the run goes on without the move. */
+const refusals: ReadonlySet<string> = new Set(['OUT_OF_MEMORY', 'OUT_OF_DISK', 'NOT_WRITABLE'])
+
+/** Where KV comes to, by where it is: the device has the front of a batch, so what leaves it leaves from the end. */
+const classesOf: Readonly<Record<'device' | 'ram' | 'disk', readonly RowClass[]>> = {
+  device: ['device'],
+  ram: ['host', 'streamed'],
+  disk: ['disk'],
+}
+
+/** Moves the KV of a block between its homes, as far as there is room. */
+export class CacheMover {
+  readonly #options: CacheMoverOptions
+  #block: BlockCache | undefined
+  #movedBytes = 0
+  #refusal: string | undefined
+
+  constructor(options: CacheMoverOptions) {
+    this.#options = options
+  }
+
+  /** The KV of a block is there, or no more. */
+  setBlock(block: BlockCache | undefined): void {
+    this.#block = block
+  }
+
+  /** The block's KV, where it may move. */
+  get movable(): MovableCache | undefined {
+    return isMovable(this.#block) ? this.#block : undefined
+  }
+
+  /** Bytes of KV that were copied. */
+  get movedBytes(): number {
+    return this.#movedBytes
+  }
+
+  /** Why KV could not move the last time that it could not. */
+  get lastRefusal(): string | undefined {
+    return this.#refusal
+  }
+
+  /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
+  async attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): Promise<number> {
+    const { parts, room } = this.#options
+    const block = this.movable
+    if (room.isHost || block === undefined || count <= 0) return 0
+    if (place === 'host' && parts.attentionHost === undefined) return 0
+    const { gpuBatchSize } = parts.options.policy
+    const chosen = chooseRows(block.store, block.moves, rows, {
+      from: [place === 'host' ? 'streamed' : 'host'],
+      count,
+      fromEnd: place === 'host',
+      gpuBatchSize,
+    })
+    if (place === 'device' && chosen.length > 0 && !(await room.makeSlots())) return 0
+    for (const { unit } of chosen) block.store.attendAt(unit, place)
+    return chosen.length
+  }
+
+  /**
+   * Begins to move KV; ends early where the new home has no room.
+   * @param limits within which the new home must have room
+   * @returns units that are under way
+   */
+  async move(
+    rows: readonly MovingRow[],
+    from: RowHome,
+    home: RowHome,
+    count: number,
+    limits: MemoryLimits = this.#options.parts.budget.limits,
+  ): Promise<number> {
+    const block = this.movable
+    if (block === undefined || count <= 0) return 0
+    const { parts, room } = this.#options
+    // Where device and RAM are one memory, KV on either is in the other.
+    if (room.isHost && from !== 'disk' && home !== 'disk') return 0
+    const classes = room.isHost && from !== 'disk' ? [...classesOf.device, ...classesOf.ram] : classesOf[from]
+    const attends = attendsAt(home, parts.attentionHost !== undefined)
+    let begun = 0
+    for (const { cacheLayer, row } of chooseRows(block.store, block.moves, rows, {
+      from: classes,
+      count: Math.min(count, this.roomFor(home, limits)),
+      fromEnd: home !== 'device',
+      gpuBatchSize: parts.options.policy.gpuBatchSize,
+    })) {
+      try {
+        await block.moves.begin(cacheLayer, row, { home, attends })
+      } catch (error) {
+        if (!FlexgenError.isInstance(error) || !refusals.has(error.code)) throw error
+        this.refuse(error)
+        break
+      }
+      begun += 1
+      this.#movedBytes += cachePageBytes(block.plan.cacheSpec, row.cachedPositions)
+    }
+    return begun
+  }
+
+  /** Units that a home has room for under some limits; of one on disk the tail in RAM counts, and the first is planned for. */
+  roomFor(home: RowHome, limits: MemoryLimits): number {
+    const block = this.movable
+    if (block === undefined) return 0
+    const { parts, room, ramRoom } = this.#options
+    const { units } = block.store
+    const ramBytes = room.isHost ? room.free(limits) : ramRoom.free(limits)
+    if (home === 'disk') {
+      const { disk, maxDiskBytes = Number.POSITIVE_INFINITY } = parts.options
+      const onDisk = Math.floor((maxDiskBytes - disk.stats().heldBytes) / Math.max(1, units.diskRowBytes))
+      return Math.min(onDisk, Math.max(1, Math.floor(ramBytes / units.pageBytes)))
+    }
+    return Math.max(0, Math.floor((home === 'ram' ? ramBytes : room.free(limits)) / rowBytesOf(block)))
+  }
+
+  /** Counts what others have moved. */
+  addMoved(sizeBytes: number): void {
+    this.#movedBytes += sizeBytes
+  }
+
+  /** Says that something could not move. */
+  refuse(error: unknown): void {
+    this.#refusal = error instanceof Error ? error.message : String(error)
+    this.#options.onRefusal(this.#refusal)
+  }
+
+  /**
+   * Flips what has been copied; what failed stays where it was.
+   * @returns how many units have another home now
+   */
+  async commit(rows: readonly MovingRow[]): Promise<number> {
+    const { flipped, failure } = (await this.#block?.moves?.commit(rows)) ?? { flipped: [], failure: undefined }
+    if (failure !== undefined) this.refuse(failure)
+    return flipped.length
+  }
+
+  /** KV that has left and is attended on the device passes through slots there from now on. */
+  async settleSlots(): Promise<void> {
+    const needed = this.#block?.store.slotRowsNeeded ?? 0
+    if (needed === 0 || (await this.#options.room.makeSlots())) return
+    throw new OutOfMemoryError('no memory for the slots that KV off the device passes through')
+  }
+}

@@ -1,0 +1,222 @@
+import { createReferenceBackend } from '@flexgen/backend-reference'
+import { createFaultyFileSystem, type Fault } from '@flexgen/conformance'
+import { type Backend, nodeFileSystem } from '@flexgen/spec'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Decision, Engine, GenerationResult, Reallocator, ReplacementReport } from '../src/index.ts'
+import { type BenchParts, openBench, type OpenedFixture, openFixture } from './support/bench.ts'
+
+let opened: OpenedFixture
+beforeAll(async () => void (opened = await openFixture()))
+afterAll(() => opened[Symbol.asyncDispose]())
+
+const requests = [[1, 2, 3], [4], [5, 6], [7, 8, 9, 10]].map((promptIds) => ({ promptIds, maxNewTokens: 24 }))
+
+/** KV everywhere that it may be: on a host, in RAM beside a device, on a device whose RAM has no room. */
+const places = {
+  'on a host': { hostVisible: true, percent: [0, 100, 100, 0, 100, 0] },
+  'in RAM beside a device': { hostVisible: false, percent: [100, 0, 0, 100, 100, 0] },
+  'in RAM and attended there': { hostVisible: false, percent: [100, 0, 30, 70, 100, 0], hostAttentionPercent: 100 },
+} as const
+
+/** Brings KV back from the disk, a unit a sweep, and moves nothing else. */
+const onlyFromDisk: Reallocator = {
+  observe: () => undefined,
+  carriedOut: () => undefined,
+  reset: () => undefined,
+  decide: ({ diskRows, diskRoomBytes, rowBytes }): Decision | undefined =>
+    diskRows === 0 || diskRoomBytes < rowBytes
+      ? undefined
+      : {
+          what: 'fill',
+          why: 'test',
+          pinBytes: 0,
+          dropBytes: 0,
+          promoteRows: 0,
+          demoteRows: 0,
+          toHostRows: 0,
+          toStreamRows: 0,
+          fromDiskRows: 1,
+          toDiskRows: 0,
+          predictedGainSeconds: 0,
+        },
+}
+
+/** Bytes that are taken away: half of all KV, of which no row may be left behind in part. */
+const takenBytes = 60_000
+
+interface Ran {
+  readonly results: readonly GenerationResult[]
+  readonly replacement: ReplacementReport
+  /** What `onSweep` threw. */
+  readonly errors: readonly unknown[]
+  /** After every sweep: what was held, and what the report says of that moment. */
+  readonly held: readonly { readonly device: number; readonly ram: number }[]
+}
+
+async function run(
+  { hostVisible, ...policy }: (typeof places)[keyof typeof places],
+  onSweep: (engine: Engine, sweep: number) => Promise<void>,
+  parts: Partial<Pick<BenchParts, 'fileSystem' | 'maxDiskBytes' | 'maxDeviceBytes'>> = {},
+): Promise<Ran> {
+  const backend = createReferenceBackend({ hostVisible })
+  const { model, weights } = opened
+  await using bench = await openBench({
+    backend,
+    host: 'hostAttentionPercent' in policy ? createReferenceBackend() : undefined,
+    model,
+    weights,
+    policy: { ...policy, gpuBatchSize: 2, numGpuBatches: 2 },
+    pagePositions: 4,
+    maxRamBytes: 10e6,
+    ...(hostVisible ? {} : { maxDeviceBytes: 10e6 }),
+    replacement: { timing: 2, reallocator: onlyFromDisk },
+    ...parts,
+  })
+  const results: GenerationResult[] = []
+  const errors: unknown[] = []
+  const held: Ran['held'][number][] = []
+  const engine = await bench.createEngine()
+  let sweep = 0
+  for await (const event of engine.generate(requests, { maxNewTokens: 24, ignoreEos: true })) {
+    if (event.type === 'result') results.push(event.result)
+    if (event.type !== 'sweep') continue
+    held.push(heldBy(backend, hostVisible))
+    await onSweep(engine, ++sweep).catch((error: unknown) => errors.push(error))
+  }
+  const { replacement } = engine.report()
+  await engine[Symbol.asyncDispose]()
+  expect(bench.heldBytes()).toBe(0)
+  expect(await bench.close()).toEqual([])
+  return { results, replacement: replacement!, errors, held }
+}
+
+function heldBy(backend: Backend, hostVisible: boolean): { device: number; ram: number } {
+  const { deviceBytes, hostBytes, preparedBytes } = backend.memory()
+  const device = deviceBytes + preparedBytes
+  return hostVisible ? { device: 0, ram: hostBytes + device } : { device, ram: hostBytes }
+}
+
+/** RAM that the run holds after some sweeps, as it plans it. */
+async function ramInUse(place: (typeof places)[keyof typeof places]): Promise<number> {
+  const { replacement } = await run(place, async () => undefined)
+  return replacement.timeline[4]!.planned.ram
+}
+
+const nothing = async (): Promise<void> => undefined
+const kinds = Object.entries(places)
+
+describe('RAM that is taken in mid-run', () => {
+  it.each(kinds)(
+    'sends KV %s to the disk and brings it back, with the same ids and every limit held',
+    async (_, place) => {
+      const expected = await run(place, nothing)
+      const inUse = await ramInUse(place)
+      const less = inUse - takenBytes
+      const { results, replacement, errors, held } = await run(place, async (engine, sweep) => {
+        if (sweep === 5) await engine.setBudget({ ram: less })
+        if (sweep === 10) await engine.setBudget({ ram: 10e6 })
+      })
+      expect(errors).toEqual([])
+      expect(results).toEqual(expected.results)
+      const { steps, timeline } = replacement
+      expect(steps.filter(({ what }) => what === 'budget').map(({ why }) => why)).toEqual([
+        'it has shrunk',
+        'it has grown',
+      ])
+      expect(timeline.slice(4, 8).every(({ diskRows }) => diskRows > 0)).toBe(true)
+      expect(timeline.slice(4, 8).every(({ limits }) => limits.ram === less)).toBe(true)
+      expect(timeline.at(-1)!.diskRows).toBe(0)
+      for (const { planned, limits } of timeline) {
+        expect(planned.ram).toBeLessThanOrEqual(limits.ram!)
+        if (limits.device !== undefined) expect(planned.device).toBeLessThanOrEqual(limits.device)
+      }
+      // The first sweep is that of the prompts, and after the last nothing is to be placed: the time line has neither.
+      held.slice(1, -1).forEach(({ device, ram }, i) => {
+        expect(ram).toBeLessThanOrEqual(timeline[i]!.planned.ram)
+        if (!place.hostVisible) expect(device).toBeLessThanOrEqual(timeline[i]!.planned.device)
+      })
+      for (const { ram } of held.slice(5, 10)) expect(ram).toBeLessThanOrEqual(less)
+    },
+  )
+
+  it('refuses what is below the working set before anything moves', async () => {
+    for (const [, place] of kinds) {
+      const expected = await run(place, nothing)
+      const { results, errors, replacement } = await run(place, async (engine, sweep) => {
+        if (sweep === 5) await engine.setBudget({ ram: 1000 })
+      })
+      expect(errors).toMatchObject([{ code: 'INFEASIBLE', message: expect.stringMatching(/cannot move/) }])
+      expect(results).toEqual(expected.results)
+      expect(replacement.timeline.every(({ diskRows }) => diskRows === 0)).toBe(true)
+    }
+  })
+
+  it('is refused with the reason where the disk has no room, or is no place to write to, and the run goes on', async () => {
+    const place = places['in RAM beside a device']
+    const expected = await run(place, nothing)
+    const less = (await ramInUse(place)) - takenBytes
+    const shrink = async (engine: Engine, sweep: number): Promise<void> => {
+      if (sweep === 5) await engine.setBudget({ ram: less })
+    }
+    const full = await run(place, shrink, { maxDiskBytes: 100 })
+    expect(full.errors).toMatchObject([{ code: 'INFEASIBLE' }])
+    expect(full.results).toEqual(expected.results)
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, {
+      faults: [{ on: 'makeFolder', nth: 1, effect: { kind: 'error', code: 'EROFS' } }],
+    })
+    const readOnly = await run(place, shrink, { fileSystem })
+    expect(readOnly.errors).toMatchObject([{ code: 'INFEASIBLE', message: expect.stringMatching(/write/) }])
+    expect(readOnly.results).toEqual(expected.results)
+  })
+
+  it.each(kinds)('loses nothing of KV %s where any one write fails while it goes to the disk', async (_, place) => {
+    const expected = await run(place, nothing)
+    const less = (await ramInUse(place)) - takenBytes
+    let isShrinking = false
+    const attempt = async (faults: readonly Fault[]): Promise<Ran & { readonly writes: number }> => {
+      const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults })
+      let writes = 0
+      const ran = await run(
+        place,
+        async (engine, sweep) => {
+          if (sweep !== 5) return
+          isShrinking = true
+          try {
+            await engine.setBudget({ ram: less })
+          } finally {
+            isShrinking = false
+            writes = fileSystem.calls.get('write') ?? 0
+            // From here on there is room for everything again.
+            await engine.setBudget({ ram: 10e6 })
+          }
+        },
+        { fileSystem },
+      )
+      return { ...ran, writes }
+    }
+    const { writes } = await attempt([])
+    expect(writes).toBeGreaterThan(4)
+    for (let nth = 1; nth <= writes; nth += Math.ceil(writes / 6)) {
+      const full = { kind: 'error', code: 'ENOSPC' } as const
+      // What fails once is tried again as long as something else has moved.
+      const once = await attempt([{ on: 'write', nth, effect: full }])
+      expect(once.results).toEqual(expected.results)
+      const forGood = await attempt([{ on: 'write', nth, times: 1000, effect: full, when: () => isShrinking }])
+      expect(forGood.errors).toMatchObject([{ code: 'INFEASIBLE', message: expect.stringMatching(/ENOSPC/) }])
+      expect(forGood.results).toEqual(expected.results)
+    }
+  })
+
+  it('lets KV leave the device for the disk where RAM has no room for it either', async () => {
+    const place = { hostVisible: false, percent: [100, 0, 100, 0, 100, 0] } as never
+    const expected = await run(place, nothing)
+    const { device, ram } = expected.replacement.timeline[4]!.planned
+    const pinned = expected.replacement.timeline[4]!.pinnedBytes
+    const { results, errors, replacement } = await run(place, async (engine, sweep) => {
+      if (sweep === 5) await engine.setBudget({ ram: ram + 3000, device: device - pinned - takenBytes })
+    })
+    expect(errors).toEqual([])
+    expect(results).toEqual(expected.results)
+    expect(replacement.timeline.at(-1)!.diskRows).toBeGreaterThan(0)
+  })
+})
