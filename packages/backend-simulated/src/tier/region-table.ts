@@ -4,6 +4,8 @@ import type { VisibleMemory } from '../memory/simulated-memory.ts'
 
 /** A piece of a simulated tier. */
 export interface SimulatedRegion extends Region {
+  /** Whose it is. */
+  readonly table: RegionTable
   /** The memory of a RAM region. */
   readonly memory: VisibleMemory | undefined
   isFreed: boolean
@@ -42,7 +44,12 @@ export class RegionTable {
         message: `a region of ${byteLength} bytes does not fit: ${this.heldBytes} of ${limitBytes} bytes of ${tierName} are held`,
       })
     }
-    const region: SimulatedRegion = { byteLength, memory: makeMemory(byteLength), isFreed: false }
+    const region: SimulatedRegion = {
+      byteLength,
+      table: this,
+      memory: makeMemory(byteLength),
+      isFreed: false,
+    }
     this.#live.add(region)
     this.heldBytes += byteLength
     this.peakHeldBytes = Math.max(this.peakHeldBytes, this.heldBytes)
@@ -66,7 +73,7 @@ export class RegionTable {
   check(region: Region, byteOffset = 0, byteLength = 0): SimulatedRegion {
     this.checkOpen()
     const own = region as SimulatedRegion
-    if (!this.#live.has(region) || own.isFreed) {
+    if (own.table !== this || own.isFreed) {
       throw new InternalError(`the region was freed or is none of ${this.#options.tierName}`)
     }
     if (!(byteOffset >= 0 && byteOffset + byteLength <= region.byteLength)) {
@@ -96,6 +103,7 @@ export class RegionTable {
   clear(): void {
     for (const region of this.#live as Set<SimulatedRegion>) {
       this.#live.delete(region)
+      region.isFreed = true
       if (region.memory !== undefined && !region.memory.isFreed) this.#options.giveMemory(region.memory)
     }
     this.heldBytes = 0

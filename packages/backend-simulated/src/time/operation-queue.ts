@@ -47,7 +47,7 @@ export class OperationQueue implements OperationOwner {
   /** Queues an operation that takes `seconds` of a resource at full speed and alone. */
   push(label: string, sizeBytes: number, resource: SharedResource, seconds: number, hold?: Hold): Operation {
     const operation = new Operation(this, label, sizeBytes, resource, seconds, hold)
-    this.#options.busy.add(this)
+    if (this.#isIdle()) this.#options.busy.add(this)
     if (this.#failure !== undefined) this.#drop(operation)
     else {
       this.#entries.push(operation)
@@ -126,18 +126,21 @@ export class OperationQueue implements OperationOwner {
       return
     }
     this.#current = operation
-    operation.resource.start(operation, this.#options.vary(operation.seconds))
+    operation.resource.start(operation, this.#options.vary(operation.workSeconds))
     this.time.wake()
   }
 
   #block(event: QueueEvent): void {
     if (event.isDone() && event.error === undefined) return
     this.#isBlocked = true
-    event.onSettled((error) => {
-      this.#isBlocked = false
-      if (error !== undefined) this.#fail(error)
-      this.#pump()
-    })
+    event.onSettled(this.#unblock)
+  }
+
+  /** One for all events: a queue waits for one at a time, and there are hundreds of thousands. */
+  readonly #unblock = (error: unknown): void => {
+    this.#isBlocked = false
+    if (error !== undefined) this.#fail(error)
+    this.#pump()
   }
 
   #fail(error: unknown): void {

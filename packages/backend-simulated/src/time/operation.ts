@@ -21,19 +21,20 @@ export class Operation extends SettableEvent {
   readonly label: string
   readonly sizeBytes: number
   readonly resource: SharedResource
-  /** At full speed and alone, fixed costs included. */
-  readonly seconds: number
+  /**
+   * At full speed and alone, fixed costs included; once it runs, the work of the resource at which it is done. One number:
+   * every one of an object is an object of its own, and there are millions of operations.
+   */
+  workSeconds: number
   readonly hold: Hold | undefined
   startedAtMs = 0
-  /** Work of the resource at which this operation is done; set while it runs. */
-  finishSeconds = 0
 
   constructor(
     owner: OperationOwner,
     label: string,
     sizeBytes: number,
     resource: SharedResource,
-    seconds: number,
+    workSeconds: number,
     hold: Hold | undefined,
   ) {
     super()
@@ -41,7 +42,7 @@ export class Operation extends SettableEvent {
     this.label = label
     this.sizeBytes = sizeBytes
     this.resource = resource
-    this.seconds = seconds
+    this.workSeconds = workSeconds
     this.hold = hold
   }
 

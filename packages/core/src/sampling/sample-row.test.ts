@@ -11,6 +11,15 @@ describe('sampleRow', () => {
     expect(sampleRow(logits, { temperature: 0, topK: 0, topP: 1 }, 0.99)).toBe(1)
   })
 
+  it('takes the first of the largest of rows of any length', () => {
+    const rows = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 40 })
+    fc.assert(
+      fc.property(rows, (row) => {
+        expect(argMax(Float32Array.from(row))).toBe(row.indexOf(Math.max(...row)))
+      }),
+    )
+  })
+
   it('walks the cumulative probability in order of probability', () => {
     const all = { temperature: 1, topK: 0, topP: 1 }
     expect(sampleRow(logits, all, 0)).toBe(1)

@@ -27,13 +27,29 @@ export function checkSampling(options: SamplingOptions): void {
 
 /** Index of the largest logit, the first of equals. */
 export function argMax(logits: Float32Array): number {
+  const { length } = logits
   let best = 0
   let highest = logits[0]!
-  const { length } = logits
-  for (let i = 1; i < length; i++) {
-    const value = logits[i]!
-    if (value > highest) {
-      highest = value
+  for (let i = 0; i < length;) {
+    // Eight that are no larger go by at once: hardly ever is one.
+    while (
+      i + 8 <= length &&
+      !(
+        logits[i]! > highest ||
+        logits[i + 1]! > highest ||
+        logits[i + 2]! > highest ||
+        logits[i + 3]! > highest ||
+        logits[i + 4]! > highest ||
+        logits[i + 5]! > highest ||
+        logits[i + 6]! > highest ||
+        logits[i + 7]! > highest
+      )
+    ) {
+      i += 8
+    }
+    for (const end = Math.min(i + 8, length); i < end; i++) {
+      if (!(logits[i]! > highest)) continue
+      highest = logits[i]!
       best = i
     }
   }

@@ -4,7 +4,9 @@ import type { QueueEvent } from './queue-event.ts'
 export class SettableEvent implements QueueEvent {
   error: unknown = undefined
   completedAtMs: number | undefined = undefined
-  #listeners: ((error: unknown) => void)[] | undefined
+  /** Of most events there is one at most, which needs no list. */
+  #listener: ((error: unknown) => void) | undefined
+  #others: ((error: unknown) => void)[] | undefined
 
   isDone(): boolean {
     return this.completedAtMs !== undefined
@@ -20,17 +22,19 @@ export class SettableEvent implements QueueEvent {
 
   onSettled(listener: (error: unknown) => void): void {
     if (this.isDone()) listener(this.error)
-    else if (this.#listeners === undefined) this.#listeners = [listener]
-    else this.#listeners.push(listener)
+    else if (this.#listener === undefined) this.#listener = listener
+    else (this.#others ??= []).push(listener)
   }
 
   /** Ends the event; `error` undefined means success. */
   settle(atMs: number, error?: unknown): void {
     this.error = error
     this.completedAtMs = atMs
-    const listeners = this.#listeners
-    this.#listeners = undefined
-    if (listeners !== undefined) for (const listener of listeners) listener(error)
+    const [first, others] = [this.#listener, this.#others]
+    this.#listener = undefined
+    this.#others = undefined
+    first?.(error)
+    if (others !== undefined) for (const listener of others) listener(error)
   }
 }
 
