@@ -199,6 +199,9 @@ export const measurementSchema: z.ZodType<Measurement> = z
         isAssumed: z.boolean(),
         predicted: figures,
         measured: figures,
+        limit: z
+          .object({ prefillSeconds: amount, decodeStepSeconds: amount })
+          .meta({ description: 'what the busiest link or kernels take alone, by the speeds of the profile' }),
         correction: z.object({ prefillFactor: amount, decodeFactor: amount, runs: amount }),
       }),
     ),

@@ -56,7 +56,12 @@ async function choose(settings: CaseSettings, choice: CaseChoice, machine: CaseM
   const { policy, notices, maxRamBytes, maxDeviceBytes } = await settlePolicy(
     {
       ...settings,
-      policy: { ...parts, ...splitOf(choice.gpuBatchSize, choice.numGpuBatches), auto: true },
+      policy: {
+        ...parts,
+        ...splitOf(choice.gpuBatchSize, choice.numGpuBatches),
+        ...(choice.percent !== undefined && { percent: choice.percent }),
+        auto: true,
+      },
     },
     machine.model,
     { backend: machine.backend, host: machine.engine.hostBackend },

@@ -7,7 +7,11 @@ export function describePredictions({ sides }: Pick<BenchReport, 'sides'>): stri
   const rows = sides.flatMap(({ title, typical }) => {
     const prediction = typical?.measurement?.prediction
     if (prediction === undefined) return []
-    const { predicted, measured, hardware, isAssumed } = prediction
+    const { predicted, measured, limit, hardware, isAssumed } = prediction
+    const { prompts, newTokens } = typical!.measurement!.work
+    const { totalTokensPerSecond } = typical!
+    const limitSeconds = limit.prefillSeconds + (newTokens - 1) * limit.decodeStepSeconds
+    const limitTokens = (prompts * newTokens) / limitSeconds / blocksOf(typical!.measurement!.work)
     const pair = (of: keyof typeof measured, format: (value: number) => string): string =>
       predicted[of] === 0
         ? '-'
@@ -17,11 +21,20 @@ export function describePredictions({ sides }: Pick<BenchReport, 'sides'>): stri
         title,
         pair('prefillSeconds', formatNumber),
         pair('decodeStepSeconds', formatNumber),
+        pair('peakDeviceBytes', formatBytes),
         pair('peakRamBytes', formatBytes),
+        totalTokensPerSecond === undefined
+          ? '-'
+          : `${formatNumber(totalTokensPerSecond)} of ${formatNumber(limitTokens)} (${(totalTokensPerSecond / limitTokens).toFixed(2)})`,
         isAssumed ? 'assumed: flexgen profile measures' : hardware,
       ],
     ]
   })
   if (rows.length === 0) return []
-  return ['', ...formatTable([['predicted / measured', 'prefill s', 'decode step s', 'peak RAM', 'profile'], ...rows])]
+  const titles = ['predicted / measured', 'prefill s', 'decode step s', 'peak device', 'peak RAM']
+  return ['', ...formatTable([[...titles, 'tokens/s of the limit', 'profile'], ...rows])]
+}
+
+function blocksOf({ prompts, blockPrompts }: { readonly prompts: number; readonly blockPrompts: number }): number {
+  return Math.ceil(prompts / blockPrompts)
 }
