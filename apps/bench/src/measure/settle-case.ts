@@ -18,7 +18,10 @@ export async function settleCase(settings: CaseSettings, machine: CaseMachine): 
   if (choice === undefined) return { settings, notices: [] }
   const chosen = choice.file === undefined ? await choose(settings, choice, machine) : await readSaved(choice)
   const policy = { ...settings.policy, ...chosen.policy }
-  const numPrompts = choice.numPrompts ?? policy.gpuBatchSize * policy.numGpuBatches
+  const block = policy.gpuBatchSize * policy.numGpuBatches
+  // What is projected is one block; of a job that the planner cuts into several one stands for all.
+  const isProjected = settings.cutGenLen !== undefined || settings.debugMode === 'fewer_batch'
+  const numPrompts = isProjected ? Math.min(block, choice.numPrompts ?? block) : (choice.numPrompts ?? block)
   return {
     settings: {
       ...settings,

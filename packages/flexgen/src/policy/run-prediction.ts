@@ -66,6 +66,9 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
   // Alone a link is faster than beside another.
   const { shared: _, ...alone } = asked.hardware
   const isShared = policy.hostAttentionPercent > 0 && !subject.backend.device.hostVisible
+  // Peaks are those of the largest block.
+  const block = Math.min(workload.sequences, policy.gpuBatchSize * policy.numGpuBatches)
+  const largest = block === asked.numPrompts ? candidate : await predictPolicy({ ...asked, numPrompts: block })
   const { predicted: fastest } = isShared ? await predictPolicy({ ...asked, hardware: alone }) : candidate
   const key = { hardware: hardwareKey(profile), backend: report.backend, model: report.model }
   const file = defaultHistoryFile()
@@ -79,11 +82,12 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
     peakDeviceBytes: report.peakDeviceBytes,
     peakDiskBytes: report.peakDiskBytes,
   }
-  if (usesHistory) await keep(file, runs, recordOf(options, key, candidate, measured))
+  if (usesHistory)
+    await keep(file, runs, recordOf(options, key, { ...largest, predicted: candidate.predicted }, measured))
   return {
     hardware: profile.name,
     isAssumed: source === 'assumed',
-    predicted: figuresOf({ ...candidate, predicted: corrected }, measured),
+    predicted: figuresOf({ ...largest, predicted: corrected }, measured),
     measured,
     limit: {
       prefillSeconds: longestOf(fastest.prefill),
