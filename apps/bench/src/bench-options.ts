@@ -1,4 +1,5 @@
 import type { CaseFlags } from './case/case-flags.ts'
+import type { FlexLlmGenPlace } from './compare/flexllmgen-side.ts'
 import type { CaseProgress } from './measure/measure-case.ts'
 
 /** What a benchmark is told; everything has a default. */
@@ -13,6 +14,8 @@ export interface BenchOptions {
   readonly commands?: readonly string[] | undefined
   /** Foreign commands that are run beside, as `COMMAND` or `TITLE: COMMAND`. */
   readonly against?: readonly string[] | undefined
+  /** The original, run beside ours with the same shapes and made-up weights. */
+  readonly compare?: FlexLlmGenPlace | undefined
   /** Measured runs of each side. Default 3; 1 on a simulated machine, where all are the same. */
   readonly repeat?: number | undefined
   /** Whole runs of each side that are thrown away first. Default 1; 0 on a simulated machine. */

@@ -1,6 +1,7 @@
 import { FlexgenError, UsageError } from '@flexgen/spec'
 import path from 'node:path'
 import type { BenchOptions, BenchOutput } from './bench-options.ts'
+import { checkFlexLlmGen } from './compare/check-flexllmgen.ts'
 import { formatLogLines } from './log/format-log.ts'
 import { appendLog } from './log/write-log.ts'
 import type { MeasuredLink } from './measure/measured-link.ts'
@@ -14,6 +15,7 @@ import { toError } from './run/failure.ts'
 import type { Failure, Outcome } from './run/outcome.ts'
 import { makeOutputFolder } from './run/output-folder.ts'
 import { openResults, type ResultLine } from './run/results-file.ts'
+import { measuresMachine, profileSitting } from './run/profile-sitting.ts'
 import { runChild } from './run/run-child.ts'
 import { createRunDiary } from './run/run-diary.ts'
 import type { Side } from './run/side.ts'
@@ -24,6 +26,8 @@ import { examineMachine } from './system/machine.ts'
 /** What a benchmark may be given instead of what it does by itself; for tests. */
 export type BenchSeams = Pick<MeasureSidesOptions, 'execute'> & {
   readonly measureLinks?: (sides: readonly Side[]) => Promise<readonly MeasuredLink[]>
+  readonly checkOriginal?: typeof checkFlexLlmGen
+  readonly profileSitting?: typeof profileSitting
 }
 
 /**
@@ -44,13 +48,15 @@ export async function runBench(
   const { repeat = isSimulated ? 1 : 3, warmUp = isSimulated ? 0 : 1 } = options
   if (repeat < 1) throw new UsageError(`--repeat must be 1 or above, got ${repeat}`)
   await checkSimulatedSides(sides)
+  if (options.compare !== undefined) await (seams.checkOriginal ?? checkFlexLlmGen)(options.compare)
   const title = options.title ?? options.suite ?? 'run'
   const folder = await makeOutputFolder(options.outputDir, title)
   const file = await openResults(path.join(folder, 'results.jsonl'), sides, options.resume ?? false)
   const results: ResultLine[] = [...file.earlier]
   const failures = new Map<number, Failure>()
   const links = await (seams.measureLinks ?? measureLinksOf)(sides)
-  const plan = { sides, repeat, warmUp, done: byRepetition(results) }
+  const known = measuresMachine(options) ? await (seams.profileSitting ?? profileSitting)(sides, folder, signal) : sides
+  const plan = { sides: known, repeat, warmUp, done: byRepetition(results) }
   const diary = createRunDiary(sides, planRuns(plan), output)
   const settings = { repeat, warmUp, warmUpTokens }
   const reportNow = (): BenchReport =>

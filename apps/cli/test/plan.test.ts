@@ -146,7 +146,7 @@ describe('on this machine', () => {
   })
 
   it.each([
-    [['--policy', 'auto', '--percent', '100', '0', '100', '0', '100', '0'], 2, '--policy and --percent'],
+    [['--policy', 'policy.json', '--percent', '100', '0', '100', '0', '100', '0'], 2, '--policy and --percent'],
     [['--policy', path.join(folder, 'nowhere.json')], 4, 'there is no policy file'],
     [['--hardware', 'nowhere', '--max-ram', '40MB'], 2, 'there is no hardware profile'],
   ])('generate %j ends with %d', async (args, exitCode, message) => {

@@ -51,7 +51,7 @@ describe('settings of a case', () => {
     [{ debugMode: 'fewer_batch', maxNewTokens: 1 }, 'needs a --gen-len above 1'],
     [{ percent: [60, 60, 100, 0, 100, 0] }, 'more than 100'],
     [{ maxRam: 'much' }, "--max-ram: 'much' is not a size"],
-    [{ policy: 'auto', percent: [100, 0, 100, 0, 100, 0] }, '--policy and --percent both say where things go'],
+    [{ policy: 'policy.json', percent: [100, 0, 100, 0, 100, 0] }, '--policy and --percent both say where things go'],
   ])('%o are refused', (flags, message) => {
     expect(() => settingsOf(flags)).toThrow(
       expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(message) }),
@@ -63,6 +63,10 @@ describe('settings of a case', () => {
     expect(settingsOf({ policy: 'auto', numPrompts: 9 }).choice).toEqual({ numPrompts: 9 })
     expect(settingsOf({ policy: 'p.json' }).choice).toEqual({ file: 'p.json' })
     expect(settingsOf({ percent: [100, 0, 100, 0, 100, 0] }).choice).toBeUndefined()
+    // The share that the host attends is the planner's all the same.
+    expect(settingsOf({ policy: 'auto', percent: [0, 100, 0, 100, 0, 100] }).choice).toEqual({
+      percent: [0, 100, 0, 100, 0, 100],
+    })
     expect(settingsOf({ placement: 'flexgen' }).choice).toBeUndefined()
   })
 

@@ -19,6 +19,7 @@ export interface CaseChoice {
   readonly gpuBatchSize?: number | undefined
   readonly numGpuBatches?: number | undefined
   readonly numPrompts?: number | undefined
+  readonly percent?: readonly number[] | undefined
 }
 
 /** A case with every default filled in, checked; plain data that is handed to the process that runs it. */
@@ -85,7 +86,7 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
     ...(attnSparsity !== undefined && attnSparsity !== 1 && { attentionSparsity: attnSparsity }),
     ...(compressWeight === true && { compressWeight }),
     ...(compressCache === true && { compressCache }),
-    ...(cpuCacheCompute && { hostAttentionPercent: 100 }),
+    ...(flags.cpuCacheCompute !== undefined && { hostAttentionPercent: cpuCacheCompute ? 100 : 0 }),
   }
   checkTogether(flags, createPolicy(policy))
   for (const flag of ['maxRam', 'maxDeviceMemory', 'maxDisk'] as const) {
@@ -134,12 +135,12 @@ export function settingsOf(flags: CaseFlags, warmUpTokens = 1): CaseSettings {
  */
 function choiceOf(flags: CaseFlags): CaseChoice | undefined {
   const { policy, percent, placement, gpuBatchSize, numGpuBatches, numPrompts } = flags
-  if (percent !== undefined) {
+  if (percent !== undefined && policy !== 'auto') {
     if (policy === undefined) return undefined
     throw new UsageError('--policy and --percent both say where things go: give one')
   }
   if (policy === undefined && placement === 'flexgen') return undefined
-  return { ...(policy !== 'auto' && { file: policy }), gpuBatchSize, numGpuBatches, numPrompts }
+  return { ...(policy !== 'auto' && { file: policy }), percent, gpuBatchSize, numGpuBatches, numPrompts }
 }
 
 /** Bytes a second of `500MB/s`. */

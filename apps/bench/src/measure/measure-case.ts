@@ -63,7 +63,9 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
     ...(settings.maxRam !== given.maxRam && { maxRam: settings.maxRam }),
     ...(settings.maxDeviceMemory !== given.maxDeviceMemory && { maxDeviceMemory: settings.maxDeviceMemory }),
     // Only the command keeps one: programs that measure need not leave anything in the user's folders.
-    history: settings.history ?? false,
+    history: (settings.history ?? false) && settings.simulate === undefined && settings.cutGenLen === undefined,
+    // What is expected of a simulated machine is what its own profile says, unless another is believed.
+    hardware: settings.hardware ?? settings.simulate,
     model: machine.model,
     backend,
     workload: { sequences: settings.numPrompts, maxPromptTokens: settings.promptLen, maxNewTokens: settings.genLen },
@@ -89,10 +91,8 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
   const { model } = machine.model
   const latency = latencyOf(settings, model, report, recorder)
   const said = [...notices, ...chosen, ...noticesOf(settings, backend), ...refusals]
-  // Of a disk that is slowed down the planner knows nothing.
-  const isPredicted = [settings.simulate, settings.debugMode, settings.cutGenLen, diskBytesPerSecond].every(
-    (each) => each === undefined,
-  )
+  // Of a disk that is slowed down, and of what a scenario changes, the planner knows nothing.
+  const isPredicted = [settings.scenario, settings.debugMode, diskBytesPerSecond].every((each) => each === undefined)
   const prediction = isPredicted ? await engine.prediction() : undefined
   return measurementOf({
     settings,

@@ -106,7 +106,7 @@ export interface Measurement extends Latency {
   }
   readonly placement: Readonly<Record<'weights' | 'cache' | 'activations', PlacedKind>>
   /** What was expected of the run beside what it did; absent where nothing was. */
-  readonly prediction?: RunPrediction
+  readonly prediction?: Omit<RunPrediction, 'limit'> & Partial<Pick<RunPrediction, 'limit'>>
   readonly disk: readonly DiskPhase[]
   readonly queues: readonly QueueShare[]
   /** Present where `--debug-mode breakdown` was given. */
@@ -206,6 +206,9 @@ export const measurementSchema: z.ZodType<Measurement> = z
         isAssumed: z.boolean(),
         predicted: figures,
         measured: figures,
+        limit: z
+          .exactOptional(z.object({ prefillSeconds: amount, decodeStepSeconds: amount }))
+          .meta({ description: 'what the busiest link or kernels take alone, by the speeds of the profile' }),
         correction: z.object({ prefillFactor: amount, decodeFactor: amount, runs: amount }),
       }),
     ),

@@ -18,7 +18,10 @@ export async function settleCase(settings: CaseSettings, machine: CaseMachine): 
   if (choice === undefined) return { settings, notices: [] }
   const chosen = choice.file === undefined ? await choose(settings, choice, machine) : await readSaved(choice)
   const policy = { ...settings.policy, ...chosen.policy }
-  const numPrompts = choice.numPrompts ?? policy.gpuBatchSize * policy.numGpuBatches
+  const block = policy.gpuBatchSize * policy.numGpuBatches
+  // What is projected is one block; of a job that the planner cuts into several one stands for all.
+  const isProjected = settings.cutGenLen !== undefined || settings.debugMode === 'fewer_batch'
+  const numPrompts = isProjected ? Math.min(block, choice.numPrompts ?? block) : (choice.numPrompts ?? block)
   return {
     settings: {
       ...settings,
@@ -56,7 +59,12 @@ async function choose(settings: CaseSettings, choice: CaseChoice, machine: CaseM
   const { policy, notices, maxRamBytes, maxDeviceBytes } = await settlePolicy(
     {
       ...settings,
-      policy: { ...parts, ...splitOf(choice.gpuBatchSize, choice.numGpuBatches), auto: true },
+      policy: {
+        ...parts,
+        ...splitOf(choice.gpuBatchSize, choice.numGpuBatches),
+        ...(choice.percent !== undefined && { percent: choice.percent }),
+        auto: true,
+      },
     },
     machine.model,
     { backend: machine.backend, host: machine.engine.hostBackend },

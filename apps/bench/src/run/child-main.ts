@@ -1,4 +1,5 @@
 import { AbortedError } from '@flexgen/spec'
+import { profileHere } from 'flexgen'
 import { type CaseProgress, measureCase } from '../measure/measure-case.ts'
 import { measureLinks } from '../measure/measure-links.ts'
 import { measureQuality } from '../quality/measure-quality.ts'
@@ -39,6 +40,8 @@ function resultOf(request: ChildRequest): Promise<ChildResults[ChildRequest['typ
       return measureQuality(request.settings, options)
     case 'links':
       return measureLinks(request.options)
+    case 'profile':
+      return profileHere({ ...request.options, name: 'this-sitting', signal: stop.signal })
   }
 }
 

@@ -2,6 +2,7 @@ import { FlexgenError, UsageError } from '@flexgen/spec'
 import type { BenchOptions } from '../bench-options.ts'
 import { type BenchCase, titleOf } from '../case/bench-case.ts'
 import { parseCommand } from '../case/parse-command.ts'
+import { sideOfFlexLlmGen } from '../compare/flexllmgen-side.ts'
 import { casesOfSuite } from '../suites/find-suite.ts'
 import { type Side, sideOfCase, sideOfCommand, splitTitle } from './side.ts'
 
@@ -12,19 +13,23 @@ export interface SideList {
 }
 
 /**
- * The sides that options ask for: a suite, commands, or where there is neither one case from the flags; and foreign
- * commands.
+ * The sides that options ask for: a suite, commands, or where there is neither one case from the flags; foreign commands,
+ * and the original.
  * @throws {UsageError} for an unknown suite, a command that cannot be read, or a case that the engine cannot do yet
  */
 export function listSides(options: BenchOptions): SideList {
-  const { suite, only, commands = [], against = [], flags = {} } = options
+  const { suite, only, commands = [], against = [], compare } = options
+  const theirs = compare === undefined ? [] : [sideOfFlexLlmGen(options.flags ?? {}, compare)]
+  // The original has made-up weights and runs on CUDA.
+  const flags = { ...(compare !== undefined && { path: '_DUMMY_', backend: 'onnxruntime-cuda' }), ...options.flags }
   if (only !== undefined && suite === undefined)
     throw new UsageError('--only chooses cases of a suite: give --suite too')
   const cases: BenchCase[] = suite === undefined ? [] : casesOfSuite(suite, flags, only)
   for (const given of commands) cases.push(caseOfCommand(given, flags))
   if (suite === undefined && commands.length === 0) cases.push(untitled(flags))
   const warmUpTokens = options.warmUpTokens ?? (against.length > 0 || cases.every(isSimulated) ? 0 : 1)
-  const sides = [...cases.map((each) => sideNaming(each, warmUpTokens)), ...against.map(sideOfCommand)]
+  const foreign = [...against.map(sideOfCommand), ...theirs]
+  const sides = [...cases.map((each) => sideNaming(each, warmUpTokens)), ...foreign]
   return { sides: withDistinctTitles(sides), warmUpTokens }
 }
 
@@ -34,7 +39,10 @@ function isSimulated({ flags }: BenchCase): boolean {
 
 function caseOfCommand(given: string, common: BenchCase['flags']): BenchCase {
   const { title, command } = splitTitle(given)
-  const flags = { ...common, ...parseCommand(command) }
+  const own = parseCommand(command)
+  const { percent: _, ...rest } = common
+  // A policy of its own takes the place of common percents.
+  const flags = own.policy === undefined ? { ...common, ...own } : { ...rest, ...own }
   return { title: title ?? titleOf(flags), flags }
 }
 

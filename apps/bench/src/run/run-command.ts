@@ -3,13 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { z } from 'zod'
 import { watchMemory } from '../system/watch-memory.ts'
 import type { Repetition } from './outcome.ts'
+import { parseLog } from './parse-log.ts'
 
 /** How a foreign command is run. */
 export interface RunCommandOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a foreign command prints as one line of JSON; other fields are ignored. */
+/** What a foreign command prints as one line of JSON, or in the form of FlexGen's log; other fields are ignored. */
 export interface CommandResult {
   readonly prefill_s: number
   readonly decode_s: number
@@ -37,7 +38,7 @@ const graceMs = 5000
 
 /**
  * Runs the other side once: a command for the shell that prints one line of JSON with `prefill_s`, `decode_s` and
- * `decode_tok_s`.
+ * `decode_tok_s`, or FlexGen's log.
  * @throws {FlexgenError} `UNSUPPORTED_DATA` where it fails or prints no such line; `ABORTED` after the signal
  */
 export async function runCommand(command: string, { signal }: RunCommandOptions = {}): Promise<Repetition> {
@@ -51,9 +52,13 @@ export async function runCommand(command: string, { signal }: RunCommandOptions 
   const processMemory = memory.stop()
   if (signal?.aborted) throw new AbortedError('the benchmark was stopped', { cause: signal.reason })
   if (code !== 0) throw refusal(command, `ended with ${code ?? 'a signal'}`, errorText)
-  const result = findResult(output)
+  const result = findResult(output) ?? parseLog(output)
   if (result === undefined)
-    throw refusal(command, 'printed no line with prefill_s, decode_s and decode_tok_s', errorText)
+    throw refusal(
+      command,
+      'printed neither a line with prefill_s, decode_s and decode_tok_s nor a log of FlexGen',
+      errorText,
+    )
   const prefillTokensPerSecond = result.prefill_tok_s ?? promptRate(result)
   return {
     startedAt,

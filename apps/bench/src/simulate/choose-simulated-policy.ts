@@ -1,5 +1,5 @@
 import { chooseWeightForms } from '@flexgen/core'
-import { infeasiblePlanError, plan } from '@flexgen/planner'
+import { hardwareWithoutHost, infeasiblePlanError, type Percent, plan } from '@flexgen/planner'
 import { parseSize, type Size } from 'flexgen'
 import type { CaseChoice, CasePolicy, CaseSettings } from '../case/case-settings.ts'
 import type { CaseMachine } from '../measure/case-machine.ts'
@@ -17,7 +17,7 @@ export interface SimulatedChoice {
  */
 export async function chooseSimulatedPolicy(
   { promptLen, genLen, policy, direct, dtype, hardware }: CaseSettings,
-  { gpuBatchSize, numGpuBatches, numPrompts }: CaseChoice,
+  { percent: given, gpuBatchSize, numGpuBatches, numPrompts }: CaseChoice,
   profile: string,
   { model: { model }, backend, engine }: CaseMachine,
 ): Promise<SimulatedChoice> {
@@ -25,17 +25,18 @@ export async function chooseSimulatedPolicy(
   const bytes = (size: Size | undefined): number | undefined =>
     size === undefined ? undefined : parseSize(size, 'a budget')
   const { compressWeight, compressCache, overlap, sepLayer, attentionSparsity } = policy
+  const believed = await readProfile(hardware ?? profile)
   const result = await plan({
     model,
     // What the planner believes of the machine need not be what it is.
-    hardware: await readProfile(hardware ?? profile),
+    hardware: policy.hostAttentionPercent === 0 ? hardwareWithoutHost(believed) : believed,
     costModel: 'engine',
     promptTokens: promptLen,
     newTokens: genLen,
     numPrompts,
     capacity: { device: bytes(engine.maxDeviceMemory), ram: bytes(engine.maxRam), disk: bytes(engine.maxDisk) },
     margin: { device: 1, ram: 1, disk: 1 },
-    fixed: { gpuBatchSize, numGpuBatches },
+    fixed: { percent: given as Percent | undefined, gpuBatchSize, numGpuBatches },
     compressWeight,
     compressCache,
     overlap,
@@ -43,6 +44,7 @@ export async function chooseSimulatedPolicy(
     isWithoutAdvice: true,
     layout: {
       backend,
+      host: engine.hostBackend,
       dtype,
       sepLayer,
       attentionSparsity,

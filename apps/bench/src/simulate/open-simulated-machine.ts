@@ -37,7 +37,12 @@ export async function openSimulatedMachine(settings: CaseSettings, profile: stri
     notices: settings.offloadDir === undefined ? [] : ['--offload-dir changes nothing: a simulated disk has no folder'],
     engine: {
       hostBackend: host,
-      machine: { clock, ram, disk },
+      machine: {
+        clock,
+        ram,
+        disk,
+        room: { ramBytes: hardware.capacity.ramBytes, diskBytes: hardware.capacity.diskBytes },
+      },
       maxRam: limit(settings.maxRam, budgets.ram),
       maxDeviceMemory: limit(settings.maxDeviceMemory, budgets.device),
       maxDisk: limit(settings.maxDisk, budgets.disk),

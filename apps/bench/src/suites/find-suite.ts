@@ -2,6 +2,7 @@ import { UsageError } from '@flexgen/spec'
 import type { BenchCase } from '../case/bench-case.ts'
 import type { CaseFlags } from '../case/case-flags.ts'
 import { parseCommand } from '../case/parse-command.ts'
+import { cudaSuite } from './cuda-suite.ts'
 import { flexgenSuites } from './flexgen-suites.ts'
 import { ownSuites } from './own-suites.ts'
 import { replacementSuite } from './replacement-suite.ts'
@@ -9,7 +10,7 @@ import { seedSuite } from './seed-suite.ts'
 import type { Suite } from './suite.ts'
 
 /** Every suite that there is. */
-export const suites: readonly Suite[] = [...ownSuites, ...flexgenSuites, seedSuite, replacementSuite]
+export const suites: readonly Suite[] = [...ownSuites, ...flexgenSuites, seedSuite, replacementSuite, cudaSuite]
 
 /**
  * The suite of a name, ours or FlexGen's.
@@ -38,5 +39,7 @@ export function casesOfSuite(name: string, changes: CaseFlags = {}, only = ''): 
       hint: suite.cases.map(({ title }) => title).join('; '),
     })
   }
-  return cases.map(({ title, command }) => ({ title, flags: { ...parseCommand(command), ...changes } }))
+  // A simulated machine has a backend of its own.
+  const backend = changes.simulate === undefined && suite.backend !== undefined ? { backend: suite.backend } : {}
+  return cases.map(({ title, command }) => ({ title, flags: { ...backend, ...parseCommand(command), ...changes } }))
 }

@@ -11,5 +11,7 @@ export interface Suite {
   readonly flexgenName?: string
   /** One line for people. */
   readonly about: string
+  /** The backend that it is for, where the flags name none. */
+  readonly backend?: string
   readonly cases: readonly SuiteCase[]
 }

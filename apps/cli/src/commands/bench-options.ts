@@ -9,7 +9,7 @@ export function addBenchOptions(command: Command): void {
   addGroup(command, 'What to measure:', [
     option(
       '--suite <name>',
-      'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b, replacement; or quality, kernels',
+      'a named list of cases: small, 1.3b, 6.7b, 30b, 175b, the last three also -4bit, reallocate-30b, replacement, cuda; or quality, kernels',
     ),
     option('--only <text>', 'cases of the suite with this text in their title; several between |'),
     option(
@@ -19,9 +19,14 @@ export function addBenchOptions(command: Command): void {
     ),
     option(
       '--against <command>',
-      'a foreign command that prints a line of JSON with prefill_s, decode_s and decode_tok_s; may be repeated',
+      "a foreign command that prints FlexGen's log or a line of JSON with prefill_s, decode_s and decode_tok_s; may be repeated",
       repeated,
     ),
+    option('--compare <program>', 'run the original beside ours, with the same shapes and made-up weights').choices([
+      'flexllmgen',
+    ]),
+    option('--flexllmgen <folder>', 'its checkout, for --compare'),
+    option('--python <program>', 'Python with PyTorch that runs it (default python3)'),
   ])
   addGroup(command, 'Measuring:', [
     option('--repeat <count>', 'measured runs of each side, in turn (default 3)', wholeNumber(1)),

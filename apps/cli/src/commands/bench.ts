@@ -7,9 +7,12 @@ import { checkFlagRules, type FlagRules } from '../settings/flag-rules.ts'
 import { addBenchOptions } from './bench-options.ts'
 
 /** Flags of `bench` that are not those of a case. */
-interface BenchFlags extends Omit<BenchOptions, 'flags' | 'commands' | 'signal' | 'timeLimitSeconds'> {
+interface BenchFlags extends Omit<BenchOptions, 'flags' | 'commands' | 'compare' | 'signal' | 'timeLimitSeconds'> {
   readonly timeLimit?: number
   readonly command?: readonly string[]
+  readonly compare?: 'flexllmgen'
+  readonly flexllmgen?: string
+  readonly python?: string
   readonly verbose: number
   readonly quiet?: boolean
 }
@@ -27,6 +30,9 @@ export function addBench(program: Command, context: CliContext): void {
       only,
       command: commands,
       against,
+      compare,
+      flexllmgen,
+      python,
       repeat,
       warmUp,
       warmUpTokens,
@@ -52,6 +58,7 @@ export function addBench(program: Command, context: CliContext): void {
         only,
         commands,
         against,
+        ...(compare !== undefined && { compare: { folder: flexllmgen!, python } }),
         repeat,
         warmUp,
         warmUpTokens,
@@ -85,6 +92,9 @@ const benchRules: FlagRules = {
   needs: [
     { flag: 'resume', oneOf: ['outputDir'], why: 'it goes on with the results that are there' },
     { flag: 'only', oneOf: ['suite'], why: 'it chooses cases of a suite' },
+    { flag: 'compare', oneOf: ['flexllmgen'], why: 'it runs that checkout' },
+    { flag: 'flexllmgen', oneOf: ['compare'], why: 'it is what --compare flexllmgen runs' },
+    { flag: 'python', oneOf: ['compare'], why: 'it runs the original' },
   ],
 }
 
@@ -97,6 +107,9 @@ Examples:
   One case in FlexGen's flags:
     flexgen bench --model opt-1.3b --path _DUMMY_ --percent 0 25 100 0 100 0 \\
       --gpu-batch-size 8 --prompt-len 128 --gen-len 8
+  FlexLLMGen beside ours, on a machine with an NVIDIA GPU:
+    flexgen bench --compare flexllmgen --flexllmgen ./FlexLLMGen \
+      --percent 0 100 0 100 0 100 --gpu-batch-size 32 --num-gpu-batches 4
   Two placements in turn, beside another program:
     flexgen bench --model ./opt-1.3b --gpu-batch-size 8 --prompt-len 128 --gen-len 8 \\
       --command 'in RAM: --percent 0 100 100 0 100 0' \\

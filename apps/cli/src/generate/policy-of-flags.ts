@@ -22,10 +22,10 @@ type PolicyFlags = Pick<
 
 /**
  * The file that `--policy` names; undefined for `auto` and where it is not given.
- * @throws {UsageError} where percents are given too
+ * @throws {UsageError} where percents are given beside a file
  */
 export function policyFileOf({ policy, percent }: Pick<GenerateFlags, 'policy' | 'percent'>): string | undefined {
-  if (policy !== undefined && percent !== undefined) {
+  if (policy !== undefined && policy !== 'auto' && percent !== undefined) {
     throw new UsageError('--policy and --percent both say where things go: give one')
   }
   return policy === 'auto' ? undefined : policy
@@ -42,12 +42,12 @@ export function policyOfFlags(flags: PolicyFlags, saved: SavedPolicy | undefined
     ...(overlap !== undefined && { overlap }),
     ...(sepLayer !== undefined && { sepLayer }),
     ...(placement !== undefined && { placement }),
-    ...(cpuCacheCompute === true && { hostAttentionPercent: 100 }),
+    ...(cpuCacheCompute !== undefined && { hostAttentionPercent: cpuCacheCompute ? 100 : 0 }),
     ...(attnSparsity !== undefined && { attentionSparsity: attnSparsity }),
     ...(compressWeight !== undefined && { compressWeight }),
     ...(compressCache !== undefined && { compressCache }),
   }
-  if (percent !== undefined) return { ...parts, percent }
+  if (percent !== undefined) return flags.policy === 'auto' ? { ...parts, percent, auto: true } : { ...parts, percent }
   // FlexGen's rounding makes other shares of what was planned.
   const isChosen = saved !== undefined || placement === 'flexgen'
   return isChosen ? parts : { ...parts, auto: true }

@@ -9,4 +9,6 @@ export interface EngineMachine {
     /** What users should know of it. */
     readonly notices: readonly string[]
   }
+  /** Memory and disk that it has free; those of this machine where absent. */
+  readonly room?: { readonly ramBytes: number; readonly diskBytes: number }
 }

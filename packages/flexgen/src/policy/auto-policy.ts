@@ -1,8 +1,11 @@
 import type { PolicyOptions } from '@flexgen/core'
 import type { Policy } from '@flexgen/spec'
 
-/** A policy that the planner completes: batch split and percents where they are not given. */
-export interface AutoPolicy extends Omit<PolicyOptions, 'percent'> {
+/**
+ * A policy that the planner completes: batch split and percents where they are not given, and what the host attends,
+ * unless `hostAttentionPercent` is 0.
+ */
+export interface AutoPolicy extends PolicyOptions {
   readonly auto: true
 }
 

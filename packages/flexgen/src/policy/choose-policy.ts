@@ -1,5 +1,5 @@
 import { createPolicy, type PolicyOptions, type Workload } from '@flexgen/core'
-import type { Candidate, LayoutsOptions, PlanRequest } from '@flexgen/planner'
+import type { Candidate, LayoutsOptions, Percent, PlanRequest } from '@flexgen/planner'
 import {
   type Backend,
   type DType,
@@ -10,7 +10,7 @@ import {
   type WeightSource,
 } from '@flexgen/spec'
 import type { LoadedHardware } from './load-hardware.ts'
-import { hardwareHere, withoutHost } from './hardware-here.ts'
+import { hardwareHere } from './hardware-here.ts'
 import type { AutoPolicy } from './auto-policy.ts'
 
 /** What is known of a run before its policy is. */
@@ -82,12 +82,13 @@ export async function choosePolicy(
   const { profile, source } = await hardwareHere(await loadHardware(), subject)
   const { plan, infeasiblePlanError } = await import('@flexgen/planner')
   const request = await planRequestOf(subject, profile)
-  const { gpuBatchSize, numGpuBatches, overlap, compressWeight, compressCache } = fixed
+  const { percent, gpuBatchSize, numGpuBatches, overlap, compressWeight, compressCache } = fixed
   const result = await plan({
     ...request,
     costModel: 'engine',
     margin: { device: 1, ram: 1, disk: 1 },
-    fixed: { gpuBatchSize, numGpuBatches },
+    // There are six of them: that was checked with the rest of the policy.
+    fixed: { percent: percent as Percent | undefined, gpuBatchSize, numGpuBatches },
     overlap,
     compressWeight,
     compressCache,
@@ -158,12 +159,12 @@ export async function planRequestOf(
   subject: RunSubject,
   profile: PlanRequest['hardware'],
 ): Promise<Omit<PlanRequest, 'costModel'>> {
-  const { hardwareForBackend } = await import('@flexgen/planner')
+  const { hardwareForBackend, hardwareWithoutHost } = await import('@flexgen/planner')
   const { model, backend, host, room } = subject
   const hardware = hardwareForBackend(profile, backend.name, backend.device.hostVisible)
   return {
     model,
-    hardware: backend.device.hostVisible || host !== undefined ? hardware : withoutHost(hardware),
+    hardware: backend.device.hostVisible || host !== undefined ? hardware : hardwareWithoutHost(hardware),
     ...sizesOf(subject),
     directIo: subject.directIo,
     freeRamBytes: room.ramBytes,
@@ -208,7 +209,8 @@ function smallPolicy(
   fixed: PolicyOptions,
 ): Policy | undefined {
   const weightBytes = 4 * model.facts.parameters
-  if (numPrompts === undefined || weightBytes > smallModelBytes) return undefined
+  const isLarge = numPrompts === undefined || weightBytes > smallModelBytes
+  if (isLarge || fixed.percent !== undefined) return undefined
   const gpuBatchSize = fixed.gpuBatchSize ?? Math.min(numPrompts, smallBatch)
   const sequences = Math.min(numPrompts, gpuBatchSize * (fixed.numGpuBatches ?? 1))
   const cacheBytes = 8 * model.facts.decoderLayers * model.kvHeads * model.headDim * (promptTokens + newTokens)

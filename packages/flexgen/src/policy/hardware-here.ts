@@ -1,4 +1,3 @@
-import type { HardwareProfile } from '@flexgen/planner'
 import type { Backend } from '@flexgen/spec'
 import { availableParallelism } from 'node:os'
 import type { LoadedHardware } from './load-hardware.ts'
@@ -21,10 +20,4 @@ export async function hardwareHere(
     profile: assumedCard({ deviceName, deviceBytes, cpuCores: availableParallelism(), ...room }),
     source: 'assumed',
   }
-}
-
-/** A profile of a machine with a card, where nothing attends on the host. */
-export function withoutHost(profile: HardwareProfile): HardwareProfile {
-  const { host: _, ...compute } = profile.compute
-  return { ...profile, compute }
 }

@@ -1,5 +1,5 @@
 import type { RunReport, Workload } from '@flexgen/core'
-import type { Candidate, HardwareProfile, Percent, RunRecord } from '@flexgen/planner'
+import type { Candidate, HardwareProfile, Percent, PredictRequest, RunRecord } from '@flexgen/planner'
 import type { Policy } from '@flexgen/spec'
 import { defaultHistoryFile } from './cache-files.ts'
 import { isKnown, layoutParts, planRequestOf, type RunSubject } from './choose-policy.ts'
@@ -23,6 +23,8 @@ export interface RunPrediction {
   /** Corrected by the history, where there is one. */
   readonly predicted: RunFigures
   readonly measured: RunFigures
+  /** What the busiest link or kernels take alone, by the speeds of the profile: no run of that placement is faster. */
+  readonly limit: Pick<RunFigures, 'prefillSeconds' | 'decodeStepSeconds'>
   /** Factors that past runs have put on the times; 1 where there are none. */
   readonly correction: { readonly prefillFactor: number; readonly decodeFactor: number; readonly runs: number }
 }
@@ -48,7 +50,7 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
   const { correctionOf, correctPrediction, predictPolicy } = await import('@flexgen/planner')
   const request = await planRequestOf({ ...subject, workload }, profile)
   const blocks = sweeps.prefill.count
-  const candidate = await predictPolicy({
+  const asked: PredictRequest = {
     ...request,
     policy: { ...policy, percent: percentOf(policy) },
     overlap: policy.overlap,
@@ -59,7 +61,15 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
     // Times are of a block; the last of a job may be smaller.
     numPrompts: Math.max(1, Math.round(workload.sequences / blocks)),
     layout: { ...request.layout, ...layoutParts(policy) },
-  })
+  }
+  const candidate = await predictPolicy(asked)
+  // Alone a link is faster than beside another.
+  const { shared: _, ...alone } = asked.hardware
+  const isShared = policy.hostAttentionPercent > 0 && !subject.backend.device.hostVisible
+  // Peaks are those of the largest block.
+  const block = Math.min(workload.sequences, policy.gpuBatchSize * policy.numGpuBatches)
+  const largest = block === asked.numPrompts ? candidate : await predictPolicy({ ...asked, numPrompts: block })
+  const { predicted: fastest } = isShared ? await predictPolicy({ ...asked, hardware: alone }) : candidate
   const key = { hardware: hardwareKey(profile), backend: report.backend, model: report.model }
   const file = defaultHistoryFile()
   const runs = usesHistory ? await readHistory(file) : []
@@ -74,12 +84,16 @@ export async function predictRun(options: PredictRunOptions): Promise<RunPredict
   }
   // The times of a placement that changed are those of no policy.
   if (usesHistory && report.replacement === undefined)
-    await keep(file, runs, recordOf(options, key, candidate, measured))
+    await keep(file, runs, recordOf(options, key, { ...largest, predicted: candidate.predicted }, measured))
   return {
     hardware: profile.name,
     isAssumed: source === 'assumed',
-    predicted: figuresOf({ ...candidate, predicted: corrected }, measured, report),
+    predicted: figuresOf({ ...largest, predicted: corrected }, measured, report),
     measured,
+    limit: {
+      prefillSeconds: longestOf(fastest.prefill),
+      decodeStepSeconds: longestOf(fastest.decodeStep),
+    },
     correction: {
       prefillFactor: correction.prefillFactor,
       decodeFactor: correction.decodeFactor,
@@ -102,6 +116,10 @@ function figuresOf(
     peakDeviceBytes: Math.max(device, replacement?.plannedPeak.device ?? 0),
     peakDiskBytes: runBytes?.disk ?? bytes.disk.total,
   }
+}
+
+function longestOf({ secondsByResource }: Candidate['predicted']['prefill']): number {
+  return Math.max(...Object.values(secondsByResource))
 }
 
 function phaseOf({ sweeps }: RunReport, phase: 'prefill' | 'decode'): { count: number; seconds: number } {

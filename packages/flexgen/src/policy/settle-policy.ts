@@ -53,17 +53,20 @@ export async function settlePolicy(
   const known = knownPolicyOf(options.policy)
   const auto = autoPartsOf(options.policy)
   const offloadDir = expandHome(options.offloadDir ?? defaultOffloadDir())
+  // Beside a backend that is a host itself another attends only where it is told to; elsewhere if it is not forbidden.
+  const attends = backend.device.hostVisible
+    ? known.hostAttentionPercent > 0 && host !== backend
+    : auto?.hostAttentionPercent !== 0
   const subject: RunSubject = {
     model: opened.model,
     backend,
-    // Beside a backend that is a host itself another attends only where it is told to.
-    host: backend.device.hostVisible && (known.hostAttentionPercent === 0 || host === backend) ? undefined : host,
+    host: attends ? host : undefined,
     weights: (compressWeight) => engineWeightsOf(opened, { compressWeight }, backend).weights,
     workload,
     dtype: options.dtype,
     directIo: options.direct ?? false,
     pagePositions: options.pagePositions,
-    room: await roomOf(offloadDir),
+    room: options.machine?.room ?? (await roomOf(offloadDir)),
     budgets,
   }
   // A name that is wrong is known at once; what was saved is read where it is needed.

@@ -31,6 +31,12 @@ function hostOf(profile: HardwareProfile): HardwareProfile {
   }
 }
 
+/** A machine with a card on whose host nothing attends. */
+export function hardwareWithoutHost(profile: HardwareProfile): HardwareProfile {
+  const { host: _, ...compute } = profile.compute
+  return { ...profile, compute }
+}
+
 /** Whether a profile has speeds of a backend. */
 export function knowsBackend({ compute }: HardwareProfile, backend: string): boolean {
   return [compute.device, ...(compute.others ?? [])].some((rates) => rates.backend === backend)
