@@ -81,6 +81,49 @@ describe('the report', () => {
     expect(slowed[0]).toMatchObject({ bytesPerSecond: 1e9, utilisation: 0.8 })
   })
 
+  it('says how busy the link to a device was while tokens were made, and how fast then', () => {
+    const deviceLinks = [
+      { link: 'to device', phase: 'prefill', busySeconds: 0.5, sizeBytes: 20e9 },
+      { link: 'to device', phase: 'decode', busySeconds: 3.8, sizeBytes: 190e9 },
+      { link: 'from device', phase: 'decode', busySeconds: 0.1, sizeBytes: 2e9 },
+    ] as const
+    const measured = [{ link: 'to device', direct: false, bytesPerSecond: 62.5e9 }] as const
+    const uses = linkUsesOf({ ...sampleMeasurement, deviceLinks }, { direct: false }, measured)
+    expect(uses.slice(1)).toEqual([
+      {
+        link: 'to device',
+        phase: 'prefill',
+        sizeBytes: 20e9,
+        bytesPerSecond: 20e9,
+        utilisation: 0.32,
+        busy: { share: 0.5, bytesPerSecond: 40e9 },
+      },
+      {
+        link: 'to device',
+        phase: 'decode',
+        sizeBytes: 190e9,
+        bytesPerSecond: 47.5e9,
+        utilisation: 0.76,
+        busy: { share: 0.95, bytesPerSecond: 50e9 },
+      },
+      {
+        link: 'from device',
+        phase: 'decode',
+        sizeBytes: 2e9,
+        bytesPerSecond: 0.5e9,
+        busy: { share: 0.025, bytesPerSecond: 20e9 },
+      },
+    ])
+    const report = sampleReport()
+    const sides = report.sides.map((side, i) => (i === 0 ? { ...side, links: uses } : side))
+    expect(describeReport({ ...report, sides })).toEqual(
+      expect.arrayContaining([
+        'opt: ours: link to device busy 95.0 % of decoding, at 50 GB/s then, 80.0 % of the 62.5 GB/s it gives alone',
+        'opt: ours: link from device busy 2.5 % of decoding, at 20 GB/s then',
+      ]),
+    )
+  })
+
   it('is of the published schema', async () => {
     const report = sampleReport()
     expect(benchReportSchema.parse(JSON.parse(JSON.stringify(report)))).toEqual(report)
@@ -123,7 +166,7 @@ describe('the report', () => {
     for (const title of [
       'Decode',
       'Prefill',
-      'Use of the disk while decoding',
+      'Use of links while decoding',
       'One decode step, queue by queue',
       'Bytes on each tier over time',
       'Placement',

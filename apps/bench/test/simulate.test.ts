@@ -179,6 +179,13 @@ describe('a simulated benchmark', () => {
     expect(benchReportSchema.parse(JSON.parse(JSON.stringify(report)))).toEqual(report)
     expect(report.settings).toEqual({ repeat: 1, warmUp: 0, warmUpTokens: 0 })
     expect(report.links).toContainEqual({ link: 'disk read', direct: false, bytesPerSecond: 1.6e9 })
+    // A device with memory of its own: the report says how busy its link was.
+    expect(report.links).toContainEqual(expect.objectContaining({ link: 'to device' }))
+    const uses = report.sides[0]!.links.filter(({ phase, link }) => phase === 'decode' && link === 'to device')
+    expect(uses).toEqual([expect.objectContaining({ utilisation: expect.any(Number), busy: expect.anything() })])
+    expect(uses[0]!.busy!.share).toBeGreaterThan(0.2)
+    expect(uses[0]!.busy!.share).toBeLessThanOrEqual(1)
+    expect(printed.join('\n')).toContain('link to device busy')
     const title = 'opt-1.3b: 40/6, 30 30 50 30 0 100, 2x2, simulated on flexgen-t4'
     expect(report.sides.map((side) => side.title)).toEqual([title])
     expect(report.sides[0]!.command).toContain('--simulate flexgen-t4')

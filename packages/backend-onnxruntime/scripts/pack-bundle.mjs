@@ -56,12 +56,18 @@ for (const group of ['packages', 'apps']) {
   }
 }
 for (let next = queue.shift(); next !== undefined; next = queue.shift()) pack(...next)
-const tests = path.join(root, 'packages/core/test/cuda')
-mkdirSync(path.join(target, 'tests'))
-for (const file of readdirSync(tests).filter((name) => !name.endsWith('.test.ts'))) {
-  const text = readFileSync(path.join(tests, file), 'utf8').replaceAll("'../../src/index.ts'", "'@flexgen/core'")
-  writeFileSync(path.join(target, 'tests', file), text)
+const fakeDriver = 'packages/backend-onnxruntime/test/cuda/fake-cuda.c'
+for (const [from, to] of Object.entries({ cuda: 'tests', support: 'support' })) {
+  const folder = path.join(root, 'packages/core/test', from)
+  mkdirSync(path.join(target, to))
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))) {
+    const text = readFileSync(path.join(folder, file), 'utf8')
+      .replaceAll("'../../src/index.ts'", "'@flexgen/core'")
+      .replaceAll(`'../../../${path.relative('packages', fakeDriver)}'`, "'./fake-cuda.c'")
+    writeFileSync(path.join(target, to, file), text)
+  }
 }
+cpSync(path.join(root, fakeDriver), path.join(target, 'tests/fake-cuda.c'))
 writeFileSync(path.join(target, 'package.json'), '{ "private": true, "type": "module" }\n')
 const { bin } = manifest(path.join(root, 'apps/cli'))
 const entry = typeof bin === 'string' ? bin : Object.values(bin)[0]

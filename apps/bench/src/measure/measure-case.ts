@@ -102,6 +102,7 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
     report,
     prediction,
     latency,
+    hostVisible: backend.device.hostVisible,
     recorder,
     sampler,
   })

@@ -1,5 +1,6 @@
 import { spanOf, systemClock } from '@flexgen/spec'
 import { defaultOffloadDir, expandHome, openBackend } from 'flexgen'
+import { measureDeviceLinks } from './measure-device-links.ts'
 import type { MeasuredLink } from './measured-link.ts'
 
 /** What links are measured with. */
@@ -13,7 +14,7 @@ const trial = { sizeBytes: 192 * 2 ** 20, stepBytes: 48 * 2 ** 20, passes: 3 } a
 
 /**
  * Measures the disk of the offload directory with the engine's own disk tier and host memory: writes, reads through
- * the page cache, and, where the system can, reads around it.
+ * the page cache, and, where the system can, reads around it; and the link to a device with memory of its own.
  * @throws {FlexgenError} where no backend works or the folder cannot be written
  */
 export async function measureLinks({ backend: name, offloadDir }: MeasureLinksOptions): Promise<MeasuredLink[]> {
@@ -22,7 +23,7 @@ export async function measureLinks({ backend: name, offloadDir }: MeasureLinksOp
   await using _ = backend
   const folder = expandHome(offloadDir ?? defaultOffloadDir())
   const buffer = backend.allocateHost(trial.stepBytes)
-  const links: MeasuredLink[] = []
+  const links: MeasuredLink[] = await measureDeviceLinks(backend)
   for (const direct of [false, true]) {
     await using tier = await createDiskTier({ offloadDir: folder, clock: systemClock, direct })
     const region = await tier.allocate(trial.sizeBytes)

@@ -1,17 +1,24 @@
 import { z } from 'zod'
+import type { DeviceLink } from './device-link.ts'
 import type { DiskLink } from './queue-kinds.ts'
 
-/** Bandwidth of a link, measured with the engine's own reads and writes. */
+/** A link whose use is measured. */
+export type Link = DiskLink | DeviceLink
+
+/** Schema of `Link`. */
+export const linkSchema: z.ZodType<Link> = z.enum(['disk read', 'disk write', 'to device', 'from device'])
+
+/** Bandwidth of a link, measured with the engine's own reads, writes and copies. */
 export interface MeasuredLink {
-  readonly link: DiskLink
-  /** Around the page cache, or through it. */
+  readonly link: Link
+  /** Of the disk: around the page cache, or through it. */
   readonly direct: boolean
   readonly bytesPerSecond: number
 }
 
 /** Schema of `MeasuredLink`. */
 export const measuredLinkSchema: z.ZodType<MeasuredLink> = z.object({
-  link: z.enum(['disk read', 'disk write']),
+  link: linkSchema,
   direct: z.boolean(),
   bytesPerSecond: z.number().positive(),
 })

@@ -18,6 +18,8 @@ export interface MeasurementParts {
   /** What was expected of the run. */
   readonly prediction: RunPrediction | undefined
   readonly latency: Latency & { readonly projected: boolean }
+  /** Whether the host reads the device's memory: then copies cross no link. */
+  readonly hostVisible: boolean
   readonly recorder: RunRecorder
   readonly sampler: MemorySampler
 }
@@ -55,6 +57,7 @@ export function measurementOf(parts: MeasurementParts): Measurement {
     ...(parts.prediction !== undefined && { prediction: parts.prediction }),
     disk: (['prefill', 'decode'] as const).map((phase) => diskPhase(report, phase)),
     queues: recorder.queues,
+    ...(!parts.hostVisible && { deviceLinks: recorder.deviceLinks }),
     ...(tasks.length > 0 && { tasks }),
     ...(timeline !== undefined && { timeline }),
     memory: [...sampler.samples],

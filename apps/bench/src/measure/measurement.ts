@@ -3,6 +3,7 @@ import type { RunPrediction } from 'flexgen'
 import { z } from 'zod'
 import type { ModelSizes } from '../formulas/model-sizes.ts'
 import type { Latency, Work } from '../formulas/throughput.ts'
+import type { DeviceLink } from './device-link.ts'
 
 /** Bytes, or shares in percent, on each tier. */
 export interface ByTier {
@@ -40,6 +41,15 @@ export interface QueueShare {
   readonly queue: string
   readonly phase: Phase
   /** Time in which at least one operation was under way. */
+  readonly busySeconds: number
+  readonly sizeBytes: number
+}
+
+/** How long one direction of the link to the device was in use in one phase, and what it moved. */
+export interface LinkShare {
+  readonly link: DeviceLink
+  readonly phase: Phase
+  /** Time in which a copy of any queue was under way. */
   readonly busySeconds: number
   readonly sizeBytes: number
 }
@@ -109,6 +119,8 @@ export interface Measurement extends Latency {
   readonly prediction?: Omit<RunPrediction, 'limit'> & Partial<Pick<RunPrediction, 'limit'>>
   readonly disk: readonly DiskPhase[]
   readonly queues: readonly QueueShare[]
+  /** Present where the device has memory of its own. */
+  readonly deviceLinks?: readonly LinkShare[]
   /** Present where `--debug-mode breakdown` was given. */
   readonly tasks?: readonly TaskShare[]
   /** Absent where nothing was decoded. */
@@ -214,6 +226,9 @@ export const measurementSchema: z.ZodType<Measurement> = z
     ),
     disk: z.array(z.object({ phase, read: byKind, written: byKind })),
     queues: z.array(z.object({ queue: z.string(), phase, busySeconds: amount, sizeBytes: amount })),
+    deviceLinks: z.exactOptional(
+      z.array(z.object({ link: z.enum(['to device', 'from device']), phase, busySeconds: amount, sizeBytes: amount })),
+    ),
     tasks: z.exactOptional(z.array(z.object({ phase, task: z.string(), seconds: amount }))),
     timeline: z.exactOptional(
       z.object({

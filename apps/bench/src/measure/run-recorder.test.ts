@@ -37,6 +37,27 @@ describe('what is recorded of a run', () => {
     })
   })
 
+  it('is what crosses the link to the device by direction, copies of several queues at once counted once', () => {
+    const recorder = new RunRecorder({ timelineToken: undefined, batches: 1 })
+    recorder.begin(0)
+    recorder.span(span('load weights', 0, 60, 600, 'copyIn'))
+    recorder.endSweep(1, 100)
+    recorder.span(span('load weights', 100, 150, 500, 'copyIn'))
+    recorder.span(span('load cache', 140, 170, 200, 'copyToCache'))
+    recorder.span(span('load weights', 190, 200, 100, 'copyIn'))
+    recorder.span(span('store cache', 100, 110, 40, 'copyFromCache'))
+    recorder.span(span('hidden', 105, 125, 20, 'copyOut'))
+    // Within the device, and on a tier.
+    recorder.span(span('compute', 100, 200, 1000, 'copy'))
+    recorder.span(span('weights from RAM', 100, 200, 1000, 'read'))
+    recorder.end(200)
+    expect(recorder.deviceLinks).toEqual([
+      { link: 'to device', phase: 'prefill', busySeconds: 0.06, sizeBytes: 600 },
+      { link: 'to device', phase: 'decode', busySeconds: 0.08, sizeBytes: 800 },
+      { link: 'from device', phase: 'decode', busySeconds: 0.025, sizeBytes: 60 },
+    ])
+  })
+
   it('are layer steps of decoding: all batches of a layer, the pause before them included', () => {
     const told: number[] = []
     const recorder = new RunRecorder({ timelineToken: undefined, batches: 2, onLayerStep: (steps) => told.push(steps) })

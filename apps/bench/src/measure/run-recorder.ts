@@ -1,6 +1,7 @@
 import type { TraceSink, TraceSpan } from '@flexgen/spec'
 import { coveredMs, type Interval } from './busy-time.ts'
-import type { Phase, QueueShare, Timeline } from './measurement.ts'
+import { type DeviceLink, deviceLinkOf, deviceLinks } from './device-link.ts'
+import type { LinkShare, Phase, QueueShare, Timeline } from './measurement.ts'
 
 /** The queue on which layers are computed, how its spans of layers begin, and how those end that attention follows. */
 const compute = { queue: 'compute', label: 'run ', firstPart: '.before' } as const
@@ -15,7 +16,8 @@ export interface RunRecorderOptions {
   readonly onLayerStep?: (steps: number) => void
 }
 
-interface QueueRecord {
+/** Work of a queue, or of all queues on a link. */
+interface WorkRecord {
   intervals: Interval[]
   busyMs: Record<Phase, number>
   sizeBytes: Record<Phase, number>
@@ -28,7 +30,8 @@ export class RunRecorder implements TraceSink {
   /** Seconds of each decode layer step: one layer for all gpu batches. */
   readonly layerStepSeconds: number[] = []
   readonly #options: RunRecorderOptions
-  readonly #queues = new Map<string, QueueRecord>()
+  readonly #queues = new Map<string, WorkRecord>()
+  readonly #links = new Map<DeviceLink, WorkRecord>()
   readonly #phaseMs: Record<Phase, number> = zeroes()
   #isOn = false
   #phase: Phase = 'prefill'
@@ -75,11 +78,10 @@ export class RunRecorder implements TraceSink {
 
   span(span: TraceSpan): void {
     if (!this.#isOn) return
-    const { queue, startMs, endMs, sizeBytes } = span
-    const record = this.#queues.get(queue) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes(), sweepBytes: 0 }
-    this.#queues.set(queue, record)
-    record.intervals.push([startMs, endMs])
-    record.sweepBytes += sizeBytes
+    const { queue, endMs } = span
+    count(this.#queues, queue, span)
+    const link = deviceLinkOf(span.label)
+    if (link !== undefined) count(this.#links, link, span)
     if (this.#token === this.#options.timelineToken && this.#timeline === undefined) this.#spans.push(span)
     if (this.#phase === 'decode' && queue === compute.queue && isWholeLayer(span.label))
       this.#countRun(span.label, endMs)
@@ -92,6 +94,18 @@ export class RunRecorder implements TraceSink {
         .filter((phase) => busyMs[phase] > 0 || sizeBytes[phase] > 0)
         .map((phase) => ({ queue, phase, busySeconds: busyMs[phase] / 1000, sizeBytes: sizeBytes[phase] })),
     )
+  }
+
+  /** Work of each direction of the link to the device: time in which a copy of any queue was under way. */
+  get deviceLinks(): LinkShare[] {
+    return deviceLinks.flatMap((link) => {
+      const record = this.#links.get(link)
+      if (record === undefined) return []
+      const { busyMs, sizeBytes } = record
+      return (['prefill', 'decode'] as const)
+        .filter((phase) => sizeBytes[phase] > 0)
+        .map((phase) => ({ link, phase, busySeconds: busyMs[phase] / 1000, sizeBytes: sizeBytes[phase] }))
+    })
   }
 
   /** Time of each phase that was run, without what was projected. */
@@ -136,13 +150,20 @@ export class RunRecorder implements TraceSink {
   /** What a queue did in a sweep counts as that phase's, also where it prepared the next. */
   #settle(nowMs: number): void {
     this.#phaseMs[this.#phase] += nowMs - this.#sweepStartMs
-    for (const record of this.#queues.values()) {
+    for (const record of [...this.#queues.values(), ...this.#links.values()]) {
       record.busyMs[this.#phase] += coveredMs(record.intervals)
       record.intervals = []
       record.sizeBytes[this.#phase] += record.sweepBytes
       record.sweepBytes = 0
     }
   }
+}
+
+function count<Name>(records: Map<Name, WorkRecord>, name: Name, { startMs, endMs, sizeBytes }: TraceSpan): void {
+  const record = records.get(name) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes(), sweepBytes: 0 }
+  records.set(name, record)
+  record.intervals.push([startMs, endMs])
+  record.sweepBytes += sizeBytes
 }
 
 /** Whether a run ends a layer; where the host attends, one run comes before attention and one behind it. */

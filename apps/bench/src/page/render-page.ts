@@ -1,6 +1,7 @@
 import { formatBytes } from '../format/format-amount.ts'
 import type { BenchReport } from '../report/bench-report.ts'
 import type { SideReport } from '../report/side-report.ts'
+import type { Link } from '../measure/measured-link.ts'
 import type { Spread } from '../report/spread.ts'
 import { html, type Markup } from './html.ts'
 import { pageFrame } from './page-frame.ts'
@@ -61,24 +62,32 @@ async function throughputFigure(
   return renderFigure({ title, about, size: 'half', plot: throughputPlot(bars) })
 }
 
-/** What sides made of the disk while they decoded, against what it can do alone. */
+/** What is said of a side for each link. */
+const linkTitles: Readonly<Record<Link, string>> = {
+  'disk read': '',
+  'disk write': ', written',
+  'to device': ', to the device',
+  'from device': ', from the device',
+}
+
+/** What sides made of the links while they decoded, against what it can do alone. */
 async function linksFigure({ sides, links }: BenchReport, names: readonly string[]): Promise<Markup> {
   const bars = sides.flatMap(({ links: uses }, i) =>
     uses
       .filter(({ phase }) => phase === 'decode')
       .map(({ link, bytesPerSecond, utilisation }): LinkBar => {
         const bandwidth = utilisation === undefined ? undefined : bytesPerSecond / utilisation
-        return { title: link === 'disk read' ? names[i]! : `${names[i]}, written`, bytesPerSecond, bandwidth }
+        return { title: `${names[i]}${linkTitles[link]}`, bytesPerSecond, bandwidth }
       }),
   )
   if (bars.length === 0) return html``
   const alone = links.map(
     ({ link, direct, bytesPerSecond }) =>
-      `${link} ${direct ? 'around' : 'through'} the page cache ${formatBytes(bytesPerSecond)}/s`,
+      `${link}${link.startsWith('disk') ? ` ${direct ? 'around' : 'through'} the page cache` : ''} ${formatBytes(bytesPerSecond)}/s`,
   )
   return renderFigure({
-    title: 'Use of the disk while decoding',
-    about: `Reads, with a mark at what the link gives alone. Measured before: ${alone.join(', ') || 'nothing'}.`,
+    title: 'Use of links while decoding',
+    about: `Reads of the disk where nothing else is said, with a mark at what the link gives alone. Measured before: ${alone.join(', ') || 'nothing'}.`,
     size: 'full',
     plot: linksPlot(bars),
   })

@@ -34,6 +34,7 @@ export function describeReport({ sides, comparison, settings, sittings }: BenchR
       failure === undefined ? [] : [`${title}: ${failure.code}: ${failure.message}`],
     ),
     ...sides.flatMap(describeTasks),
+    ...sides.flatMap(describeDeviceLinks),
     ...sides.flatMap(({ title, typical }) => {
       const { replacement } = typical?.measurement ?? {}
       return replacement === undefined ? [] : [`${title}: ${describeReplacement(replacement)}`]
@@ -41,6 +42,23 @@ export function describeReport({ sides, comparison, settings, sittings }: BenchR
     ...describePredictions({ sides }),
     ...(comparison === undefined ? [] : ['', ...describeComparison(sides, comparison)]),
   ]
+}
+
+/** How busy the link to the device was while tokens were made, and how fast then. */
+function describeDeviceLinks({ title, links }: BenchReport['sides'][number]): string[] {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+  return links.flatMap(({ link, phase, busy, bytesPerSecond, utilisation }) => {
+    if (busy === undefined || phase !== 'decode') return []
+    // What it gives alone is the speed over the whole phase, by its share of that.
+    const alone = utilisation === undefined ? undefined : bytesPerSecond / utilisation
+    const ofAlone =
+      alone === undefined
+        ? ''
+        : `, ${percent(busy.bytesPerSecond / alone)} of the ${formatBytes(alone)}/s it gives alone`
+    return [
+      `${title}: link ${link} busy ${percent(busy.share)} of decoding, at ${formatBytes(busy.bytesPerSecond)}/s then${ofAlone}`,
+    ]
+  })
 }
 
 /** Where the time of a breakdown went, phase by phase. */

@@ -24,14 +24,20 @@ export async function checkSimulatedSides(sides: readonly Side[]): Promise<void>
   for (const [scenario, sweeps] of scenarios) await findScenario(scenario, sweeps)
 }
 
-/** The disk of the machine that all sides are simulated on, in place of a measurement; none where there are several. */
+/** The links of the machine that all sides are simulated on, in place of a measurement; none where there are several. */
 export async function simulatedLinks(sides: readonly Side[]): Promise<MeasuredLink[]> {
   const [profile, ...others] = new Set(sides.map(profileOf))
   if (profile === undefined || others.length > 0) return []
-  const { diskRead, diskWrite } = (await readProfile(profile)).links
+  const { diskRead, diskWrite, hostToDevice, deviceToHost } = (await readProfile(profile)).links
   return [
     { link: 'disk write', direct: false, bytesPerSecond: diskWrite.buffered.bytesPerSecond },
     { link: 'disk read', direct: false, bytesPerSecond: diskRead.buffered.bytesPerSecond },
     { link: 'disk read', direct: true, bytesPerSecond: diskRead.direct.bytesPerSecond },
+    ...(hostToDevice === undefined
+      ? []
+      : [{ link: 'to device' as const, direct: false, bytesPerSecond: hostToDevice.pinned.bytesPerSecond }]),
+    ...(deviceToHost === undefined
+      ? []
+      : [{ link: 'from device' as const, direct: false, bytesPerSecond: deviceToHost.pinned.bytesPerSecond }]),
   ]
 }

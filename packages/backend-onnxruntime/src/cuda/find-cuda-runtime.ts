@@ -19,9 +19,9 @@ const runtimePattern = /^libonnxruntime\.so(\.\d+)*$/
 export const cudaInstallHint =
   'pip install "onnxruntime-gpu[cuda,cudnn]" and set ORT_LIBRARY to the libonnxruntime.so.* in its folder onnxruntime/capi'
 
-/** Looks for an ONNX Runtime with a CUDA provider: `ORT_LIBRARY`, onnxruntime-node's folder, folders of pip packages. */
+/** Looks for an ONNX Runtime with a CUDA provider: `ORT_LIBRARY` alone, else onnxruntime-node's and pip packages' folders. */
 export function searchCudaRuntime(given: string | undefined = process.env['ORT_LIBRARY']): CudaRuntimeSearch {
-  const candidates = [...(given ? [given] : []), ...nodeLibrary(), ...pipLibraries()]
+  const candidates = given ? [given] : [...nodeLibrary(), ...pipLibraries()]
   const hasProvider = (library: string): boolean => existsSync(path.join(path.dirname(library), provider))
   return {
     libraryPath: candidates.find((library) => existsSync(library) && hasProvider(library)),
@@ -35,10 +35,13 @@ export function searchCudaRuntime(given: string | undefined = process.env['ORT_L
  * @throws {FlexgenError} `BACKEND_UNAVAILABLE`
  */
 export function findCudaRuntime(koffi: Koffi, given?: string): string {
-  const { libraryPath, withoutProvider } = searchCudaRuntime(given)
+  const { libraryPath, withoutProvider, folders } = searchCudaRuntime(given)
   if (libraryPath === undefined) {
-    const found = withoutProvider.length === 0 ? '' : ` (${withoutProvider.join(', ')} has none beside it)`
-    throw new BackendUnavailableError(`there is no ONNX Runtime with a CUDA provider${found}`, {
+    const found =
+      withoutProvider.length > 0
+        ? `${withoutProvider.join(', ')} has none beside it`
+        : `looked in ${folders.join(', ')}`
+    throw new BackendUnavailableError(`there is no ONNX Runtime with a CUDA provider: ${found}`, {
       hint: cudaInstallHint,
     })
   }

@@ -23,13 +23,27 @@ async function importKoffi(): Promise<Koffi> {
     const koffi = await import('koffi')
     // Another package of this process may have set it already; it cannot be set once a library is loaded.
     const { sync_stack_size: sync = 0, async_stack_size: async = 0 } = koffi.config()
-    if (sync < stackBytes || async < stackBytes)
-      koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes })
+    if (sync < stackBytes || async < stackBytes) growStacks(koffi)
     return koffi
   } catch (cause) {
+    if (cause instanceof BackendUnavailableError) throw cause
     throw new BackendUnavailableError('koffi, which calls the C API of ONNX Runtime, cannot be loaded', {
       hint: 'install it with: npm install koffi',
       cause,
     })
+  }
+}
+
+function growStacks(koffi: Koffi): void {
+  try {
+    koffi.config({ sync_stack_size: stackBytes, async_stack_size: stackBytes })
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      'koffi was in use in this process before, with too little stack for ONNX Runtime',
+      {
+        hint: `open the backend first, or call koffi.config({ sync_stack_size: ${stackBytes}, async_stack_size: ${stackBytes} })`,
+        cause,
+      },
+    )
   }
 }

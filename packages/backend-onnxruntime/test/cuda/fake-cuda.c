@@ -21,7 +21,11 @@ EXPORT int64_t fakeDeviceBytes = 0;
 EXPORT int64_t fakeHandles = 0;    // streams and events that live
 EXPORT int64_t fakeRegistered = 0; // registered ranges of host memory
 
-EXPORT Status cuInit(unsigned flags) { return flags == 0 ? success : invalidValue; }
+EXPORT Status cuInit(unsigned flags) {
+  const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+  if (visible != NULL && *visible == 0) return noDevice;
+  return flags == 0 ? success : invalidValue;
+}
 EXPORT Status cuDriverGetVersion(int* version) { *version = 13000; return success; }
 EXPORT Status cuDeviceGetCount(int* count) { *count = fakeDeviceCount; return success; }
 EXPORT Status cuDeviceGet(int* device, int ordinal) { *device = ordinal; return success; }

@@ -1,33 +1,61 @@
-// Runs on a machine with an NVIDIA GPU: node main.ts. Without a GPU it says so and has tested nothing.
+// Runs on a machine with an NVIDIA GPU: node main.ts [--only conformance,models,faults,soak]. Without a GPU it says so and
+// has tested nothing; --fake takes a driver whose device memory is host memory instead, which needs a C compiler.
 import { describe, it } from 'node:test'
-import { createOnnxRuntimeCudaBackend } from '@flexgen/backend-onnxruntime'
+import { parseArgs } from 'node:util'
+import type { TestKit } from '@flexgen/conformance'
 import { FlexgenError } from '@flexgen/spec'
 import { testConformance } from './conformance.ts'
+import { testFaults } from './faults.ts'
+import { testLimits } from './limits.ts'
 import { testModels } from './models.ts'
+import { testSoak } from './soak.ts'
+import { openTestedGpu, type TestedGpu } from './tested-gpu.ts'
 
-/** Why there is nothing to test here; undefined where there is. */
-async function problem(): Promise<FlexgenError | undefined> {
+/** Seconds that each part may take on a GPU: 150 in all. */
+const seconds = { conformance: 45, models: 45, faults: 30, soak: 30 } as const
+type Part = keyof typeof seconds
+const names = Object.keys(seconds) as Part[]
+/** The fake GPU computes on the CPU, and most likely shares it. */
+const fakeFactor = 20
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, fake: { type: 'boolean', default: false } } })
+const isFake = values.fake
+const wanted = values.only?.split(',') ?? names
+const unknown = wanted.filter((name) => !names.includes(name as Part))
+if (unknown.length > 0) throw new RangeError(`there is no part ${unknown.join(', ')}: ${names.join(', ')}`)
+
+const parts: Readonly<Record<Part, (kit: TestKit, gpu: TestedGpu) => void>> = {
+  conformance: (kit, gpu) => testConformance(kit, gpu.createBackend, isFake ? ['float16'] : ['float16', 'bfloat16']),
+  models: (kit, { createBackend }) =>
+    testModels({
+      ...kit,
+      createBackend,
+      dtypes: isFake ? ['float32', 'float16'] : ['float16', 'bfloat16', 'float32'],
+      policies: 100,
+    }),
+  faults: (kit, gpu) => {
+    testFaults(kit, gpu)
+    testLimits(kit, gpu.createBackend, isFake ? 'float32' : 'float16')
+  },
+  soak: (kit, gpu) => testSoak(kit, gpu, 5000),
+}
+
+/** The GPU; undefined, and said why, where there is none. */
+async function open(): Promise<TestedGpu | undefined> {
   try {
-    const backend = await createOnnxRuntimeCudaBackend()
-    process.stdout.write(`# ${backend.device.description}\n`)
-    await backend[Symbol.asyncDispose]()
-    return undefined
+    return await openTestedGpu(isFake)
   } catch (error) {
-    if (FlexgenError.isInstance(error) && error.code === 'BACKEND_UNAVAILABLE') return error
-    throw error
+    if (!FlexgenError.isInstance(error) || error.code !== 'BACKEND_UNAVAILABLE') throw error
+    process.stdout.write(`test:cuda was skipped, nothing was tested: ${error.message}\nhint: ${error.hint}\n`)
+    return undefined
   }
 }
 
-const missing = await problem()
-if (missing === undefined) {
-  testConformance({ describe, it }, () => createOnnxRuntimeCudaBackend())
-  testModels({
-    describe,
-    it,
-    createBackend: () => createOnnxRuntimeCudaBackend(),
-    dtypes: ['float16', 'bfloat16', 'float32'],
-    policies: 100,
-  })
-} else {
-  process.stdout.write(`test:cuda was skipped, nothing was tested: ${missing.message}\nhint: ${missing.hint}\n`)
+const gpu = await open()
+if (gpu !== undefined) {
+  process.stdout.write(`# ${gpu.description}\n`)
+  for (const name of names.filter((part) => wanted.includes(part))) {
+    const timeout = seconds[name] * 1000 * (isFake ? fakeFactor : 1)
+    void describe(name, { timeout }, () => parts[name]({ describe, it }, gpu))
+  }
 }
