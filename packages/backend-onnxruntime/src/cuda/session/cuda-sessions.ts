@@ -83,12 +83,12 @@ export class CudaSessions {
 
   /** Bytes of the arena. */
   heldBytes(): number {
-    return this.#statistic('TotalAllocated')
-  }
-
-  /** Bytes of the arena that sessions hold for as long as they live. */
-  keptBytes(): number {
-    return this.#statistic('InUse')
+    if (this.#watch === undefined) return 0
+    const { call, create } = this.#api
+    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
+    const total = call.getKeyValue(pairs, 'TotalAllocated')
+    call.releaseKeyValuePairs(pairs)
+    return Number(total ?? 0)
   }
 
   /** Bytes of the arena that a run may use without its growing. */
@@ -104,15 +104,6 @@ export class CudaSessions {
   /** Gives back the regions of the arena that nothing uses. */
   trim(): void {
     if (this.#watch !== undefined) this.#reserve.shrink()
-  }
-
-  #statistic(name: 'TotalAllocated' | 'InUse'): number {
-    if (this.#watch === undefined) return 0
-    const { call, create } = this.#api
-    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
-    const value = call.getKeyValue(pairs, name)
-    call.releaseKeyValuePairs(pairs)
-    return Number(value ?? 0)
   }
 
   #shrink(): void {
