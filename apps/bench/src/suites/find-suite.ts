@@ -38,5 +38,13 @@ export function casesOfSuite(name: string, changes: CaseFlags = {}, only = ''): 
       hint: suite.cases.map(({ title }) => title).join('; '),
     })
   }
-  return cases.map(({ title, command }) => ({ title, flags: { ...parseCommand(command), ...changes } }))
+  return cases.map(({ title, command }) => ({
+    title: withModel(title, changes.model),
+    flags: { ...parseCommand(command), ...changes },
+  }))
+}
+
+/** A title that begins with a model begins with the one that is given instead. */
+function withModel(title: string, model: string | undefined): string {
+  return model === undefined ? title : title.replace(/^opt-[\w.]+(?=:)/, model.slice(model.lastIndexOf('/') + 1))
 }
