@@ -1,6 +1,6 @@
 import { AbortedError, type Backend, type Clock, systemClock, type TraceSink, UsageError } from '@flexgen/spec'
 import { createAddressOf } from '../ffi/address-of.ts'
-import { findLibrary } from '../ffi/find-library.ts'
+import { findLibrary, installHint } from '../ffi/find-library.ts'
 import { loadKoffi } from '../ffi/koffi-library.ts'
 import { createPageMemory } from '../ffi/native-memory.ts'
 import { loadOrtApi } from '../ffi/ort-api.ts'
@@ -50,8 +50,11 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   let sessions: CudaSessions
   try {
     const { libraryPath } = options
-    const path = sessionProvider === 'cuda' ? findCudaRuntime(koffi, libraryPath) : findLibrary(libraryPath)
-    sessions = await CudaSessions.open(loadOrtApi(koffi, path), device, sessionProvider)
+    const runtime =
+      sessionProvider === 'cuda'
+        ? findCudaRuntime(koffi, libraryPath)
+        : { libraryPath: findLibrary(libraryPath), hint: installHint }
+    sessions = await CudaSessions.open(loadOrtApi(koffi, runtime.libraryPath), device, sessionProvider, runtime.hint)
   } catch (error) {
     device.release()
     throw error
