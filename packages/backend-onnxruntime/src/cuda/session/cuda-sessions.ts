@@ -47,19 +47,26 @@ export class CudaSessions {
     })
   }
 
-  /** @throws {FlexgenError} `BACKEND_UNAVAILABLE` where the CUDA provider cannot be loaded */
-  static async open(api: OrtApi, device: CudaDevice, provider: SessionProvider): Promise<CudaSessions> {
+  /**
+   * @param hint what helps where the CUDA provider cannot be loaded
+   * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where it cannot
+   */
+  static async open(api: OrtApi, device: CudaDevice, provider: SessionProvider, hint: string): Promise<CudaSessions> {
     const environment = acquireEnvironment(api, 1)
     const sessions = new CudaSessions(api, environment, device, provider)
     try {
-      if (provider === 'cuda') registerCudaArena(api, environment.env, sessions.#memory.device)
+      if (provider === 'cuda') {
+        // Says what is wrong with the provider: to register an arena without one ends the process.
+        sessions.#sessionOptions().release()
+        registerCudaArena(api, environment.env, sessions.#memory.device)
+      }
       await sessions.#openWatch()
       return sessions
     } catch (cause) {
       sessions.release()
       const why = FlexgenError.isInstance(cause) ? cause.message : String(cause)
       throw new BackendUnavailableError(`ONNX Runtime ${api.version} has no CUDA here: ${why}`, {
-        hint: providerHint,
+        hint,
         cause,
       })
     }
@@ -192,6 +199,3 @@ export class CudaSessions {
     }
   }
 }
-
-const providerHint =
-  'pip install onnxruntime-gpu and set ORT_LIBRARY to its capi/libonnxruntime.so.*; it needs CUDA 13 with cuDNN 9'
