@@ -12,7 +12,7 @@ describe('flags of bench that do not go together', () => {
     [['--debug-mode', 'fewer_batch', '--cut-gen-len', '5'], '--debug-mode fewer_batch', '--cut-gen-len'],
     [['--host-backend', 'native', ...onDisk], '--host-backend', '--cpu-cache-compute'],
     [['--throttle-disk', '1GB/s', '--percent', '100', '0', '100', '0', '100', '0'], '--throttle-disk', '--percent'],
-    [['--policy', 'auto', ...onDisk], '--policy', '--percent'],
+    [['--policy', 'p.json', ...onDisk], '--policy', '--percent'],
     [['--include-reallocate-punish', ...onDisk], '--include-reallocate-punish', '--reallocate-timing'],
     [['--log-file', 'x.log', '--no-log'], '--log-file', '--no-log'],
     [['--resume'], '--resume', '--output-dir'],

@@ -51,7 +51,7 @@ rmSync(target, { recursive: true, force: true })
 for (const group of ['packages', 'apps']) {
   for (const entry of readdirSync(path.join(root, group))) {
     const folder = path.join(root, group, entry)
-    if (entry === 'tooling' || !existsSync(path.join(folder, 'package.json'))) continue
+    if (['tooling', 'docs-site'].includes(entry) || !existsSync(path.join(folder, 'package.json'))) continue
     queue.push([manifest(folder).name, folder])
   }
 }

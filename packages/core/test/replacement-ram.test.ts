@@ -18,27 +18,26 @@ const places = {
   'in RAM and attended there': { hostVisible: false, percent: [100, 0, 30, 70, 100, 0], hostAttentionPercent: 100 },
 } as const
 
-/** Brings KV back from the disk, a unit a sweep, and moves nothing else. */
-const onlyFromDisk: Reallocator = {
-  observe: () => undefined,
-  carriedOut: () => undefined,
-  reset: () => undefined,
-  decide: ({ diskRows, diskRoomBytes, rowBytes }): Decision | undefined =>
-    diskRows === 0 || diskRoomBytes < rowBytes
-      ? undefined
-      : {
-          what: 'fill',
-          why: 'test',
-          pinBytes: 0,
-          dropBytes: 0,
-          promoteRows: 0,
-          demoteRows: 0,
-          toHostRows: 0,
-          toStreamRows: 0,
-          fromDiskRows: 1,
-          toDiskRows: 0,
-          predictedGainSeconds: 0,
-        },
+/** Brings KV back from the disk, a unit a sweep, and to the device what it may; nothing else moves. */
+function bringsBack(promotes: boolean): Reallocator {
+  return {
+    observe: () => undefined,
+    carriedOut: () => undefined,
+    reset: () => undefined,
+    decide: ({ roomBytes, hostRows, streamedRows, diskRows, diskRoomBytes, rowBytes }): Decision => ({
+      what: 'fill',
+      why: 'test',
+      pinBytes: 0,
+      dropBytes: 0,
+      promoteRows: promotes ? Math.min(hostRows + streamedRows, Math.floor(roomBytes / rowBytes)) : 0,
+      demoteRows: 0,
+      toHostRows: 0,
+      toStreamRows: 0,
+      fromDiskRows: diskRows > 0 && diskRoomBytes >= rowBytes ? 1 : 0,
+      toDiskRows: 0,
+      predictedGainSeconds: 0,
+    }),
+  }
 }
 
 /** Bytes that are taken away: half of all KV, of which no row may be left behind in part. */
@@ -56,7 +55,7 @@ interface Ran {
 async function run(
   { hostVisible, ...policy }: (typeof places)[keyof typeof places],
   onSweep: (engine: Engine, sweep: number) => Promise<void>,
-  parts: Partial<Pick<BenchParts, 'fileSystem' | 'maxDiskBytes' | 'maxDeviceBytes'>> = {},
+  parts: Partial<Pick<BenchParts, 'fileSystem' | 'maxDiskBytes' | 'replacement'>> = {},
 ): Promise<Ran> {
   const backend = createReferenceBackend({ hostVisible })
   const { model, weights } = opened
@@ -69,7 +68,7 @@ async function run(
     pagePositions: 4,
     maxRamBytes: 10e6,
     ...(hostVisible ? {} : { maxDeviceBytes: 10e6 }),
-    replacement: { timing: 2, reallocator: onlyFromDisk },
+    replacement: { timing: 2, reallocator: bringsBack(false) },
     ...parts,
   })
   const results: GenerationResult[] = []
@@ -213,10 +212,42 @@ describe('RAM that is taken in mid-run', () => {
     const { device, ram } = expected.replacement.timeline[4]!.planned
     const pinned = expected.replacement.timeline[4]!.pinnedBytes
     const { results, errors, replacement } = await run(place, async (engine, sweep) => {
-      if (sweep === 5) await engine.setBudget({ ram: ram + 3000, device: device - pinned - takenBytes })
+      // Room for some tails, and for no row.
+      if (sweep === 5) await engine.setBudget({ ram: ram + 8000, device: device - pinned + takenBytes })
     })
     expect(errors).toEqual([])
     expect(results).toEqual(expected.results)
     expect(replacement.timeline.at(-1)!.diskRows).toBeGreaterThan(0)
+  })
+
+  it('is what KV left behind when it came to the device, until something needs it; to go there again costs what has grown', async () => {
+    const place = { hostVisible: false, percent: [100, 0, 100, 0, 100, 0] } as never
+    const expected = await run(place, nothing)
+    const { device, ram } = expected.replacement.timeline[4]!.planned
+    // Pins, and about half of the KV: the rest makes way for the ring and the slots that all passes through then.
+    const least = device - expected.replacement.timeline[4]!.pinnedBytes
+    const moved: number[] = []
+    const { results, errors, replacement } = await run(
+      place,
+      async (engine, sweep) => {
+        if (sweep === 4 || sweep === 9) await engine.setBudget({ device: least })
+        if (sweep === 6 || sweep === 11) await engine.setBudget({ device: 10e6 })
+        if (sweep === 15) await engine.setBudget({ ram: ram + 1000 })
+        moved.push(engine.report().replacement!.movedCacheBytes)
+      },
+      { replacement: { timing: 2, reallocator: bringsBack(true) } },
+    )
+    expect(errors).toEqual([])
+    expect(results).toEqual(expected.results)
+    for (const { planned, limits } of replacement.timeline) expect(planned.device).toBeLessThanOrEqual(limits.device!)
+    const [first, back, again] = [moved[3]! - moved[2]!, moved[7]! - moved[3]!, moved[8]! - moved[7]!]
+    expect(first).toBeGreaterThan(0)
+    expect(back).toBeGreaterThanOrEqual(first)
+    expect(again).toBeLessThan(first)
+    expect(again).toBeGreaterThan(0)
+    const { timeline } = replacement
+    expect(timeline[12]!.planned.ram).toBeGreaterThan(ram + 1000)
+    expect(timeline.at(-1)!.planned.ram).toBeLessThanOrEqual(ram + 1000)
+    expect(timeline.at(-1)!).toMatchObject({ hostRows: 0, streamedRows: 0, diskRows: 0 })
   })
 })

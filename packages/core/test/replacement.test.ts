@@ -233,4 +233,60 @@ describe('placement that changes while it runs', () => {
     expect(moved).toBeGreaterThan(0)
     expect(onDisk).toBeGreaterThan(100)
   })
+
+  it('holds every limit after every sweep, for 60 random scripts of moves and budgets', async () => {
+    const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
+    const shares = fc.array(fc.double({ min: 0.3, max: 1.3, noNaN: true }), { minLength: 2, maxLength: 5 })
+    const seen = { changes: 0, refused: 0, onDisk: 0 }
+    await fc.assert(
+      fc.asyncProperty(cases, shares, shares, async (choice, deviceShares, ramShares) => {
+        const { hostVisible, pagePositions, prompts, limits, reallocator: _, timing, script, ...policy } = choice
+        const requests = requestsOf(prompts, limits)
+        const options = { maxNewTokens: 12, ignoreEos: true }
+        const parts = () => ({
+          backend: createReferenceBackend({ hostVisible }),
+          host: policy.hostAttentionPercent > 0 ? createReferenceBackend() : undefined,
+          model,
+          weights,
+          policy,
+          pagePositions,
+        })
+        const expected = await runEngine(parts(), requests, options)
+        const place = parts()
+        const replacement: ReplacementOptions = { timing, everyTokens: 1, reallocator: scripted(script) }
+        const onSweep = async (engine: Engine, sweeps: number): Promise<void> => {
+          const sample = engine.report().replacement!.timeline.at(-1)
+          if (sample?.sweep === sweeps) {
+            const { deviceBytes, hostBytes, preparedBytes } = place.backend.memory()
+            const device = deviceBytes + preparedBytes
+            expect(hostBytes + (hostVisible ? device : 0)).toBeLessThanOrEqual(sample.planned.ram)
+            if (!hostVisible) expect(device).toBeLessThanOrEqual(sample.planned.device)
+          }
+          const { plan } = engine
+          const share = (of: readonly number[]): number => of[sweeps % of.length]!
+          const budget = {
+            ram: plan.ram.total * share(ramShares),
+            ...(!hostVisible && { device: plan.deviceBytes * share(deviceShares) }),
+          }
+          seen.changes += 1
+          await engine.setBudget(budget).catch((error: unknown) => {
+            expect(error).toMatchObject({ code: 'INFEASIBLE' })
+            seen.refused += 1
+          })
+        }
+        const run = await runEngine({ ...place, replacement, maxRamBytes: 1e9, onSweep }, requests, options)
+        expect(run.results).toEqual(expected.results)
+        for (const { planned, limits: held, diskRows } of run.report.replacement!.timeline) {
+          if (held.ram !== undefined) expect(planned.ram).toBeLessThanOrEqual(held.ram)
+          if (held.device !== undefined) expect(planned.device).toBeLessThanOrEqual(held.device)
+          seen.onDisk += diskRows > 0 ? 1 : 0
+        }
+        expectNothingLeft(run)
+      }),
+      { numRuns: 60 },
+    )
+    expect(seen.onDisk).toBeGreaterThan(0)
+    expect(seen.refused).toBeGreaterThan(0)
+    expect(seen.refused).toBeLessThan(seen.changes)
+  })
 })

@@ -25,8 +25,8 @@ const conflicts: readonly Conflict[] = [
   },
   {
     // Where no percents are given, the planner or a file may have the host attend.
-    isThere: ({ hostBackend, cpuCacheCompute, percent }) =>
-      hostBackend !== undefined && cpuCacheCompute !== true && percent !== undefined,
+    isThere: ({ hostBackend, cpuCacheCompute, percent, policy }) =>
+      hostBackend !== undefined && cpuCacheCompute !== true && percent !== undefined && policy === undefined,
     message: '--host-backend has no meaning without --cpu-cache-compute: it attends where that says so',
   },
   {

@@ -56,7 +56,7 @@ export async function runCommand(command: string, { signal }: RunCommandOptions 
   if (result === undefined)
     throw refusal(
       command,
-      'printed neither a line with prefill_s, decode_s and decode_tok_s nor a log of FlexGen',
+      'printed no line with prefill_s, decode_s and decode_tok_s, and no log of FlexGen',
       errorText,
     )
   const prefillTokensPerSecond = result.prefill_tok_s ?? promptRate(result)

@@ -95,6 +95,11 @@ describe('suites', () => {
     expect(titles).toEqual(['opt-30b: Fitted ratios', 'opt-30b: Reallocate-in-flight (every token), with punish'])
   })
 
+  it('are named after the model that is given instead', () => {
+    const [first] = casesOfSuite('reallocate-30b', { model: 'facebook/opt-13b' })
+    expect(first).toMatchObject({ title: 'opt-13b: Fitted ratios', flags: { model: 'facebook/opt-13b' } })
+  })
+
   it('that are not there are refused with those that are', () => {
     expect(() => casesOfSuite('13b')).toThrow(expect.objectContaining({ hint: expect.stringContaining('small, 1.3b') }))
     expect(() => casesOfSuite('small', {}, 'xyz')).toThrow("no case of suite small has 'xyz'")

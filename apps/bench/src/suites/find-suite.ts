@@ -41,5 +41,13 @@ export function casesOfSuite(name: string, changes: CaseFlags = {}, only = ''): 
   }
   // A simulated machine has a backend of its own.
   const backend = changes.simulate === undefined && suite.backend !== undefined ? { backend: suite.backend } : {}
-  return cases.map(({ title, command }) => ({ title, flags: { ...backend, ...parseCommand(command), ...changes } }))
+  return cases.map(({ title, command }) => ({
+    title: withModel(title, changes.model),
+    flags: { ...backend, ...parseCommand(command), ...changes },
+  }))
+}
+
+/** A title that begins with a model begins with the one that is given instead. */
+function withModel(title: string, model: string | undefined): string {
+  return model === undefined ? title : title.replace(/^opt-[\w.]+(?=:)/, model.slice(model.lastIndexOf('/') + 1))
 }

@@ -1,4 +1,4 @@
-import type { HardwareProfile } from '@flexgen/planner'
+import type { HardwareProfile, LinkName } from '@flexgen/planner'
 import { loadavg } from 'node:os'
 import type { CliContext } from '../cli-context.ts'
 import { formatTable } from '../format/format-table.ts'
@@ -53,8 +53,16 @@ export async function runProfile(flags: ProfileFlags, { terminal, interrupt }: C
   )
 }
 
+const linkTitles: Readonly<Record<LinkName, string>> = {
+  hostToDevice: 'RAM to device',
+  deviceToHost: 'device to RAM',
+  diskRead: 'disk read',
+  diskWrite: 'disk write',
+  ramRead: 'RAM read by kernels',
+}
+
 /** A profile in lines for people. */
-export function describeProfile({ links, besideReads, compute, machine, capacity }: HardwareProfile): string[] {
+export function describeProfile({ links, shared, besideReads, compute, machine, capacity }: HardwareProfile): string[] {
   const speed = ({
     bytesPerSecond,
     spread,
@@ -71,6 +79,10 @@ export function describeProfile({ links, besideReads, compute, machine, capacity
     `keep ${share(read)}`,
     `computing keeps ${share(kept)}`,
   ])
+  const together = (shared ?? []).map(({ links: names, bytesPerSecond }) => [
+    `  ${names.map((name) => linkTitles[name]).join(' beside ')}`,
+    ...bytesPerSecond.map((each) => `${formatBytes(each)}/s`),
+  ])
   return [
     `${machine.deviceName ?? machine.cpuName ?? 'machine'}, ${machine.cpuCores} cores`,
     `RAM ${formatBytes(capacity.ramBytes)} and disk ${formatBytes(capacity.diskBytes)} free`,
@@ -82,6 +94,8 @@ export function describeProfile({ links, besideReads, compute, machine, capacity
       ['  RAM read by kernels', ...speed(links.ramRead)],
       ...(links.hostToDevice ? [['  RAM to device', ...speed(links.hostToDevice.pinned)]] : []),
       ...(links.deviceToHost ? [['  device to RAM', ...speed(links.deviceToHost.pinned)]] : []),
+      ...(links.pinning ? [['  page-locked RAM comes', ...speed(links.pinning)]] : []),
+      ...together,
       ...beside,
     ]),
     ...[compute.device, ...(compute.host ? [compute.host] : []), ...(compute.others ?? [])].flatMap((rates) => [

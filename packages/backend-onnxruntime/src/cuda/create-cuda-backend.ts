@@ -1,7 +1,7 @@
 import { assembleBackend, BackendLifetime, createPageMemory } from '@flexgen/backend-kit'
 import { type Backend, type Clock, systemClock } from '@flexgen/spec'
 import { createAddressOf } from '../ffi/address-of.ts'
-import { findLibrary } from '../ffi/find-library.ts'
+import { findLibrary, installHint } from '../ffi/find-library.ts'
 import { loadKoffi } from '../ffi/koffi-library.ts'
 import { loadOrtApi } from '../ffi/ort-api.ts'
 import { MemoryLedger } from '../memory/memory-ledger.ts'
@@ -50,8 +50,11 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   let sessions: CudaSessions
   try {
     const { libraryPath } = options
-    const path = sessionProvider === 'cuda' ? findCudaRuntime(koffi, libraryPath) : findLibrary(libraryPath)
-    sessions = await CudaSessions.open(loadOrtApi(koffi, path), device, sessionProvider)
+    const runtime =
+      sessionProvider === 'cuda'
+        ? findCudaRuntime(koffi, libraryPath)
+        : { libraryPath: findLibrary(libraryPath), hint: installHint }
+    sessions = await CudaSessions.open(loadOrtApi(koffi, runtime.libraryPath), device, sessionProvider, runtime.hint)
   } catch (error) {
     device.release()
     throw error

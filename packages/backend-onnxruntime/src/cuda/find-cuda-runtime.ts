@@ -3,6 +3,7 @@ import path from 'node:path'
 import { BackendUnavailableError, FlexgenError } from '@flexgen/spec'
 import { findLibrary } from '../ffi/find-library.ts'
 import type { Koffi } from '../ffi/koffi-library.ts'
+import { cudaLibrariesOf } from './cuda-libraries.ts'
 
 /** Where a CUDA provider was looked for, and what was found. */
 export interface CudaRuntimeSearch {
@@ -17,7 +18,7 @@ const runtimePattern = /^libonnxruntime\.so(\.\d+)*$/
 
 /** The one command that gets a library with a CUDA provider. */
 export const cudaInstallHint =
-  'pip install "onnxruntime-gpu[cuda,cudnn]" and set ORT_LIBRARY to the libonnxruntime.so.* in its folder onnxruntime/capi'
+  'pip install "onnxruntime-gpu[cuda,cudnn]" (CUDA 13 or 12 with cuDNN 9) and set ORT_LIBRARY to the libonnxruntime.so.* in its folder onnxruntime/capi'
 
 /** Looks for an ONNX Runtime with a CUDA provider: `ORT_LIBRARY` alone, else onnxruntime-node's and pip packages' folders. */
 export function searchCudaRuntime(given: string | undefined = process.env['ORT_LIBRARY']): CudaRuntimeSearch {
@@ -30,11 +31,17 @@ export function searchCudaRuntime(given: string | undefined = process.env['ORT_L
   }
 }
 
+/** An ONNX Runtime with a CUDA provider, and what helps where that cannot be loaded. */
+export interface CudaRuntime {
+  readonly libraryPath: string
+  readonly hint: string
+}
+
 /**
- * Path of an ONNX Runtime with a CUDA provider beside it, whose CUDA libraries are loaded where pip brought them.
+ * An ONNX Runtime with a CUDA provider beside it, whose CUDA libraries are loaded where pip brought them.
  * @throws {FlexgenError} `BACKEND_UNAVAILABLE`
  */
-export function findCudaRuntime(koffi: Koffi, given?: string): string {
+export function findCudaRuntime(koffi: Koffi, given?: string): CudaRuntime {
   const { libraryPath, withoutProvider, folders } = searchCudaRuntime(given)
   if (libraryPath === undefined) {
     const found =
@@ -45,8 +52,10 @@ export function findCudaRuntime(koffi: Koffi, given?: string): string {
       hint: cudaInstallHint,
     })
   }
-  preloadCudaLibraries(koffi, libraryPath)
-  return libraryPath
+  const { major, files, missing } = cudaLibrariesOf(libraryPath)
+  preload(koffi, files)
+  const lacks = missing.length === 0 ? '' : `; of CUDA ${major} no pip package has ${missing.join(', ')}`
+  return { libraryPath, hint: `${cudaInstallHint}${lacks}` }
 }
 
 function nodeLibrary(): string[] {
@@ -79,22 +88,14 @@ function sitePackages(): string[] {
   )
 }
 
-/** In the order in which they need each other. */
-const cudaLibraries = ['cudart', 'nvJitLink', 'cublasLt', 'cublas', 'curand', 'cufft', 'nvrtc', 'cudnn']
-const majors = ['13', '12', '11', '10', '9']
 const preloaded: unknown[] = []
 
 /** Loads CUDA's libraries from the pip packages beside ONNX Runtime's, where the system's loader does not look. */
-function preloadCudaLibraries(koffi: Koffi, libraryPath: string): void {
-  const packages = path.resolve(path.dirname(libraryPath), '../../nvidia')
-  const folders = list(packages).map((name) => path.join(packages, name, 'lib'))
-  if (folders.length === 0 || preloaded.length > 0) return
-  for (const stem of cudaLibraries) {
-    const file = folders.flatMap((folder) => majors.map((major) => path.join(folder, `lib${stem}.so.${major}`)))
-    const found = file.find((candidate) => existsSync(candidate))
-    if (found === undefined) continue
+function preload(koffi: Koffi, files: readonly string[]): void {
+  if (preloaded.length > 0) return
+  for (const file of files) {
     try {
-      preloaded.push(koffi.load(found, { global: true }))
+      preloaded.push(koffi.load(file, { global: true }))
     } catch {
       // Whoever needs it says so when it is loaded.
     }

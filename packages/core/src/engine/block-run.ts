@@ -126,6 +126,7 @@ export class BlockRun {
       queues,
       renewQueues: () => run.renewMoves(),
       staging: buffers.allocateHost(this.#cache.units.pageBufferBytes),
+      keepsShadows: parts.cacheMoves === 'followed',
       scratch: () => ({ cache: buffers.allocateCache(plan.cacheSpec, 1), row: 0 }),
     })
   }

@@ -22,6 +22,8 @@ export interface CacheMovesOptions {
   readonly renewQueues: () => Promise<MoveQueues>
   /** Where pages pass through that go to the disk or come from it. */
   readonly staging: HostBuffer
+  /** Whether KV that comes to the device leaves its RAM behind as a shadow, so that to go back costs what has grown. */
+  readonly keepsShadows: boolean
   /** A device row that KV passes through which is on the device neither before nor after; made when it is needed first. */
   readonly scratch: () => CacheRow
 }
@@ -68,17 +70,20 @@ export class CacheMoves {
 
   /**
    * Begins to copy a unit to another home; between two sweeps only.
+   * @returns positions that are copied: less than there are where RAM still has a part of them
    * @throws {FlexgenError} where the new home has no room; then the unit stays
    */
-  async begin(cacheLayer: number, row: MovingRow, { home, attends }: CacheHome): Promise<void> {
+  async begin(cacheLayer: number, row: MovingRow, { home, attends }: CacheHome): Promise<number> {
     const { store } = this.#options
     const from = store.unitAt(cacheLayer, row.id)!
     const to: CacheUnit = home === 'device' ? store.units.allocateSideBySide(1)[0]! : { home, attends, inPlace: {} }
     try {
-      if (home !== 'device') await store.units.allocate(to)
-      const move: Move = { cacheLayer, row, from, to, positions: 0, ends: [] }
+      const shadowed = store.units.takeShadow(from, to, row.owner)
+      if (home !== 'device' && shadowed === undefined) await store.units.allocate(to)
+      const move: Move = { cacheLayer, row, from, to, positions: shadowed ?? 0, ends: [] }
       this.#copy(move, row.cachedPositions)
       this.#moves.push(move)
+      return row.cachedPositions - (shadowed ?? 0)
     } catch (error) {
       store.units.free(to)
       throw error
@@ -121,14 +126,19 @@ export class CacheMoves {
 
   /** Copies what has been added and puts the copy in the original's place. @returns what the copy failed with */
   async #flip(move: Move, { cachedPositions }: MovingRow): Promise<unknown> {
-    const { cacheLayer, row, to } = move
+    const { cacheLayer, row, from, to } = move
     this.#copy(move, cachedPositions)
     // A disk may be full at any page: the original is there until all has arrived.
     if (to.home === 'disk') await ended(move.ends)
     const failure = failureOf(move)
-    if (failure === undefined) this.#options.store.replace(cacheLayer, row.id, to, move.ends)
-    else this.#drop(move)
-    return failure
+    if (failure !== undefined) {
+      this.#drop(move)
+      return failure
+    }
+    const { store, keepsShadows } = this.#options
+    if (keepsShadows) store.units.keepShadow(from, to, row.owner, cachedPositions)
+    store.replace(cacheLayer, row.id, to, move.ends)
+    return undefined
   }
 
   /** Gives up all moves that are under way. */

@@ -40,8 +40,17 @@ export interface CacheUnit extends Pick<CacheHome, 'home'> {
   written?: QueueEvent
   /** End of the last write of the tail; it may not change before. */
   tailWritten?: QueueEvent
+  /** On the device: its first positions as they still rest in RAM, where it came from. */
+  shadow?: Shadow
   /** End of a copy that is made of it for another home; what it holds may not be freed before. */
   copied?: QueueEvent
+}
+
+/** RAM that a unit has left for the device, and what of it is still that of the sequence: to go back, only the rest is copied. */
+export interface Shadow {
+  readonly region: Region
+  readonly owner: number
+  readonly positions: number
 }
 
 /** What units are kept with. */
@@ -63,6 +72,8 @@ export class CacheUnits {
   /** What pages of the sweeps pass through. */
   #pageLane: PageLane
   #lastWritten: QueueEvent | undefined
+  /** Units that have a shadow. */
+  readonly #shadows = new Set<CacheUnit>()
   readonly #heldBytes = { device: 0, ram: 0, disk: 0 }
 
   constructor(options: CacheUnitsOptions) {
@@ -121,14 +132,71 @@ export class CacheUnits {
     }
   }
 
+  /** Keeps the RAM of a unit whose KV has come to the device, `to`, as the shadow of that one. */
+  keepShadow(from: CacheUnit, to: CacheUnit, owner: number, positions: number): void {
+    if (from.home !== 'ram' || to.home !== 'device' || this.#options.device.backend.device.hostVisible) return
+    to.shadow = { region: from.region!, owner, positions }
+    delete from.region
+    this.#shadows.add(to)
+  }
+
+  /**
+   * Makes the shadow of a unit on the device the region of one in RAM.
+   * @returns positions that are there; undefined where the unit has no shadow
+   */
+  takeShadow(from: CacheUnit, to: CacheUnit, owner: number): number | undefined {
+    const { shadow } = from
+    if (shadow === undefined || to.home !== 'ram') return undefined
+    this.#shadows.delete(from)
+    delete from.shadow
+    to.region = shadow.region
+    if (from.stored !== undefined) to.stored = from.stored
+    this.attendAt(to, to.attends)
+    return shadow.owner === owner ? shadow.positions : 0
+  }
+
+  /** Bytes of RAM that shadows take; they go where anything else needs them. */
+  get shadowBytes(): number {
+    return [...this.#shadows].reduce((sum, { shadow }) => sum + shadow!.region.byteLength, 0)
+  }
+
+  /** Frees shadows of at least so many bytes, or all. */
+  dropShadows(leastBytes: number): void {
+    let leftBytes = leastBytes
+    for (const unit of this.#shadows) {
+      if (leftBytes <= 0) return
+      leftBytes -= unit.shadow!.region.byteLength
+      this.#dropShadow(unit, [])
+    }
+  }
+
+  #dropShadow(unit: CacheUnit, after: readonly QueueEvent[]): void {
+    const { shadow, stored } = unit
+    if (shadow === undefined) return
+    this.#shadows.delete(unit)
+    delete unit.shadow
+    this.#free('ram', shadow.region, stored === undefined ? after : [...after, stored])
+  }
+
   async #allocate(tier: 'ram' | 'disk', byteLength: number): Promise<Region> {
     const region = await this.#options[tier].allocate(byteLength)
     this.#heldBytes[tier] += byteLength
     return region
   }
 
+  /** What waits for events before it is free is held until then. */
+  #releaseAfter(tier: RowHome, sizeBytes: number, after: readonly QueueEvent[]): void {
+    const open = new Set(after.filter((event) => !event.isDone()))
+    if (open.size === 0) this.#heldBytes[tier] -= sizeBytes
+    for (const event of open) {
+      event.onSettled(() => {
+        if (open.delete(event) && open.size === 0) this.#heldBytes[tier] -= sizeBytes
+      })
+    }
+  }
+
   #free(tier: 'ram' | 'disk', region: Region, after: readonly QueueEvent[]): void {
-    this.#heldBytes[tier] -= region.byteLength
+    this.#releaseAfter(tier, region.byteLength, after)
     this.#options[tier].free(region, ...after)
   }
 
@@ -242,9 +310,10 @@ export class CacheUnits {
     const { device, host, spec } = this.#options
     const own = [unit.stored, unit.written, unit.copied].filter((event) => event !== undefined)
     const after = [...events, ...own]
-    if (unit.home === 'device') this.#heldBytes.device -= cachePageBytes(spec, spec.maxPositions)
+    if (unit.home === 'device') this.#releaseAfter('device', cachePageBytes(spec, spec.maxPositions), after)
     if (unit.inPlace.device !== undefined) freeRow(device.backend, unit.inPlace.device, after)
     if (unit.inPlace.host !== undefined) freeRow(host!.backend, unit.inPlace.host, after)
+    this.#dropShadow(unit, after)
     if (unit.tail !== undefined) this.#free('ram', unit.tail, after)
     if (unit.region !== undefined) this.#free(unit.home === 'disk' ? 'disk' : 'ram', unit.region, after)
   }

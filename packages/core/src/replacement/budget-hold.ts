@@ -37,16 +37,17 @@ export class BudgetHold {
 
   /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
   async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
-    const { room, ramRoom, note } = this.#options
+    const { room, ramRoom, mover, note } = this.#options
     const left: Left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
     if (room.free(limits) < 0) await room.forgetAhead()
     if (!room.isHost) {
+      mover.makeRam(0, limits)
       this.#checkRam(limits, rows)
       await this.#toDisk('ram', () => -ramRoom.free(limits), rows, before, left)
     }
     const missing = -room.free(limits)
     if (missing > 0) {
-      this.#checkRoom(missing, rows)
+      this.#checkRoom(missing, limits, rows)
       if (room.isHost) await this.#shrinkHost(missing, limits, rows, before, left)
       else await this.#shrinkDevice(missing, limits, rows, before, left)
     }
@@ -64,7 +65,7 @@ export class BudgetHold {
   ): Promise<void> {
     const { room } = this.#options
     left.droppedBytes = await room.drop(missing, limits)
-    await this.#toDisk('device', () => room.lackingSlotBytes - room.free(limits), rows, before, left)
+    await this.#toDisk('device', () => room.lacks(limits), rows, before, left)
   }
 
   async #shrinkDevice(
@@ -87,7 +88,7 @@ export class BudgetHold {
     left.droppedBytes = room.pins.drop(missing + slotBytes)
     if (movesCache && block !== undefined) {
       const wanted = (): number =>
-        Math.ceil((Math.max(keepsWeights ? left.droppedBytes : 0, -room.free(limits)) + slotBytes) / each)
+        Math.ceil((Math.max(keepsWeights ? left.droppedBytes : 0, room.lacks(limits)) + slotBytes) / each)
       left.demotedRows = await mover.move(rows, 'device', 'ram', Math.min(toRam, wanted()), {
         ...before,
         ram: limits.ram,
@@ -95,8 +96,8 @@ export class BudgetHold {
       await block.moves.copied()
       await mover.commit(rows)
     }
-    left.droppedBytes += room.pins.drop(room.lackingSlotBytes - room.free(limits))
-    await this.#toDisk('device', () => room.lackingSlotBytes - room.free(limits), rows, before, left)
+    left.droppedBytes += room.dropUntilFits(limits)
+    await this.#toDisk('device', () => room.lacks(limits), rows, { ...before, ram: limits.ram }, left)
     await mover.settleSlots()
     left.droppedBytes += await room.drop(0, limits)
   }
@@ -112,24 +113,36 @@ export class BudgetHold {
     before: MemoryLimits,
     left: Left,
   ): Promise<void> {
-    const { mover, note } = this.#options
+    const { mover } = this.#options
     const block = mover.movable
-    if (missing() <= 0) return
-    if (block !== undefined) {
-      const each = rowBytesOf(block)
-      while (missing() > 0) {
-        await mover.move(rows, from, 'disk', Math.ceil(missing() / each), before)
-        await block.moves.copied()
-        const moved = await mover.commit(rows)
-        left.toDiskRows += moved
-        if (moved === 0) break
-      }
-      await mover.settleSlots()
+    let movedRows = 0
+    while (block !== undefined && missing() > 0) {
+      await mover.move(rows, from, 'disk', Math.ceil(missing() / rowBytesOf(block)), before)
+      await block.moves.copied()
+      const moved = await mover.commit(rows)
+      movedRows += moved
+      if (moved === 0) break
     }
+    left.toDiskRows += movedRows
     if (missing() <= 0) return
-    if (left.toDiskRows > 0)
-      note({ what: 'refused', why: 'a part of the KV went to the disk', toDiskRows: left.toDiskRows })
-    throw infeasible(mover.lastRefusal ?? `${Math.ceil(missing())} bytes more have nowhere to go`)
+    const why = mover.lastRefusal ?? `${Math.ceil(missing())} bytes more have nowhere to go`
+    await this.#comeBack(from, movedRows, rows, before)
+    throw infeasible(why)
+  }
+
+  /** Brings rows back that are on the disk in vain, as far as slots lack the room to read them there. */
+  async #comeBack(
+    home: 'device' | 'ram',
+    count: number,
+    rows: readonly MovingRow[],
+    before: MemoryLimits,
+  ): Promise<void> {
+    const { mover, room } = this.#options
+    for (let i = 0; i < count && room.lackingSlotBytes > Math.max(0, room.free(before)); i++) {
+      await mover.move(rows, 'disk', home, 1, before)
+      await mover.movable!.moves.copied()
+      if ((await mover.commit(rows)) === 0) return
+    }
   }
 
   #checkRam(limits: MemoryLimits, rows: readonly MovingRow[]): void {
@@ -141,13 +154,22 @@ export class BudgetHold {
     if (missing > 0) this.#check(room.slotGrowthBytes - room.free(limits) - room.droppableBytes)
   }
 
-  #checkRoom(missing: number, rows: readonly MovingRow[]): void {
+  #checkRoom(missing: number, limits: MemoryLimits, rows: readonly MovingRow[]): void {
     const { room, mover, count } = this.#options
     const { device, host, streamed } = count(rows)
     const block = mover.movable
     const each = block === undefined ? 0 : rowBytesOf(block)
-    const cacheBytes = room.isHost ? this.#freedByDisk(device + host + streamed) : device * each
-    this.#check(missing - room.droppableBytes - cacheBytes)
+    if (room.isHost) {
+      this.#check(missing - room.droppableBytes - this.#freedByDisk(device + host + streamed))
+      return
+    }
+    // KV that leaves and is not attended where it comes to passes through slots.
+    const leaves = missing > room.droppableBytes
+    const toRam = Math.min(device, mover.roomFor('ram', limits))
+    const tailBytes = mover.ramBytes(limits) - toRam * each
+    const toDisk = Math.min(device - toRam, Math.max(0, Math.floor(tailBytes / (block?.store.units.pageBytes ?? 1))))
+    const passes = leaves && (!mover.hostAttends || device > toRam)
+    this.#check(missing + (passes ? room.slotGrowthBytes : 0) - room.droppableBytes - (toRam + toDisk) * each)
   }
 
   /** Bytes of RAM that so many rows leave behind when they go to the disk: the page that fills stays. */

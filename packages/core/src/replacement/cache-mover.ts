@@ -48,6 +48,11 @@ export class CacheMover {
     return isMovable(this.#block) ? this.#block : undefined
   }
 
+  /** Whether KV in RAM may be attended there. */
+  get hostAttends(): boolean {
+    return this.#options.parts.attentionHost !== undefined
+  }
+
   /** Bytes of KV that were copied. */
   get movedBytes(): number {
     return this.#movedBytes
@@ -78,7 +83,7 @@ export class CacheMover {
 
   /**
    * Begins to move KV; ends early where the new home has no room.
-   * @param limits within which the new home must have room
+   * @param limits within which the new home must have room; whoever gives them has seen to the slots
    * @returns units that are under way
    */
   async move(
@@ -86,7 +91,7 @@ export class CacheMover {
     from: RowHome,
     home: RowHome,
     count: number,
-    limits: MemoryLimits = this.#options.parts.budget.limits,
+    limits?: MemoryLimits,
   ): Promise<number> {
     const block = this.movable
     if (block === undefined || count <= 0) return 0
@@ -94,40 +99,69 @@ export class CacheMover {
     // Where device and RAM are one memory, KV on either is in the other.
     if (room.isHost && from !== 'disk' && home !== 'disk') return 0
     const classes = room.isHost && from !== 'disk' ? [...classesOf.device, ...classesOf.ram] : classesOf[from]
-    const attends = attendsAt(home, parts.attentionHost !== undefined)
+    const attends = attendsAt(home, this.hostAttends)
     let begun = 0
-    for (const { cacheLayer, row } of chooseRows(block.store, block.moves, rows, {
+    if (limits === undefined && !(await this.#findsSlots(home))) return 0
+    const within = limits ?? parts.budget.limits
+    for (const { cacheLayer, row, unit } of chooseRows(block.store, block.moves, rows, {
       from: classes,
-      count: Math.min(count, this.roomFor(home, limits)),
+      count: Math.min(count, this.roomFor(home, within, from, limits !== undefined)),
       fromEnd: home !== 'device',
       gpuBatchSize: parts.options.policy.gpuBatchSize,
     })) {
+      let positions: number
       try {
-        await block.moves.begin(cacheLayer, row, { home, attends })
+        if (home === 'ram' && unit.shadow === undefined) this.makeRam(rowBytesOf(block), within)
+        positions = await block.moves.begin(cacheLayer, row, { home, attends })
       } catch (error) {
         if (!FlexgenError.isInstance(error) || !refusals.has(error.code)) throw error
         this.refuse(error)
         break
       }
       begun += 1
-      this.#movedBytes += cachePageBytes(block.plan.cacheSpec, row.cachedPositions)
+      this.#movedBytes += cachePageBytes(block.plan.cacheSpec, positions)
     }
     return begun
   }
 
-  /** Units that a home has room for under some limits; of one on disk the tail in RAM counts, and the first is planned for. */
-  roomFor(home: RowHome, limits: MemoryLimits): number {
+  /** Whether KV that leaves for a home finds slots on its way to where it is attended. */
+  async #findsSlots(home: RowHome): Promise<boolean> {
+    const { room } = this.#options
+    const needsSlots = home === 'disk' || (home === 'ram' && !this.hostAttends)
+    if (!needsSlots || (await room.makeSlots(true))) return true
+    this.refuse(new OutOfMemoryError('there is no room for the slots that KV off the device passes through'))
+    return false
+  }
+
+  /** Units that a home has room for under some limits; of those on disk the tail in RAM counts, and one tail is planned for. */
+  roomFor(home: RowHome, limits: MemoryLimits, from: RowHome = 'device', isAtOnce = false): number {
     const block = this.movable
     if (block === undefined) return 0
-    const { parts, room, ramRoom } = this.#options
+    const { parts, room } = this.#options
     const { units } = block.store
-    const ramBytes = room.isHost ? room.free(limits) : ramRoom.free(limits)
+    const ramBytes = room.isHost ? room.free(limits) : this.ramBytes(limits)
     if (home === 'disk') {
       const { disk, maxDiskBytes = Number.POSITIVE_INFINITY } = parts.options
       const onDisk = Math.floor((maxDiskBytes - disk.stats().heldBytes) / Math.max(1, units.diskRowBytes))
-      return Math.min(onDisk, Math.max(1, Math.floor(ramBytes / units.pageBytes)))
+      const tails = Math.floor(ramBytes / units.pageBytes)
+      // One tail is planned for: between two sweeps a row leaves more RAM than it takes, where it was there.
+      const leavesRam = from !== 'device' || room.isHost
+      const spare = isAtOnce && leavesRam && units.pageBytes < rowBytesOf(block) ? 1 : 0
+      return Math.min(onDisk, Math.max(spare, tails))
     }
-    return Math.max(0, Math.floor((home === 'ram' ? ramBytes : room.free(limits)) / rowBytesOf(block)))
+    const tail = isAtOnce && from === 'disk' && (home === 'ram' || room.isHost) ? units.pageBytes : 0
+    const free = (home === 'ram' ? ramBytes : room.free(limits)) + tail
+    return Math.max(0, Math.floor(free / rowBytesOf(block)))
+  }
+
+  /** Bytes of RAM beside a device that KV could have, shadows included. */
+  ramBytes(limits: MemoryLimits): number {
+    return this.#options.ramRoom.free(limits) + (this.movable?.store.units.shadowBytes ?? 0)
+  }
+
+  /** Has so many bytes of RAM free beside a device, as far as shadows take them. */
+  makeRam(sizeBytes: number, limits: MemoryLimits): void {
+    this.movable?.store.units.dropShadows(sizeBytes - this.#options.ramRoom.free(limits))
   }
 
   /** Counts what others have moved. */

@@ -91,15 +91,22 @@ export class DeviceRoom {
     return this.#fixedBytes + this.#slotBytes + this.#parts.pins.heldBytes + ringBytes + cacheBytes
   }
 
-  #free({ device, ram }: MemoryLimits, usedBytes: number): number {
-    const limit = this.isHost ? ram : (device ?? this.#parts.options.backend.device.memoryBytes)
+  #limit({ device, ram }: MemoryLimits): number | undefined {
+    return this.isHost ? ram : (device ?? this.#parts.options.backend.device.memoryBytes)
+  }
+
+  #free(limits: MemoryLimits, usedBytes: number): number {
+    const limit = this.#limit(limits)
     return limit === undefined ? 0 : limit - usedBytes
   }
 
-  /** Bytes that can be freed without KV: pins, and what the ring has beyond what it needs at most. */
+  /** Bytes that can be freed without KV: pins less the ring that their matrices need then, and what the ring has beyond its plan. */
   get droppableBytes(): number {
-    const ring = this.isHost ? 0 : (this.#loader?.ringBytes ?? 0) - this.#plannedRingBytes
-    return this.#parts.pins.heldBytes + Math.max(0, ring)
+    const { heldBytes } = this.#parts.pins
+    if (this.isHost) return heldBytes
+    const ring = this.#loader?.ringBytes ?? 0
+    const [surplus, lacks] = [ring - this.#plannedRingBytes, this.pins.leastRingOfAll - ring]
+    return Math.max(0, heldBytes + Math.max(0, surplus) - Math.max(0, lacks))
   }
 
   /** Pins matrices of at most so many bytes. @returns bytes that are pinned now and were not before */
@@ -117,25 +124,30 @@ export class DeviceRoom {
   /** Drops matrices of at least so many bytes and until all fits, and makes the ring fit. @returns bytes that were dropped */
   async drop(leastBytes: number, limits: MemoryLimits = this.#parts.budget.limits): Promise<number> {
     let dropped = leastBytes > 0 ? this.pins.drop(leastBytes) : 0
-    dropped += this.#dropUntilFits(limits)
+    dropped += this.dropUntilFits(limits)
     await this.#settleRing(limits)
     return dropped
   }
 
-  /** Drops matrices until the rest and a ring for what streams fit. @returns bytes that were dropped */
-  #dropUntilFits(limits: MemoryLimits): number {
+  /** Drops matrices until the rest, a ring for what streams and slots for KV that is off the device fit. @returns bytes that were dropped */
+  dropUntilFits(limits: MemoryLimits): number {
     let dropped = 0
     for (;;) {
-      const ring = this.isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
-      const more = this.free(limits) >= ring ? 0 : this.pins.drop(1)
+      const more = this.lacks(limits) <= 0 ? 0 : this.pins.drop(1)
       if (more === 0) return dropped
       dropped += more
     }
   }
 
+  /** Bytes that lack for all that must be there with what is kept now: the ring and the slots included. */
+  lacks(limits: MemoryLimits): number {
+    const ring = this.isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
+    return ring + this.lackingSlotBytes - this.free(limits)
+  }
+
   /** Bytes that slots for KV off the device would take beyond what they take: on a device for a whole batch. */
   get slotGrowthBytes(): number {
-    return this.#block?.store.slotGrowthBytes(this.#slotRows) ?? 0
+    return this.#slotGrowthBytes(!this.isHost)
   }
 
   /** Bytes that slots lack for the KV that is off the device now. */
@@ -143,19 +155,27 @@ export class DeviceRoom {
     return (this.#block?.store.slotRowsNeeded ?? 0) === 0 ? 0 : this.slotGrowthBytes
   }
 
-  /** On a host KV needs slots only where it is on disk for want of memory, so that there are no more than it needs. */
-  get #slotRows(): number {
-    if (this.#block === undefined) return 0
-    const { store, plan } = this.#block
-    return Math.min(this.#parts.options.policy.gpuBatchSize, this.isHost ? store.slotRowsNeeded : plan.shape.sequences)
+  #slotGrowthBytes(forBatch: boolean): number {
+    return this.#block?.store.slotGrowthBytes(this.#slotRows(forBatch)) ?? 0
   }
 
-  /** Makes sure that KV off the device finds slots on its way there, as far as it may have to pass. @returns whether it does */
-  async makeSlots(): Promise<boolean> {
-    const bytes = this.slotGrowthBytes
+  #slotRows(forBatch: boolean): number {
+    if (this.#block === undefined) return 0
+    const { store, plan } = this.#block
+    return Math.min(this.#parts.options.policy.gpuBatchSize, forBatch ? plan.shape.sequences : store.slotRowsNeeded)
+  }
+
+  /**
+   * Makes sure that KV off the device finds slots on its way there.
+   * @param forBatch whether a whole batch does; on a host KV is on disk for want of memory, so there are no more than it needs
+   * @returns whether it does
+   */
+  async makeSlots(forBatch: boolean = !this.isHost): Promise<boolean> {
+    const bytes = this.#slotGrowthBytes(forBatch)
     if (bytes === 0) return true
     if (this.free() < bytes) await this.drop(bytes - this.free())
-    const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows))
+    if (this.#limit(this.#parts.budget.limits) !== undefined && this.free() < bytes) return false
+    const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows(forBatch)))
     if (isDone) this.#slotBytes += bytes
     return isDone
   }

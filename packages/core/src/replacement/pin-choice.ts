@@ -9,11 +9,14 @@ export class PinChoice {
   readonly #pins: WeightPins
   readonly #layers: readonly (readonly WeightUnit[])[]
   readonly #units: readonly WeightUnit[]
+  /** Bytes of the ring that is needed where nothing is pinned. */
+  readonly leastRingOfAll: number
   #seen: { readonly changes: number; readonly streamedBytes: number; readonly leastBytes: number } | undefined
 
   constructor(pins: WeightPins, runtimes: readonly LayerRuntime[], hostVisible: boolean) {
     this.#pins = pins
     this.#layers = runtimes.map((runtime) => streamedUnits(runtime, hostVisible).map(({ unit }) => unit))
+    this.leastRingOfAll = leastRingBytes(this.#layers.map((units) => units.map(({ sizeBytes }) => sizeBytes)))
     const streamed = this.#layers.flat().filter(({ kind }) => kind === 'matrix')
     this.#units = spreadOrder(streamed.length).map((i) => streamed[i]!)
   }

@@ -171,6 +171,7 @@ export class Replacer {
     const before = budget.limits
     const startedAtMs = this.#clock.now()
     await budget.apply((wanted) => this.#hold.hold(wanted, rows, before))
+    await this.#mover.settleSlots()
     this.#measurePlanned()
     this.#unpaidSeconds += (this.#clock.now() - startedAtMs) / 1000
     this.#controller.reset()
@@ -241,7 +242,7 @@ export class Replacer {
       hostRows: isHost ? 0 : count.host,
       streamedRows: isHost ? 0 : count.streamed,
       diskRows: block === undefined ? 0 : count.disk,
-      diskRoomBytes: isHost ? roomBytes : Math.max(roomBytes, this.#ramRoom.free(this.#parts.budget.limits)),
+      diskRoomBytes: isHost ? roomBytes : Math.max(roomBytes, this.#mover.ramBytes(this.#parts.budget.limits)),
       rowBytes: block === undefined ? 0 : rowBytesOf(block),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
       canShift: this.#parts.attentionHost !== undefined,

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { TestedGpu } from './tested-gpu.ts'
 
@@ -12,10 +13,12 @@ export interface Child {
 }
 
 const main = fileURLToPath(new URL('child-main.ts', import.meta.url))
+/** In the repository packages are taken from their sources; in a bundle there are none. */
+const conditions = existsSync(new URL('../../tsconfig.json', import.meta.url)) ? ['--conditions=@flexgen/source'] : []
 
 /** Starts `child-main.ts` on the same GPU. */
 export function startChild(gpu: TestedGpu, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
-  const child = spawn(process.execPath, ['--conditions=@flexgen/source', main, gpu.isFake ? 'fake' : 'gpu', ...args], {
+  const child = spawn(process.execPath, [...conditions, main, gpu.isFake ? 'fake' : 'gpu', ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -30,6 +30,8 @@ export interface ModelWeights {
   readonly vectorBytes: number
   /** Values of the matrices of the decoder layers. */
   readonly bodyParameters: number
+  /** Share of them in schedule layers that have no attention: layers of their own, with attention and mlp apart. */
+  readonly apartShare: number
   /** Values of the matrices of the last layer. */
   readonly headParameters: number
   readonly headBytes: number
@@ -68,6 +70,8 @@ function measureWeights(model: Model, planner: RunPlanner): ModelWeights {
   const isEmbed = ({ layer, spec }: WeightUnit): boolean => layer === 0 && embedded.has(spec.name)
   const head = matrices.filter(({ layer }) => layer === last)
   const body = matrices.filter((unit) => unit.layer !== last && !isEmbed(unit))
+  const isSeparate = last + 1 === model.layers.length
+  const apart = body.filter(({ layer }) => isSeparate && model.layers[layer]!.kind === 'mlp')
   const largest = body.toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0] ?? matrices[0]!
   const factors = units.flatMap((unit, i) =>
     unit.kind === 'matrix' ? [preparedUnitBytes[i]! / Math.max(1, unit.sizeBytes)] : [],
@@ -77,6 +81,7 @@ function measureWeights(model: Model, planner: RunPlanner): ModelWeights {
     matrixBytes: bytesOf(matrices),
     vectorBytes: bytesOf(units) - bytesOf(matrices),
     bodyParameters: parametersOf(body),
+    apartShare: parametersOf(apart) / Math.max(1, parametersOf(body)),
     headParameters: parametersOf(head),
     headBytes: bytesOf(head),
     tableBytes: bytesOf(tables),

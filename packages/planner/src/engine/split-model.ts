@@ -66,13 +66,13 @@ function constantBytes(engine: EngineProblem, block: BlockBytes, { hiddenOnDevic
  * ahead are waited for.
  */
 export function sweepPaths(
-  { resources, headWait, contended, isSerial }: SweepTerms,
+  { resources, headWait, contended, chains, isSerial }: SweepTerms,
   isAhead: boolean,
 ): LinearForm<EngineShareName>[] {
   if (isSerial) return [sumForms(engineResources.map((name) => resources[name]))]
   const { deviceCompute, ramToDevice, diskRead } = resources
   const waiting = isAhead ? [] : [sumForms([deviceCompute, ramToDevice, diskRead])]
-  return [...engineResources.map((name) => resources[name]), headWait, ...contended, ...waiting]
+  return [...engineResources.map((name) => resources[name]), headWait, ...contended, ...chains, ...waiting]
 }
 
 /** The same as a function that is called many thousand times. */

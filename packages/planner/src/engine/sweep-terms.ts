@@ -31,8 +31,13 @@ export interface SweepTerms {
    * loaded no earlier than the ring has room, beside the layers just before it.
    */
   readonly headWait: Form
-  /** On a host: what computing and copying out of the page cache, or reading past it, take of each other's time. */
+  /**
+   * What two take of each other's time: on a host computing and copying out of the page cache, or reading past it; on a
+   * device attention of the host and copies to the device.
+   */
   readonly contended: readonly Form[]
+  /** On a device: what follows one another in every decoder layer, whatever else goes on. */
+  readonly chains: readonly Form[]
   /** Seconds that come on top of the longest resource. */
   readonly fixed: number
   /** Whether everything runs one after the other. */
@@ -41,7 +46,7 @@ export interface SweepTerms {
 
 /** How a candidate streams and attends; each way has forms of its own. */
 export interface SweepMode {
-  /** Whether KV may be attended on the host, beside the link: both are slower then. */
+  /** Whether KV may be attended on the host. */
   readonly hostAttention: boolean
   /** Whether hidden states stay on the device between layers. */
   readonly hiddenOnDevice: boolean
@@ -87,8 +92,7 @@ export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: Swee
   const onHost =
     engine.host === undefined
       ? 0
-      : engine.host.decodeAttention(batch, wideBytes) * besideCopies(engine, 'ramRead') +
-        rows * engine.host.attentionRowSeconds
+      : engine.host.decodeAttention(batch, wideBytes) + rows * engine.host.attentionRowSeconds
   return sweepTerms(engine, split, mode, {
     batch,
     rowsPerSequence: 1,
@@ -117,8 +121,8 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   const { links, costs } = hardware
   const { block: sequences } = blockSequences(engine, split)
   const rows = sequences * decoderLayers
-  const toDevice = bytesPerSecond(engine, 'hostToDevice', mode)
-  const toRam = bytesPerSecond(engine, 'deviceToHost', mode)
+  const toDevice = bytesPerSecond(engine, 'hostToDevice')
+  const toRam = bytesPerSecond(engine, 'deviceToHost')
   const cached = (rows * work.cachedPositions * positionBytes) / toDevice
   const copies = rows * costs.transferSeconds
   const stored = (rows * work.newPositions * positionBytes) / toRam
@@ -136,11 +140,11 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   })
   const batches = Math.ceil(sequences / work.batch)
   const values = sequences * work.rowsPerSequence * hiddenSize * decoderLayers
-  const deviceCompute = sumForms([
+  const dense = sumForms([
     denseForm(engine, sequences, work),
-    work.attention,
     linearForm({}, values * engine.device.elementwiseSeconds),
   ])
+  const deviceCompute = sumForms([dense, work.attention])
   const issue = weights.scheduleLayers * batches * engine.device.stageSeconds
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
@@ -151,15 +155,20 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   // On a host a call costs its time where the kernels run; a device takes the next one meanwhile.
   const computing = isHost ? sumForms([deviceCompute, linearForm({}, issue)]) : deviceCompute
   const none = linearForm<EngineShareName>({})
+  const kv = cached + copies
+  const loadedCache = linearForm<EngineShareName>(isHost ? {} : { cr: kv, cn: kv, x: -kv })
+  const ramToDevice = isHost
+    ? none
+    : sumForms([linearForm({ wr: streamed, wn: streamed }, hidden / toDevice), loadedCache])
+  const storedCache = linearForm<EngineShareName>(isHost ? {} : { cr: stored, cn: stored })
+  // Layers of mlp alone: whoever attends, or moves KV, rests meanwhile.
+  const apart = scaleForm(dense, weights.apartShare)
+  // Of one batch nothing is attended yet before its projections, or any more behind them.
+  const ends = scaleForm(dense, (1 - weights.apartShare) / batches)
   return {
     resources: {
-      ramToDevice: isHost
-        ? none
-        : linearForm(
-            { wr: streamed, wn: streamed, cr: cached + copies, cn: cached + copies, x: -cached - copies },
-            hidden / toDevice,
-          ),
-      deviceToRam: isHost ? none : linearForm({ cr: stored, cn: stored }, hidden / toRam),
+      ramToDevice,
+      deviceToRam: isHost ? none : sumForms([storedCache, linearForm({}, hidden / toRam)]),
       diskRead: reading(diskRead),
       diskWrite: linearForm({
         cn: (rows * work.writtenPositions * positionBytes) / links.diskWrite.buffered.bytesPerSecond,
@@ -169,7 +178,18 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
       issue: linearForm({}, isHost ? 0 : issue),
     },
     headWait: sumForms([scaleForm(computing, Math.max(0, 1 - defaultLookAhead / weights.scheduleLayers)), loads]),
-    contended: isHost ? contendedForms(engine, mode.readWay, computing, reading) : [],
+    contended: isHost
+      ? contendedReads(engine, mode.readWay, computing, reading)
+      : contendedCopies(engine, work.hostAttention, ramToDevice),
+    chains: isHost
+      ? []
+      : [
+          sumForms([work.hostAttention, apart, ends]),
+          sumForms([loadedCache, apart]),
+          sumForms([storedCache, apart]),
+          // There is no other batch to compute while the hidden states of one are on their way.
+          ...(batches === 1 ? [sumForms([deviceCompute, linearForm({}, hidden / toRam + hidden / toDevice)])] : []),
+        ],
     fixed: costs.sweepSeconds,
     isSerial: !engine.problem.overlap,
   }
@@ -177,10 +197,33 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
 
 /**
  * Two activities that leave each other shares of their speeds, both at full use of the machine: neither mix of one with
- * the two together, and of the other with them, goes faster. What comes off a slow disk through the page cache is
- * copied there as fast as what lies in it.
+ * the two together, and of the other with them, goes faster.
  */
-function contendedForms(
+function contendedForms(one: Form, oneShare: number, other: Form, otherShare: number): Form[] {
+  const [a, b] = [Math.min(1, oneShare), Math.min(1, otherShare)]
+  return [
+    sumForms([one, scaleForm(other, Math.min(1, (1 - a) / b))]),
+    sumForms([other, scaleForm(one, Math.min(1, (1 - b) / a))]),
+  ]
+}
+
+/** Attention of the host, which reads RAM, beside copies to the device. */
+function contendedCopies({ hardware }: EngineProblem, hostAttention: Form, copies: Form): Form[] {
+  const { links, shared } = hardware
+  const both = shared?.find(({ links: names }) => names.includes('hostToDevice') && names.includes('ramRead'))
+  if (both === undefined) return []
+  const shareOf = (link: 'hostToDevice' | 'ramRead', alone: number): number =>
+    both.bytesPerSecond[both.links.indexOf(link)]! / alone
+  const toDevice = (links.hostToDevice?.pinned ?? links.ramRead).bytesPerSecond
+  const readShare = shareOf('ramRead', links.ramRead.bytesPerSecond)
+  return contendedForms(hostAttention, readShare, copies, shareOf('hostToDevice', toDevice))
+}
+
+/**
+ * Computing of a host beside its reads. What comes off a slow disk through the page cache is copied there as fast as what
+ * lies in it.
+ */
+function contendedReads(
   engine: EngineProblem,
   way: ReadWay,
   computing: Form,
@@ -191,12 +234,7 @@ function contendedForms(
   if (beside === undefined) return []
   const copySpeed = way === 'direct' ? links.diskRead.direct.bytesPerSecond : readSpeed(engine, 'cached')
   const copying = reading(copySpeed)
-  const read = Math.min(1, beside.read)
-  const compute = Math.min(1, beside.compute)
-  return [
-    sumForms([computing, scaleForm(copying, Math.min(1, (1 - compute) / read))]),
-    sumForms([copying, scaleForm(computing, Math.min(1, (1 - read) / compute))]),
-  ]
+  return contendedForms(computing, beside.compute, copying, beside.read)
 }
 
 /** Products: weights that the kernels hold, and weights that they are given. The head sees the last position only. */
@@ -216,18 +254,7 @@ function denseForm(engine: EngineProblem, block: number, { batch, rowsPerSequenc
   return linearForm({ wd: seconds('prepared'), wr: bound, wn: bound })
 }
 
-function bytesPerSecond(engine: EngineProblem, link: 'hostToDevice' | 'deviceToHost', mode: SweepMode): number {
-  const { links } = engine.hardware
-  const alone = (links[link]?.pinned ?? links.ramRead).bytesPerSecond
-  return mode.hostAttention && link === 'hostToDevice' ? alone / besideCopies(engine, 'hostToDevice') : alone
-}
-
-/** How many times slower the link to the device, or reading RAM, is while the other is busy too. */
-function besideCopies({ hardware }: EngineProblem, link: 'hostToDevice' | 'ramRead'): number {
-  const shared = hardware.shared?.find(({ links }) => links.includes('hostToDevice') && links.includes('ramRead'))
-  if (shared === undefined) return 1
-  const beside = shared.bytesPerSecond[shared.links.indexOf(link)]!
-  const alone =
-    link === 'ramRead' ? hardware.links.ramRead : (hardware.links.hostToDevice?.pinned ?? hardware.links.ramRead)
-  return Math.max(1, alone.bytesPerSecond / beside)
+function bytesPerSecond({ hardware }: EngineProblem, link: 'hostToDevice' | 'deviceToHost'): number {
+  const { links } = hardware
+  return (links[link]?.pinned ?? links.ramRead).bytesPerSecond
 }

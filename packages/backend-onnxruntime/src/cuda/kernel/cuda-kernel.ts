@@ -72,8 +72,7 @@ export class CudaKernel implements PreparedKernel {
       possibleRuns(kernel.#program, shape).map((run) => workspaceOf(kernel.#program, run)),
     )
     const most = (part: 'scratchBytes' | 'arenaBytes'): number => Math.max(...needs.map((need) => need[part]))
-    const comingBytes = kernels.reduce((sum, kernel) => sum + kernel.#program.comingBytes, 0)
-    return most('scratchBytes') + most('arenaBytes') + this.#context.sessions.keptBytes() + comingBytes
+    return most('scratchBytes') + most('arenaBytes') + sessionConstantBytes
   }
 
   preparedBytes(weightNames: readonly string[]): number {
@@ -188,6 +187,12 @@ export class CudaKernel implements PreparedKernel {
     if (this.#disposing !== undefined) throw new UsageError(`the kernel ${this.graph.name} is disposed`)
   }
 }
+
+/**
+ * What sessions keep in the arena beside what their runs take: constants such as shapes, at most a KiB for each of 128. A fixed
+ * number, so that whoever plans gets the same answer whatever is compiled by then; what is really kept counts for the limit.
+ */
+const sessionConstantBytes = 128 * 1024
 
 /** The forms that a run of a shape may take: which of them is known once its rows are. */
 function possibleRuns(program: CudaProgram, { batch, seq, cacheDtype = program.compute }: RunShape): WorkspaceShape[] {

@@ -15,9 +15,6 @@ export interface CudaPart {
 /** A step with its session: attention has one where ONNX Runtime's fused operator takes prompts. */
 export type CudaStep = CudaStepPlan & { readonly part: CudaPart | undefined }
 
-/** Most bytes of the constants of a session: a few numbers, each rounded up. */
-const constantBytes = 1024
-
 /** Most layouts that are kept; enough for the lengths of a generation. */
 const mostShapes = 64
 
@@ -71,11 +68,6 @@ export class CudaProgram {
       program.#end()
       throw error
     }
-  }
-
-  /** Bytes that sessions which are not made yet may keep: constants, such as shapes. */
-  get comingBytes(): number {
-    return this.steps === undefined ? this.plan.length * constantBytes : 0
   }
 
   /** Makes the steps, once. */

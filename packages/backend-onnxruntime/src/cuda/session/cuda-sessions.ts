@@ -47,19 +47,26 @@ export class CudaSessions {
     })
   }
 
-  /** @throws {FlexgenError} `BACKEND_UNAVAILABLE` where the CUDA provider cannot be loaded */
-  static async open(api: OrtApi, device: CudaDevice, provider: SessionProvider): Promise<CudaSessions> {
+  /**
+   * @param hint what helps where the CUDA provider cannot be loaded
+   * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where it cannot
+   */
+  static async open(api: OrtApi, device: CudaDevice, provider: SessionProvider, hint: string): Promise<CudaSessions> {
     const environment = acquireEnvironment(api, 1)
     const sessions = new CudaSessions(api, environment, device, provider)
     try {
-      if (provider === 'cuda') registerCudaArena(api, environment.env, sessions.#memory.device)
+      if (provider === 'cuda') {
+        // Says what is wrong with the provider: to register an arena without one ends the process.
+        sessions.#sessionOptions().release()
+        registerCudaArena(api, environment.env, sessions.#memory.device)
+      }
       await sessions.#openWatch()
       return sessions
     } catch (cause) {
       sessions.release()
       const why = FlexgenError.isInstance(cause) ? cause.message : String(cause)
       throw new BackendUnavailableError(`ONNX Runtime ${api.version} has no CUDA here: ${why}`, {
-        hint: providerHint,
+        hint,
         cause,
       })
     }
@@ -83,12 +90,12 @@ export class CudaSessions {
 
   /** Bytes of the arena. */
   heldBytes(): number {
-    return this.#statistic('TotalAllocated')
-  }
-
-  /** Bytes of the arena that sessions hold for as long as they live. */
-  keptBytes(): number {
-    return this.#statistic('InUse')
+    if (this.#watch === undefined) return 0
+    const { call, create } = this.#api
+    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
+    const total = call.getKeyValue(pairs, 'TotalAllocated')
+    call.releaseKeyValuePairs(pairs)
+    return Number(total ?? 0)
   }
 
   /** Bytes of the arena that a run may use without its growing. */
@@ -104,15 +111,6 @@ export class CudaSessions {
   /** Gives back the regions of the arena that nothing uses. */
   trim(): void {
     if (this.#watch !== undefined) this.#reserve.shrink()
-  }
-
-  #statistic(name: 'TotalAllocated' | 'InUse'): number {
-    if (this.#watch === undefined) return 0
-    const { call, create } = this.#api
-    const pairs = create((out) => call.allocatorGetStats(this.#watch!.allocator.pointer, out))
-    const value = call.getKeyValue(pairs, name)
-    call.releaseKeyValuePairs(pairs)
-    return Number(value ?? 0)
   }
 
   #shrink(): void {
@@ -201,6 +199,3 @@ export class CudaSessions {
     }
   }
 }
-
-const providerHint =
-  'pip install onnxruntime-gpu and set ORT_LIBRARY to its capi/libonnxruntime.so.*; it needs CUDA 13 with cuDNN 9'
