@@ -1,6 +1,6 @@
 import { elementCount, type GroupDType } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
-import type { TensorType } from '../../onnx/tensor-type.ts'
+import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames } from '../graph/cuda-model.ts'
@@ -203,11 +203,17 @@ class Issue {
       name,
       { ...this.#tensor(name), address },
     ]
-    this.#runPart(part!, [], {
-      values: new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)]),
-      keys: this.#at(scratchNames.promptKeys(output)),
-      cacheValues: this.#at(scratchNames.promptValues(output)),
-    })
+    const keys = this.#at(scratchNames.promptKeys(output))
+    const cacheValues = this.#at(scratchNames.promptValues(output))
+    // Behind a prompt that is shorter than others, whatever lies there must be numbers.
+    if (this.#run.facts.rows.some(({ count }) => count < plan.seq)) {
+      const byteLength =
+        plan.batch * attributes.kvHeads * plan.seq * attributes.headDim * tensorTypes[program.compute].bytes
+      for (const start of [keys, cacheValues])
+        this.#context.device.driver.call.memoryFill(start, 0, byteLength, this.#stream)
+    }
+    const values = new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)])
+    this.#runPart(part!, [], { values, keys, cacheValues })
   }
 
   /**
