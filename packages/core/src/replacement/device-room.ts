@@ -192,13 +192,20 @@ export class DeviceRoom {
     const { least, wanted } = this.#wantedRing()
     const usable = loader.usableRingBytes
     if (usable >= least && usable >= wanted * 0.9 && usable <= wanted * 1.3) return
-    if (usable < least) {
+    // One that is too small or much too large makes way for the next; else both would be held for a while.
+    if (usable < least || usable > wanted * 1.3) {
       await loader.forgetAhead()
       loader.dropRing()
     }
     const room = this.free(limits)
     const ring = Math.max(least, Math.min(wanted, room))
-    if (ring > 0 && (usable < least || ring <= room)) loader.resizeRing(ring)
+    if (ring > 0 && (loader.usableRingBytes === 0 || ring <= room)) loader.resizeRing(ring)
+  }
+
+  /** Gives back what the ring has too much once more is pinned: all of it where nothing streams any more. */
+  async trimRing(): Promise<void> {
+    const usable = this.#loader?.usableRingBytes ?? 0
+    if (usable > this.#wantedRing().wanted * 1.3) await this.#settleRing(this.#parts.budget.limits)
   }
 
   /** Does what may find no memory: then that is told, and the run goes on. @returns whether it was done */
