@@ -40,7 +40,11 @@ async function budgetChanges(nameOrFile: string): Promise<Pick<CaseMachine, 'onB
 export async function openMachine(settings: CaseSettings): Promise<CaseMachine> {
   const model = await openModel(settings)
   try {
-    const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
+    const { backend, notices } = await openBackend(settings.backend, {
+      api: settings.api,
+      threads: settings.threads,
+      pinWeight: settings.pinWeight ? undefined : false,
+    })
     const { hostBackend, maxDeviceMemory, maxDisk } = settings
     const changes = settings.scenario === undefined ? {} : await budgetChanges(settings.scenario)
     const maxRam = settings.maxRam ?? Math.floor(memoryShare * process.availableMemory())

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Backend } from '@flexgen/spec'
-import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
+import { createOnnxRuntimeCudaBackend, type OnnxRuntimeCudaOptions } from '../../src/index.ts'
 import { findLibrary } from '../../src/ffi/find-library.ts'
 import { loadKoffi } from '../../src/ffi/koffi-library.ts'
 
@@ -22,7 +22,7 @@ export function fakeDriverPath(): string {
   return library
 }
 
-type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation'
+type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
 type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
@@ -44,8 +44,9 @@ export function readFake(name: FakeLong): number {
 }
 
 /** A CUDA backend on the fake driver, which computes with ONNX Runtime on the CPU in float32. */
-export function createFakeBackend(): Promise<Backend> {
+export function createFakeBackend(options: OnnxRuntimeCudaOptions = {}): Promise<Backend> {
   return createOnnxRuntimeCudaBackend({
+    ...options,
     driverPath: fakeDriverPath(),
     libraryPath: findLibrary(''),
     sessionProvider: 'cpu',
