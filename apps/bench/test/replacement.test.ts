@@ -27,8 +27,11 @@ describe('placement that follows a simulated run', () => {
       'it has shrunk',
       'it has grown',
     ])
-    expect(timeline.find(({ sweep }) => sweep === 200)!.pinnedBytes).toBeLessThan(14 * 2 ** 30)
-    expect(timeline.at(-1)!.pinnedBytes).toBeGreaterThan(timeline.find(({ sweep }) => sweep === 200)!.pinnedBytes)
+    const [narrow, wide] = [timeline.find(({ sweep }) => sweep === 200)!, timeline.at(-1)!]
+    expect(narrow.planned.device).toBeLessThanOrEqual(14 * 2 ** 30)
+    expect(narrow.limits.device).toBe(14 * 2 ** 30)
+    expect(wide.pinnedBytes).toBeGreaterThanOrEqual(narrow.pinnedBytes)
+    expect(wide.deviceRows).toBeGreaterThan(narrow.deviceRows)
   })
 
   it.each(['link-slower', 'host-slower'])(

@@ -13,7 +13,7 @@ const requests = [[1, 2, 3], [4], [5, 6], [7, 8, 9, 10]].map((promptIds) => ({ p
 
 /** KV everywhere that it may be: on a host, in RAM beside a device, on a device whose RAM has no room. */
 const places = {
-  'on a host': { hostVisible: true, percent: [0, 100, 100, 0, 100, 0] },
+  'on a host': { hostVisible: true, percent: [100, 0, 100, 0, 100, 0] },
   'in RAM beside a device': { hostVisible: false, percent: [100, 0, 0, 100, 100, 0] },
   'in RAM and attended there': { hostVisible: false, percent: [100, 0, 30, 70, 100, 0], hostAttentionPercent: 100 },
 } as const
@@ -249,5 +249,32 @@ describe('RAM that is taken in mid-run', () => {
     expect(timeline[12]!.planned.ram).toBeGreaterThan(ram + 1000)
     expect(timeline.at(-1)!.planned.ram).toBeLessThanOrEqual(ram + 1000)
     expect(timeline.at(-1)!).toMatchObject({ hostRows: 0, streamedRows: 0, diskRows: 0 })
+  })
+
+  it('drops weights of a host first, which are read from the checkpoint then, and keeps them again when RAM comes back', async () => {
+    const place = { hostVisible: true, percent: [0, 100, 100, 0, 100, 0] } as never
+    const read: number[] = []
+    const note = (engine: Engine): void => void read.push(engine.report().sweeps.at(-1)!.diskBytesRead.weights)
+    const expected = await run(place, async (engine) => note(engine))
+    // All that rests in RAM was there before the first sweep.
+    expect(read.every((bytes) => bytes === 0)).toBe(true)
+    const { planned, pinnedBytes } = expected.replacement.timeline[4]!
+    expect(pinnedBytes).toBeGreaterThan(200_000)
+    read.length = 0
+    const { results, errors, replacement } = await run(
+      place,
+      async (engine, sweep) => {
+        if (sweep === 5) await engine.setBudget({ ram: planned.ram - pinnedBytes / 4 })
+        if (sweep === 10) await engine.setBudget({ ram: 10e6 })
+        note(engine)
+      },
+      { replacement: { timing: 2 } },
+    )
+    expect(errors).toEqual([])
+    expect(results).toEqual(expected.results)
+    expect(read.slice(6, 10).every((bytes) => bytes >= pinnedBytes / 4)).toBe(true)
+    expect(read.slice(13).every((bytes) => bytes === 0)).toBe(true)
+    for (const { planned: now, limits } of replacement.timeline) expect(now.ram).toBeLessThanOrEqual(limits.ram!)
+    expect(replacement.timeline.every(({ diskRows }) => diskRows === 0)).toBe(true)
   })
 })

@@ -133,6 +133,6 @@ function sizeOf(size: Size | undefined, what: string): number | undefined {
   return size === undefined ? undefined : parseSize(size, what)
 }
 
-async function backendOf({ backend = 'auto', api, threads }: CreateEngineOptions): Promise<OpenedBackend> {
-  return typeof backend === 'object' ? { backend, notices: [] } : openBackendHere(backend, { api, threads })
+async function backendOf({ backend = 'auto', api, threads, pinWeight }: CreateEngineOptions): Promise<OpenedBackend> {
+  return typeof backend === 'object' ? { backend, notices: [] } : openBackendHere(backend, { api, threads, pinWeight })
 }

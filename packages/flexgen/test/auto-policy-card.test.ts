@@ -68,6 +68,17 @@ describe('policy auto on a device with memory of its own', () => {
     expect(ids).toEqual(given.ids)
   })
 
+  it('keeps percents that are given, and leaves the host out where it is told to', async () => {
+    const percent = [0, 100, 0, 100, 0, 100]
+    const { report } = await ranWith({ policy: { auto: true, percent, gpuBatchSize: 3, hostAttentionPercent: 0 } })
+    expect(report.policy).toMatchObject({
+      weights: { device: 0, ram: 100 },
+      cache: { device: 0, ram: 100 },
+      gpuBatchSize: 3,
+      hostAttentionPercent: 0,
+    })
+  })
+
   it('assumes a card where only a host was measured, and says so', async () => {
     const { report, prediction } = await ranWith({ policy: 'auto', hardware: undefined, maxDeviceMemory: 40e6 })
     expect(report.policy.weights.device).toBeGreaterThanOrEqual(0)

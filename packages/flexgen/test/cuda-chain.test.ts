@@ -83,14 +83,12 @@ describe('from a profile of a card to a run', () => {
       return { ids: results.map(({ ids }) => ids), report: engine.report(), prediction: await engine.prediction() }
     }
     const { ids, report } = await ranWith(undefined, { policy: { percent: [100, 0, 100, 0, 100, 0], gpuBatchSize: 5 } })
-    for (const share of [1.1, 0.75]) {
-      const maxDeviceMemory = Math.floor(report.plan.deviceBytes * share)
-      const auto = await ranWith(maxDeviceMemory, { policy: 'auto' })
-      expect(auto.ids).toEqual(ids)
-      expect(auto.report.plan.deviceBytes).toBeLessThanOrEqual(maxDeviceMemory)
-      expect(auto.prediction!.predicted.peakDeviceBytes).toBe(auto.report.plan.deviceBytes)
-      expect(auto.prediction!.isAssumed).toBe(false)
-      expect(auto.prediction!.predicted.decodeStepSeconds).toBeGreaterThan(0)
-    }
+    const maxDeviceMemory = Math.floor(report.plan.deviceBytes * 0.75)
+    const auto = await ranWith(maxDeviceMemory, { policy: 'auto' })
+    expect(auto.ids).toEqual(ids)
+    expect(auto.report.plan.deviceBytes).toBeLessThanOrEqual(maxDeviceMemory)
+    expect(auto.prediction!.predicted.peakDeviceBytes).toBe(auto.report.plan.deviceBytes)
+    expect(auto.prediction!.isAssumed).toBe(false)
+    expect(auto.prediction!.predicted.decodeStepSeconds).toBeGreaterThan(0)
   })
 })

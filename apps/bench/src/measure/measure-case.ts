@@ -1,5 +1,5 @@
 import type { RunReport } from '@flexgen/core'
-import { type Backend, type Model, nodeFileSystem, type TraceSink } from '@flexgen/spec'
+import { type Model, nodeFileSystem, type TraceSink } from '@flexgen/spec'
 import { createChromeTrace, createEngine, type FlexgenEngine, randomPrompts } from 'flexgen'
 import { type CaseSettings, checkOneBlock } from '../case/case-settings.ts'
 import { fewerBatchSteps, projectCutRun, projectFewerBatches } from '../formulas/projection.ts'
@@ -90,7 +90,7 @@ export async function measureCase(given: CaseSettings, options: MeasureOptions =
   const report = engine.report()
   const { model } = machine.model
   const latency = latencyOf(settings, model, report, recorder)
-  const said = [...notices, ...chosen, ...noticesOf(settings, backend), ...refusals]
+  const said = [...notices, ...chosen, ...noticesOf(settings), ...refusals]
   // Of a disk that is slowed down, and of what a scenario changes, the planner knows nothing.
   const isPredicted = [settings.scenario, settings.debugMode, diskBytesPerSecond].every((each) => each === undefined)
   const prediction = isPredicted ? await engine.prediction() : undefined
@@ -114,17 +114,10 @@ async function openMachineOf(settings: CaseSettings): Promise<CaseMachine> {
   return openSimulatedMachine(settings, settings.simulate)
 }
 
-/** What the engine does whatever a flag says, for the report. */
-function noticesOf({ pinWeight, diskBytesPerSecond, simulate }: CaseSettings, { name, device }: Backend): string[] {
-  return [
-    // Where device and RAM are one memory, nothing is pinned in any case.
-    ...(pinWeight || device.hostVisible || simulate !== undefined
-      ? []
-      : [`--pin-weight false changes nothing: ${name} copies from page-locked memory only`]),
-    ...(diskBytesPerSecond === undefined
-      ? []
-      : [`the disk was slowed down to ${formatBytes(diskBytesPerSecond)}/s in this process (--throttle-disk)`]),
-  ]
+/** What was done to the machine, for the report. */
+function noticesOf({ diskBytesPerSecond }: CaseSettings): string[] {
+  if (diskBytesPerSecond === undefined) return []
+  return [`the disk was slowed down to ${formatBytes(diskBytesPerSecond)}/s in this process (--throttle-disk)`]
 }
 
 function bothOf(first: TraceSink, second: TraceSink): TraceSink {

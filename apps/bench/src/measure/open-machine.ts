@@ -40,7 +40,11 @@ async function budgetChanges(nameOrFile: string, sweeps: number): Promise<Pick<C
 export async function openMachine(settings: CaseSettings): Promise<CaseMachine> {
   const model = await openModel(settings)
   try {
-    const { backend, notices } = await openBackend(settings.backend, { api: settings.api, threads: settings.threads })
+    const { backend, notices } = await openBackend(settings.backend, {
+      api: settings.api,
+      threads: settings.threads,
+      pinWeight: settings.pinWeight ? undefined : false,
+    })
     const { maxDeviceMemory, maxDisk } = settings
     const policy = settings.choice === undefined ? settings.policy : 'auto'
     const { host, isOwn } = await openHostBackend({ ...settings, policy }, backend)

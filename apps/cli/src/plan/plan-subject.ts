@@ -1,5 +1,5 @@
 import type { PlanRequest } from '@flexgen/planner'
-import type { LoadedHardware, OpenedModel } from 'flexgen'
+import type { LoadedHardware, OpenedModel, RunBackends } from 'flexgen'
 import type { CliContext } from '../cli-context.ts'
 import type { PlanFlags } from './run-plan.ts'
 
@@ -23,58 +23,80 @@ export async function planSubject(
   given: Sizes,
   context: CliContext,
 ): Promise<PlanSubject> {
-  const {
-    defaultOffloadDir,
-    engineWeightsOf,
-    expandHome,
-    loadHardware,
-    openBackend,
-    openHostBackend,
-    roomOf,
-    usableDeviceBytes,
-    usableRamBytes,
-  } = await import('flexgen')
+  const { defaultOffloadDir, expandHome, loadHardware } = await import('flexgen')
   const { hardwareForBackend } = await import('@flexgen/planner')
   const offloadDir = expandHome(flags.offloadDir ?? defaultOffloadDir())
   const loaded = await loadHardware(flags.hardware, offloadDir)
-  const measured = loaded.source === 'assumed' ? await measureFirst('this machine', flags, context) : loaded
-  const { profile, source } = measured
-  if (source !== 'saved' || flags.costModel !== 'engine') {
-    const used = hardwareForBackend(profile, flags.backend)
-    const dispose = (): Promise<void> => Promise.resolve()
-    const request = { hardware: used, capacity: given, layout: { dtype: flags.dtype } }
-    return { hardware: measured, backendName: undefined, request, [Symbol.asyncDispose]: dispose }
+  const isHere = loaded.source === 'saved' || loaded.source === 'assumed'
+  if (isHere && flags.costModel === 'engine') {
+    return subjectHere({ flags, opened, given, context, loaded, offloadDir })
   }
+  const hardware = loaded.source === 'assumed' ? await measureFirst('this machine', flags, context) : loaded
+  const used = hardwareForBackend(hardware.profile, flags.backend)
+  const dispose = (): Promise<void> => Promise.resolve()
+  const request = { hardware: used, capacity: given, layout: { dtype: flags.dtype } }
+  return { hardware, backendName: undefined, request, [Symbol.asyncDispose]: dispose }
+}
+
+interface SubjectHere {
+  readonly flags: PlanFlags
+  readonly opened: OpenedModel
+  readonly given: Sizes
+  readonly context: CliContext
+  readonly loaded: LoadedHardware
+  readonly offloadDir: string
+}
+
+async function subjectHere(subject: SubjectHere): Promise<PlanSubject> {
+  const { openBackend, openHostBackend } = await import('flexgen')
+  const { flags, loaded, context } = subject
+  // Before a minute of measuring: a backend that is named may not work here.
   const { backend } = await openBackend(flags.backend ?? 'auto')
+  try {
+    const { device } = backend
+    const isOther = !device.hostVisible && loaded.profile.machine.device !== 'gpu'
+    const unmeasured = isOther ? 'this card' : loaded.source === 'assumed' ? 'this machine' : undefined
+    const hardware = unmeasured === undefined ? loaded : await measureFirst(unmeasured, flags, context)
+    // A run on a card may attend on the host, as `--policy auto` does it.
+    const { host, isOwn } = await openHostBackend({ policy: 'auto' }, backend)
+    return {
+      hardware,
+      backendName: backend.name,
+      request: await requestHere(subject, { hardware, backend, host }),
+      [Symbol.asyncDispose]: async () => {
+        if (isOwn) await host?.[Symbol.asyncDispose]()
+        await backend[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await backend[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function requestHere(
+  { flags, opened, given, offloadDir }: SubjectHere,
+  { hardware, backend, host }: RunBackends & { readonly hardware: LoadedHardware },
+): Promise<PlanSubject['request']> {
+  const { engineWeightsOf, roomOf, usableDeviceBytes, usableRamBytes } = await import('flexgen')
+  const { hardwareForBackend } = await import('@flexgen/planner')
   const room = await roomOf(offloadDir)
   const { hostVisible, memoryBytes } = backend.device
-  const isOther = !hostVisible && profile.machine.device !== 'gpu'
-  const hardware = isOther ? await measureFirst('this card', flags, context) : measured
-  // A run on a card may attend on the host, as `--policy auto` does it.
-  const { host, isOwn } = await openHostBackend({ policy: 'auto' }, backend)
-  const free = usableRamBytes(room.ramBytes)
+  const ram = given.ram ?? usableRamBytes(room.ramBytes)
   return {
-    hardware,
-    backendName: backend.name,
-    request: {
-      hardware: hardwareForBackend(hardware.profile, backend.name, hostVisible),
-      capacity: {
-        ram: given.ram ?? free,
-        device: given.device ?? (hostVisible ? (given.ram ?? free) : usableDeviceBytes(memoryBytes)),
-        disk: given.disk ?? room.diskBytes,
-      },
-      margin: { device: 1, ram: 1, disk: 1 },
-      freeRamBytes: room.ramBytes,
-      layout: {
-        backend,
-        host,
-        weights: (compressWeight) => engineWeightsOf(opened, { compressWeight }, backend).weights,
-        dtype: flags.dtype,
-      },
+    hardware: hardwareForBackend(hardware.profile, backend.name, hostVisible),
+    capacity: {
+      ram,
+      device: given.device ?? (hostVisible ? ram : usableDeviceBytes(memoryBytes)),
+      disk: given.disk ?? room.diskBytes,
     },
-    [Symbol.asyncDispose]: async () => {
-      if (isOwn) await host?.[Symbol.asyncDispose]()
-      await backend[Symbol.asyncDispose]()
+    margin: { device: 1, ram: 1, disk: 1 },
+    freeRamBytes: room.ramBytes,
+    layout: {
+      backend,
+      host,
+      weights: (compressWeight) => engineWeightsOf(opened, { compressWeight }, backend).weights,
+      dtype: flags.dtype,
     },
   }
 }

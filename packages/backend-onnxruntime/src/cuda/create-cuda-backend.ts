@@ -33,6 +33,11 @@ export interface OnnxRuntimeCudaOptions {
   readonly libraryPath?: string
   /** Path of the driver's library; the system's by default. */
   readonly driverPath?: string
+  /**
+   * Whether host memory is page-locked: true, or an error; false, and copies are slow; where it can be by default, and
+   * a notice says where it cannot.
+   */
+  readonly pageLock?: boolean | undefined
   readonly clock?: Clock
   /** For tests on a driver whose device memory is host memory. */
   readonly sessionProvider?: SessionProvider
@@ -60,8 +65,13 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     throw error
   }
   const pages = createPageMemory(koffi)
-  const pinned = new PinnedSlabs(koffi, pages, device.driver, createPageToucher(), (error) => {
-    if (notices.length === 0) notices.push(`host memory cannot be page-locked, so copies are slow: ${String(error)}`)
+  const { pageLock } = options
+  if (pageLock === false) notices.push('host memory is not page-locked, as asked for, so copies are slow')
+  const pinned = new PinnedSlabs(koffi, pages, device.driver, createPageToucher(), {
+    pageLocking: pageLock === undefined ? 'where possible' : pageLock ? 'always' : 'never',
+    onProblem: (error) => {
+      if (notices.length === 0) notices.push(`host memory cannot be page-locked, so copies are slow: ${String(error)}`)
+    },
   })
   const scratch = new ComputeScratch(device, pinned)
   const ledger: MemoryLedger = new MemoryLedger(clock, {

@@ -12,7 +12,7 @@ const knownGaps: readonly KnownGap[] = [
   'a graph in bfloat16 gives an output that asks for float32 in float32',
 ].map((test) => ({ test, reason: 'ONNX Runtime on the CPU has no bfloat16' }))
 
-describeBackend('ONNX Runtime on a fake CUDA driver', createFakeBackend, {
+describeBackend('ONNX Runtime on a fake CUDA driver', () => createFakeBackend(), {
   describe,
   it,
   oracle: () => createReferenceBackend(),

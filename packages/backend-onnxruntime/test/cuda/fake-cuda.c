@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef int Status;
-enum { success = 0, invalidValue = 1, outOfMemory = 2, noDevice = 100, invalidHandle = 400, notReady = 600, illegalAddress = 700 };
+enum { success = 0, invalidValue = 1, outOfMemory = 2, noDevice = 100, invalidHandle = 400, notReady = 600, illegalAddress = 700, notPermitted = 800 };
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -17,6 +17,7 @@ enum { success = 0, invalidValue = 1, outOfMemory = 2, noDevice = 100, invalidHa
 EXPORT int fakeDeviceCount = 1;
 EXPORT int fakeLateQueries = 2;    // so often an event is not ready yet
 EXPORT int fakeFailAllocation = 0; // the n-th allocation from now on fails; 0: none
+EXPORT int fakeFailRegister = 0;   // whether host memory cannot be page-locked
 EXPORT int64_t fakeDeviceBytes = 0;
 EXPORT int64_t fakeHandles = 0;    // streams and events that live
 EXPORT int64_t fakeRegistered = 0; // registered ranges of host memory
@@ -82,7 +83,12 @@ EXPORT Status cuMemcpy2DAsync_v2(const Rectangle* r, void* stream) {
   for (size_t i = 0; i < r->height; i++) memcpy(to + i * r->target.pitch, from + i * r->source.pitch, r->width);
   return success;
 }
-EXPORT Status cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) { (void)bytes; (void)flags; fakeRegistered++; return address ? success : invalidValue; }
+EXPORT Status cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) {
+  (void)bytes, (void)flags;
+  if (fakeFailRegister) return notPermitted;
+  fakeRegistered++;
+  return address ? success : invalidValue;
+}
 EXPORT Status cuMemHostUnregister(void* address) { fakeRegistered--; return address ? success : invalidValue; }
 
 typedef struct { int late; double atMs; } Event;

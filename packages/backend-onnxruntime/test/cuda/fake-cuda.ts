@@ -1,5 +1,5 @@
 import type { Backend } from '@flexgen/spec'
-import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
+import { createOnnxRuntimeCudaBackend, type OnnxRuntimeCudaOptions } from '../../src/index.ts'
 import { findLibrary } from '../../src/ffi/find-library.ts'
 import { loadKoffi } from '../../src/ffi/koffi-library.ts'
 import { buildFakeDriver } from './build-fake-cuda.ts'
@@ -9,7 +9,7 @@ const koffi = await loadKoffi()
 /** The library of the fake driver. */
 export const fakeDriverPath = buildFakeDriver
 
-type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation'
+type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
 type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
@@ -31,8 +31,9 @@ export function readFake(name: FakeLong): number {
 }
 
 /** A CUDA backend on the fake driver, which computes with ONNX Runtime on the CPU in float32. */
-export function createFakeBackend(): Promise<Backend> {
+export function createFakeBackend(options: OnnxRuntimeCudaOptions = {}): Promise<Backend> {
   return createOnnxRuntimeCudaBackend({
+    ...options,
     driverPath: fakeDriverPath(),
     libraryPath: findLibrary(''),
     sessionProvider: 'cpu',

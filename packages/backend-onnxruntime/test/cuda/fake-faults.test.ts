@@ -1,4 +1,4 @@
-import { spanOf } from '@flexgen/spec'
+import { type Backend, spanOf } from '@flexgen/spec'
 import { createHostBuffer } from '@flexgen/conformance'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
@@ -8,6 +8,7 @@ afterEach(() => {
   setFake('fakeDeviceCount', 1)
   setFake('fakeLateQueries', 2)
   setFake('fakeFailAllocation', 0)
+  setFake('fakeFailRegister', 0)
 })
 
 const spec = { kvHeads: 2, headDim: 8, maxPositions: 10, dtype: 'float32' } as const
@@ -62,6 +63,38 @@ describe('a CUDA backend', () => {
         }
         expect(backend.memory().deviceBytes).toBeGreaterThan(before)
       }
+    },
+  )
+
+  it.each([100, 3 * 2 ** 20])(
+    'copies %i bytes from memory that cannot be page-locked, and says so; where it must be, the copy or the allocation fails',
+    async (size) => {
+      setFake('fakeFailRegister', 1)
+      const copyOn = async (backend: Backend): Promise<void> => {
+        const host = backend.allocateHost(size)
+        host.bytes.fill(3)
+        const [device, target] = [backend.allocate(size), createHostBuffer(size)]
+        const queue = backend.createQueue('copies')
+        queue.copyIn(spanOf(device), spanOf(host))
+        await queue.copyOut(spanOf(target), spanOf(device)).whenDone()
+        expect(target.bytes.every((byte) => byte === 3)).toBe(true)
+      }
+      await using tolerant = await createFakeBackend()
+      await copyOn(tolerant)
+      expect(tolerant.notices).toEqual([expect.stringMatching(/cannot be page-locked, so copies are slow: .*\(800\)/)])
+      await using strict = await createFakeBackend({ pageLock: true })
+      await expect(copyOn(strict)).rejects.toMatchObject({
+        code: 'BACKEND_UNAVAILABLE',
+        message: expect.stringMatching(
+          /bytes of host memory cannot be page-locked: CUDA cannot host register: .*\(800\)/,
+        ),
+        hint: expect.stringContaining('ulimit -l'),
+      })
+      await using without = await createFakeBackend({ pageLock: false })
+      const before = readFake('fakeRegistered')
+      await copyOn(without)
+      expect(readFake('fakeRegistered')).toBe(before)
+      expect(without.notices).toEqual(['host memory is not page-locked, as asked for, so copies are slow'])
     },
   )
 

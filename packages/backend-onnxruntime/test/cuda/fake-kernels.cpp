@@ -21,23 +21,24 @@ static const void* parameters;
 struct Meeting {
   unsigned round, present, members;
 };
-struct Fiber {
+struct Thread {
   jmp_buf place;
   bool isStarted, hasEnded;
   // What it waits for, and the round in which it began to.
   const Meeting* meeting;
   unsigned round;
-  void* stack;
 };
-static Fiber fibers[mostThreads];
-static unsigned current, liveCount;
+/** A stack that threads run on: one after the other, as long as none of them waits. */
+struct Fiber {
+  jmp_buf idle;
+};
+static Thread blockThreads[mostThreads];
+static Fiber* idleFibers[mostThreads];
+static unsigned idleCount, current, liveCount;
 static bool isBackwards;
 static Meeting blockMeeting, warpMeetings[mostThreads / warpThreads];
 static uint32_t exchanged[mostThreads / warpThreads][2][warpThreads];
 static jmp_buf launcher;
-static ucontext_t first;
-
-static void nextTurn();
 
 static void leave(Meeting* meeting) {
   meeting->members--;
@@ -47,56 +48,72 @@ static void leave(Meeting* meeting) {
   }
 }
 
-/** A fiber serves one thread after the other: making it anew for each would cost more than most kernels. */
-static void serve() {
-  for (;;) {
-    body(parameters);
-    fibers[current].hasEnded = true;
-    leave(&blockMeeting);
-    leave(&warpMeetings[current / warpThreads]);
-    liveCount--;
-    if (_setjmp(fibers[current].place) == 0) nextTurn();
-  }
+static bool isReady(const Thread& thread) {
+  return !thread.hasEnded && (thread.meeting == NULL || thread.round != thread.meeting->round);
 }
+
+/**
+ * The next thread that waits for nothing: of this warp if there is one. Every other block runs backwards, so that nothing
+ * hangs on threads being in order without waiting for each other.
+ */
+static unsigned nextReady() {
+  const unsigned warp = current / warpThreads * warpThreads, last = blockDim.x - 1;
+  for (unsigned i = 1; i <= warpThreads; i++) {
+    const unsigned index = warp + (isBackwards ? current - i : current + i) % warpThreads;
+    if (isReady(blockThreads[index])) return index;
+  }
+  for (unsigned i = 0; i <= last; i++) {
+    const unsigned index = isBackwards ? last - i : i;
+    if (isReady(blockThreads[index])) return index;
+  }
+  // Threads wait at different places: on a device they would hang.
+  abort();
+}
+
+static void select(unsigned index) {
+  current = index;
+  threadIdx.x = index;
+  blockThreads[index].isStarted = true;
+}
+
+static void serve();
 
 /** Goes on with a thread; never returns. */
 static void resume(unsigned index) {
-  Fiber& fiber = fibers[index];
-  current = index;
-  threadIdx.x = index;
-  if (fiber.isStarted) _longjmp(fiber.place, 1);
-  fiber.isStarted = true;
-  fiber.stack = malloc(stackBytes);
+  const bool isStarted = blockThreads[index].isStarted;
+  select(index);
+  if (isStarted) _longjmp(blockThreads[index].place, 1);
+  if (idleCount > 0) _longjmp(idleFibers[--idleCount]->idle, 1);
   ucontext_t context;
   getcontext(&context);
-  context.uc_stack.ss_sp = fiber.stack;
+  context.uc_stack.ss_sp = malloc(stackBytes);
   context.uc_stack.ss_size = stackBytes;
   context.uc_link = NULL;
   makecontext(&context, serve, 0);
   setcontext(&context);
 }
 
-static bool isReady(const Fiber& fiber) {
-  return !fiber.hasEnded && (fiber.meeting == NULL || fiber.round != fiber.meeting->round);
-}
-
-/**
- * Goes on with the next thread that waits for nothing: of this warp if there is one. Every other block runs backwards, so
- * that nothing hangs on threads being in order without waiting for each other.
- */
-static void nextTurn() {
-  if (liveCount == 0) _longjmp(launcher, 1);
-  const unsigned warp = current / warpThreads * warpThreads, last = blockDim.x - 1;
-  for (unsigned i = 1; i <= warpThreads; i++) {
-    const unsigned index = warp + (isBackwards ? current - i : current + i) % warpThreads;
-    if (isReady(fibers[index])) resume(index);
+/** Runs threads on a stack of its own, which is used again for all blocks. */
+static void serve() {
+  Fiber self;
+  for (;;) {
+    body(parameters);
+    blockThreads[current].hasEnded = true;
+    leave(&blockMeeting);
+    leave(&warpMeetings[current / warpThreads]);
+    if (--liveCount > 0) {
+      const unsigned next = nextReady();
+      if (!blockThreads[next].isStarted) {
+        select(next);
+        continue;
+      }
+      idleFibers[idleCount++] = &self;
+      if (_setjmp(self.idle) == 0) resume(next);
+    } else {
+      idleFibers[idleCount++] = &self;
+      if (_setjmp(self.idle) == 0) _longjmp(launcher, 1);
+    }
   }
-  for (unsigned i = 0; i <= last; i++) {
-    const unsigned index = isBackwards ? last - i : i;
-    if (isReady(fibers[index])) resume(index);
-  }
-  // Threads wait at different places: on a device they would hang.
-  abort();
 }
 
 static void meet(Meeting* meeting) {
@@ -105,11 +122,10 @@ static void meet(Meeting* meeting) {
     meeting->round++;
     return;
   }
-  Fiber& fiber = fibers[current];
-  fiber.meeting = meeting;
-  fiber.round = meeting->round;
-  if (_setjmp(fiber.place) == 0) nextTurn();
-  fiber.meeting = NULL;
+  blockThreads[current].meeting = meeting;
+  blockThreads[current].round = meeting->round;
+  if (_setjmp(blockThreads[current].place) == 0) resume(nextReady());
+  blockThreads[current].meeting = NULL;
 }
 
 void __syncthreads() { meet(&blockMeeting); }
@@ -140,8 +156,8 @@ extern "C" int fakeRunKernel(void* function, const void* given, const unsigned* 
         memset(memory, untouched, sharedBytes + 64);
         blockMeeting = {0, 0, threadCount};
         for (unsigned i = 0; i < threadCount; i++) {
-          fibers[i].hasEnded = false;
-          fibers[i].meeting = NULL;
+          blockThreads[i].isStarted = blockThreads[i].hasEnded = false;
+          blockThreads[i].meeting = NULL;
         }
         for (unsigned i = 0; i < threadCount / warpThreads; i++) warpMeetings[i] = {0, 0, warpThreads};
         liveCount = threadCount;

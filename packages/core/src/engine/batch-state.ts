@@ -28,7 +28,7 @@ export interface BatchOptions {
 export interface StartedBatch {
   readonly input: HiddenSlot
   readonly activations: Activations
-  /** After these the host's rows are attended, and the device sees them. */
+  /** After these all rows are attended, and the device sees them. */
   readonly attended: readonly QueueEvent[]
 }
 

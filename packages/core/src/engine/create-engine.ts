@@ -8,6 +8,7 @@ import { chooseDtypes, cutModel } from '../plan/cut-model.ts'
 import { checkBudgets } from '../plan/check-budgets.ts'
 import { planRun } from '../plan/plan-run.ts'
 import { MemoryBudget } from '../replacement/memory-budget.ts'
+import { placePinned } from './place-pinned.ts'
 import { loadResident } from './resident-weights.ts'
 import { WeightPins } from './weight-pins.ts'
 
@@ -23,10 +24,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const attentionHost = chooseAttentionHost(options)
   const allPositions = options.workload?.logits === 'all'
-  const { layers, units, place } = cutModel(model, source, {
-    sepLayer: policy.sepLayer,
-    logits: options.workload?.logits,
-  })
+  const cut = cutModel(model, source, { sepLayer: policy.sepLayer, logits: options.workload?.logits })
+  const { layers, units } = cut
   const unsupported = units.find((unit) => !backend.capabilities.weightDtypes.includes(unit.dtype))
   if (unsupported !== undefined) {
     throw new UnsupportedDataError(
@@ -46,15 +45,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     })
   }
   const { replacement } = options
-  const canPin = replacement !== undefined && !backend.device.hostVisible
   const isCopied = replacement?.reallocator === 'random-copy'
   const cacheMoves = replacement === undefined ? 'never' : isCopied ? 'anywhere' : 'followed'
-  const { weights } = policy
-  const resting = { device: 0, ram: weights.device + weights.ram, disk: weights.disk }
-  const placement = place(canPin ? { ...policy, weights: resting } : policy)
-  // The very matrices that would be prepared there.
-  const onDevice = canPin ? place(policy) : []
-  const wantedPins = units.filter(({ kind }, i) => kind === 'matrix' && onDevice[i]?.tier === 'device')
+  const { placement, wantedPins } =
+    replacement === undefined
+      ? { placement: cut.place(policy), wantedPins: [] }
+      : placePinned(cut, policy, backend, source)
   const cleanup = new Cleanup()
   try {
     const runtimes = await compileLayers({

@@ -38,7 +38,8 @@ export interface EngineOptions {
   readonly workload?: Workload | undefined
   /**
    * Lets placement change in mid-run. On a device with memory of its own the policy's share of the weights is then pinned
-   * there, with a copy behind it in RAM, so that it can be dropped at any time.
+   * there, with a copy behind it in RAM, so that it can be dropped at any time; on a host its share of RAM, with the checkpoint
+   * behind it where its files hold the very bytes.
    */
   readonly replacement?: ReplacementOptions | undefined
   /** Positions of one KV page on disk. Default 64. */

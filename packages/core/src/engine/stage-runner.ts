@@ -78,7 +78,7 @@ export class StageRunner {
     if (input !== undefined) hidden.release(input, state.computed!)
   }
 
-  /** Runs what comes before attention, and attention on the host. */
+  /** Runs what comes before attention, and attention in its places. */
   start(runtime: LayerRuntime, state: BatchState, batch: number, weights: LoadedLayer): void {
     const { run, hidden } = this.#options
     const [before, attend] = runtime.stages as readonly [StageRuntime, StageRuntime]
@@ -92,23 +92,19 @@ export class StageRunner {
     this.#queueRun(before, slot, state)
     const projected = state.computed!
     state.attended = {}
-    const runs = cutRuns(state.cache!.rows)
-    const onHost = runs.filter(({ place }) => place === 'host')
-    const attended = onHost.map((rows) => this.#attendOnHost(attend, rows, state, activations, projected))
+    const attended = cutRuns(state.cache!.rows).map((rows) =>
+      rows.place === 'device'
+        ? this.#attendOnDevice(attend, rows, state, activations)
+        : this.#attendOnHost(attend, rows, state, activations, projected),
+    )
     state.started = { input, activations, attended }
   }
 
-  /**
-   * Runs attention on the device and what comes after attention. That attention waits for streamed KV, and whatever is queued behind
-   * it with it: by now the next batch's start is queued before it, which the host has to have in time.
-   */
+  /** Runs what comes after attention. */
   end(runtime: LayerRuntime, state: BatchState, weights: LoadedLayer): void {
     const { run, hidden } = this.#options
-    const [, attend, after] = runtime.stages as readonly [StageRuntime, StageRuntime, StageRuntime]
+    const after = runtime.stages[2]!
     const { input, activations, attended } = state.started!
-    for (const rows of cutRuns(state.cache!.rows)) {
-      if (rows.place === 'device') this.#attendOnDevice(attend, rows, state, activations)
-    }
     const slot = freeBinding(after)
     this.#bindDense(runtime, after, state, weights, slot.binding)
     waitForAll(run.queues.compute, attended)
@@ -121,11 +117,14 @@ export class StageRunner {
     state.started = undefined
   }
 
-  #attendOnDevice(stage: StageRuntime, run: RowRun, state: BatchState, activations: Activations): void {
+  #attendOnDevice(stage: StageRuntime, run: RowRun, state: BatchState, activations: Activations): QueueEvent {
     const { compute } = this.#options.run.queues
     waitForAll(compute, state.cache!.lanes.device.ready)
     const slot = this.#bindAttention(stage, stage, run, 'device', state, activations)
-    slot.lastUse = state.attended.device = compute.run(stage.kernel, slot.binding)
+    const attended = compute.run(stage.kernel, slot.binding)
+    slot.lastUse = attended
+    state.attended.device = attended
+    return attended
   }
 
   #attendOnHost(

@@ -39,9 +39,9 @@ export class DeviceRoom {
     this.#onRefusal = onRefusal
     this.#plannedRingBytes = plan.weightRingBytes
     this.#plannedCacheBytes = cacheBytes.device + (hostVisible ? cacheBytes.host : 0)
-    const plannedBytes = hostVisible ? plan.ram.total : plan.deviceBytes
-    // On a host the ring keeps its size: it shares its room with what loading needs.
-    this.#fixedBytes = plannedBytes - plan.weightRingBytes - this.#plannedCacheBytes
+    // What loading needs shares its room with the ring, and is over.
+    const fixedBytes = hostVisible ? plan.ram.total - plan.ram.weightStaging : plan.deviceBytes - plan.weightRingBytes
+    this.#fixedBytes = fixedBytes - this.#plannedCacheBytes
   }
 
   /**
@@ -50,13 +50,15 @@ export class DeviceRoom {
    * @returns bytes of the ring that the rest streams through
    */
   begin(wantedPins: readonly WeightUnit[], takesAll: boolean): number {
-    const room = (): number => this.#free(this.#parts.budget.limits, this.#used(0, this.#plannedCacheBytes))
+    const { limits } = this.#parts.budget
+    const room = (): number => this.#room(limits, this.#used(0, this.#plannedCacheBytes))
     // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
     this.#refusing(() => this.pins.pinThese(wantedPins, () => room() >= 0))
     while (room() < this.#wantedRing().least && this.pins.drop(1) > 0);
-    if (takesAll) for (let more = 1; more > 0;) more = this.pin(room() - this.#wantedRing().wanted)
+    const isLimited = this.#limit(limits) !== undefined
+    if (takesAll && isLimited) for (let more = 1; more > 0;) more = this.pin(room() - this.#wantedRing().wanted)
     const { least, wanted } = this.#wantedRing()
-    return this.isHost ? this.#plannedRingBytes : Math.max(least, Math.min(wanted, room()))
+    return Math.max(least, Math.min(wanted, room()))
   }
 
   /** The queues of a run are there, or no more. */
@@ -72,7 +74,7 @@ export class DeviceRoom {
 
   /** Bytes that are free under some limits; negative where too much is held, 0 where there is no limit. */
   free(limits: MemoryLimits = this.#parts.budget.limits): number {
-    return this.#free(limits, this.usedBytes)
+    return this.#limit(limits) === undefined ? 0 : this.#room(limits, this.usedBytes)
   }
 
   /** Bytes that the run may hold, all told. */
@@ -95,15 +97,13 @@ export class DeviceRoom {
     return this.isHost ? ram : (device ?? this.#parts.options.backend.device.memoryBytes)
   }
 
-  #free(limits: MemoryLimits, usedBytes: number): number {
-    const limit = this.#limit(limits)
-    return limit === undefined ? 0 : limit - usedBytes
+  #room(limits: MemoryLimits, usedBytes: number): number {
+    return (this.#limit(limits) ?? Number.POSITIVE_INFINITY) - usedBytes
   }
 
   /** Bytes that can be freed without KV: pins less the ring that their matrices need then, and what the ring has beyond its plan. */
   get droppableBytes(): number {
     const { heldBytes } = this.#parts.pins
-    if (this.isHost) return heldBytes
     const ring = this.#loader?.ringBytes ?? 0
     const [surplus, lacks] = [ring - this.#plannedRingBytes, this.pins.leastRingOfAll - ring]
     return Math.max(0, heldBytes + Math.max(0, surplus) - Math.max(0, lacks))
@@ -141,8 +141,8 @@ export class DeviceRoom {
 
   /** Bytes that lack for all that must be there with what is kept now: the ring and the slots included. */
   lacks(limits: MemoryLimits): number {
-    const ring = this.isHost ? 0 : Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
-    return ring + this.lackingSlotBytes - this.free(limits)
+    const ring = Math.max(0, this.#wantedRing().least - (this.#loader?.usableRingBytes ?? 0))
+    return ring + this.lackingSlotBytes - this.#room(limits, this.usedBytes)
   }
 
   /** Bytes that slots for KV off the device would take beyond what they take: on a device for a whole batch. */
@@ -173,8 +173,9 @@ export class DeviceRoom {
   async makeSlots(forBatch: boolean = !this.isHost): Promise<boolean> {
     const bytes = this.#slotGrowthBytes(forBatch)
     if (bytes === 0) return true
-    if (this.free() < bytes) await this.drop(bytes - this.free())
-    if (this.#limit(this.#parts.budget.limits) !== undefined && this.free() < bytes) return false
+    const lacks = bytes - this.#room(this.#parts.budget.limits, this.usedBytes)
+    if (lacks > 0) await this.drop(lacks)
+    if (this.#room(this.#parts.budget.limits, this.usedBytes) < bytes) return false
     const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows(forBatch)))
     if (isDone) this.#slotBytes += bytes
     return isDone
@@ -188,17 +189,24 @@ export class DeviceRoom {
   /** Makes the ring as large as what streams now needs, where that is much more or less than it was. */
   async #settleRing(limits: MemoryLimits): Promise<void> {
     const loader = this.#loader
-    if (loader === undefined || this.isHost) return
+    if (loader === undefined) return
     const { least, wanted } = this.#wantedRing()
     const usable = loader.usableRingBytes
     if (usable >= least && usable >= wanted * 0.9 && usable <= wanted * 1.3) return
-    if (usable < least) {
+    // One that is too small or much too large makes way for the next; else both would be held for a while.
+    if (usable < least || usable > wanted * 1.3) {
       await loader.forgetAhead()
       loader.dropRing()
     }
-    const room = this.free(limits)
+    const room = this.#room(limits, this.usedBytes)
     const ring = Math.max(least, Math.min(wanted, room))
-    if (ring > 0 && (usable < least || ring <= room)) loader.resizeRing(ring)
+    if (ring > 0 && (loader.usableRingBytes === 0 || ring <= room)) loader.resizeRing(ring)
+  }
+
+  /** Gives back what the ring has too much once more is pinned: all of it where nothing streams any more. */
+  async trimRing(): Promise<void> {
+    const usable = this.#loader?.usableRingBytes ?? 0
+    if (usable > this.#wantedRing().wanted * 1.3) await this.#settleRing(this.#parts.budget.limits)
   }
 
   /** Does what may find no memory: then that is told, and the run goes on. @returns whether it was done */

@@ -68,6 +68,8 @@ export class MemoryBudget {
   }
 }
 
+/** A limit of a part of a byte is one of whole bytes. */
 function merged(limits: MemoryLimits, { device, ram }: EngineBudget): MemoryLimits {
-  return { device: device ?? limits.device, ram: ram ?? limits.ram }
+  const whole = (bytes: number | undefined): number | undefined => (bytes === undefined ? undefined : Math.floor(bytes))
+  return { device: whole(device) ?? limits.device, ram: whole(ram) ?? limits.ram }
 }

@@ -266,6 +266,7 @@ export class Replacer {
     const toDiskRows = await mover.move(rows, 'ram', 'disk', decision.toDiskRows)
     // KV that leaves is there until it has been copied: the room that it leaves is for the next decision.
     const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
+    if (pinnedBytes > 0) await this.#room.trimRing()
     const moved = { promotedRows, demotedRows, toHostRows, toStreamRows, fromDiskRows, toDiskRows }
     this.#controller.carriedOut({
       pinBytes: pinnedBytes,

@@ -83,7 +83,7 @@ describe('sweep', () => {
             if (shape.hasCache(layer)) {
               expect(indexOf(steps, 'loadCache', layer, batch)).toBeLessThan(compute)
               expect(indexOf(steps, 'loadCache', layer, batch)).toBeGreaterThanOrEqual(0)
-              expect(indexOf(steps, 'storeCache', layer, batch)).toBeGreaterThan(end)
+              expect(indexOf(steps, 'storeCache', layer, batch)).toBeGreaterThan(compute)
             }
           }
         }

@@ -13,8 +13,7 @@ export type TaskName = 'loadWeight' | 'loadCache' | 'loadHidden' | 'compute' | '
 
 /**
  * One step: a task for one layer and GPU batch. A `loadWeight` belongs to the whole layer, its batch is 0. A layer whose
- * attention runs elsewhere has two `compute` steps a batch: `start` up to and with attention there, `end` attention on the
- * device and what comes after.
+ * attention runs elsewhere has two `compute` steps a batch: `start` up to and with attention, `end` what comes after.
  */
 export interface Step {
   readonly task: TaskName
@@ -69,9 +68,8 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
       }
       const next = batch + 1 < batches ? { layer, batch: batch + 1 } : { layer: layer + 1, batch: 0 }
       const hasNext = next.layer < endLayer
-      // With one batch the next hidden state is this computation's output; in a split layer the batch before has its
-      // slot of KV until its `end`.
-      const loadsEarly = hasNext && batches > 1 && !shape.isSplit(layer)
+      // With one batch, and at the end of a split layer, the next hidden state is this computation's output.
+      const loadsEarly = hasNext && batches > 1 && !(shape.isSplit(layer) && next.layer > layer)
       if (loadsEarly) yield* loads(shape, next.layer, next.batch)
       if (shape.isSplit(layer)) yield* splitSteps(shape, layer, batch)
       else {
@@ -90,11 +88,11 @@ function* splitSteps(
   batch: number,
 ): Generator<Step, void, void> {
   yield { ...step('compute', layer, batch), part: 'start' }
+  if (hasCache(layer)) yield step('storeCache', layer, batch)
   const ended = batch === batches - 1 ? [batch - 1, batch] : [batch - 1]
   for (const earlier of ended.filter((index) => index >= 0)) {
     yield { ...step('compute', layer, earlier), part: 'end' }
     yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, earlier)
-    if (hasCache(layer)) yield step('storeCache', layer, earlier)
   }
 }
 

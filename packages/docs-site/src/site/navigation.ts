@@ -43,6 +43,7 @@ export function sidebar(): Item[] {
         ...entry('Re-placement', '/replacement'),
         ...entry('Backends', '/backends'),
         ...entry('Four bits', '/guides/compression'),
+        ...entry('On an NVIDIA GPU', '/guides/cuda'),
         ...entry('Benchmarks', '/guides/benchmarks'),
         ...entry('Errors', '/guides/errors'),
       ],

@@ -41,7 +41,7 @@ export interface CreateEngineOptions extends Omit<OpenModelOptions, 'model'>, Ba
   readonly direct?: boolean | undefined
   /** What the disk tier reads and writes through; the machine's by default. */
   readonly fileSystem?: FileSystem | undefined
-  /** Page-lock weights in RAM, the default; what cannot be turned off is said in the report. */
+  /** Page-lock weights in RAM: true, or an error where it cannot be; false, never. Default: where it can be, and the report says where not. */
   readonly pinWeight?: boolean | undefined
   /** Positions of one KV page on disk; only full pages go there. Default 64. */
   readonly pagePositions?: number | undefined

@@ -7,6 +7,8 @@ export interface BackendSettings {
   readonly api?: 'auto' | 'c' | 'js' | undefined
   /** Threads that compute. */
   readonly threads?: number | undefined
+  /** Page-lock host memory: true, or an error; false, never. Of backends whose device has memory of its own. */
+  readonly pinWeight?: boolean | undefined
   /** One of the backend's engines, which users write behind its name: `tfjs:wasm`. */
   readonly engine?: string | undefined
 }
@@ -77,15 +79,15 @@ export const backends: Readonly<Record<string, BackendEntry>> = {
   'onnxruntime-cuda': {
     packageName: '@flexgen/backend-onnxruntime',
     merit: 'an NVIDIA GPU',
-    settings: [],
-    create: async () => {
+    settings: ['pinWeight'],
+    create: async ({ pinWeight }) => {
       const load = () => import('@flexgen/backend-onnxruntime')
       const { createOnnxRuntimeCudaBackend } = await loadPackage(
         '@flexgen/backend-onnxruntime',
         "backend 'onnxruntime-cuda'",
         load,
       )
-      return createOnnxRuntimeCudaBackend()
+      return createOnnxRuntimeCudaBackend({ pageLock: pinWeight })
     },
   },
 }

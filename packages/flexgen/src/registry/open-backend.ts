@@ -77,7 +77,10 @@ const unavailable = new Set(['BACKEND_UNAVAILABLE', 'PACKAGE_NOT_FOUND'])
 
 function notApplied(name: string, entry: BackendEntry, settings: BackendSettings): string[] {
   const given = (Object.keys(settings) as (keyof BackendSettings)[]).filter((key) => settings[key] !== undefined)
-  return given
-    .filter((key) => !entry.settings.includes(key))
-    .map((key) => `backend ${name} has no setting '${key}': not applied`)
+  return (
+    given
+      // Where device and RAM are one memory nothing is page-locked in any case.
+      .filter((key) => !entry.settings.includes(key) && key !== 'pinWeight')
+      .map((key) => `backend ${name} has no setting '${key}': not applied`)
+  )
 }

@@ -14,10 +14,11 @@ import type { CudaContext } from '../cuda-context.ts'
 import type { Work } from '../queue/cuda-queue.ts'
 import { CudaBinding, type CudaCheckedValue } from './cuda-binding.ts'
 import type { CudaProgram } from './cuda-program.ts'
-import { issueRun, stepRunOf, workspaceOf, type WorkspaceShape } from './issue-run.ts'
+import { issueRun, stepRunOf } from './issue-run.ts'
 import { planCudaRun, type CudaRunPlan } from './plan-cuda-run.ts'
 import { prepareWeights } from './prepare-weights.ts'
 import { readRunFacts, type RunFacts } from './run-facts.ts'
+import { workspaceOf, type WorkspaceShape } from './workspace-need.ts'
 import type { Upload } from './compute-scratch.ts'
 
 /** Weights that a kernel holds in device memory, by input name. */

@@ -1,25 +1,23 @@
-import { elementCount, type GroupDType, tensorBytes } from '@flexgen/spec'
+import { elementCount, type GroupDType } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
 import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
-import { arenaSettings } from '../../sessions/arena-configuration.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
-import { inputNames, resultBytes } from '../graph/cuda-model.ts'
+import { inputNames } from '../graph/cuda-model.ts'
 import type { GroupNode } from '../graph/plan-steps.ts'
 import type { AddressedTensor } from '../session/cuda-session.ts'
 import { AttentionKernels, attentionRowBytes, writeAttentionRow } from './attention-kernels.ts'
-import { scratchBytes, type Upload } from './compute-scratch.ts'
+import type { Upload } from './compute-scratch.ts'
 import type { CudaBinding } from './cuda-binding.ts'
 import type { CudaPart, CudaProgram, CudaStep } from './cuda-program.ts'
 import { GroupKernels } from './group-kernels.ts'
 import type { CudaRunPlan } from './plan-cuda-run.ts'
 import type { RunFacts } from './run-facts.ts'
-import { layOutScratch } from './scratch-layout.ts'
-import { attendsFused, scratchNames, stepScratch, type StepRun } from './step-scratch.ts'
+import { alignScratch } from './scratch-layout.ts'
+import { attendsFused, scratchNames, stepLayout, type StepRun } from './step-scratch.ts'
 
 /** Kernels read vectors of values: what lies at another address is copied first. */
 const alignment = 16n
-const pieceAlignment = 256
 
 /** A run that is about to be issued. */
 export interface CudaRun {
@@ -29,37 +27,6 @@ export interface CudaRun {
   readonly facts: RunFacts
   /** Whether the fused form serves it. */
   readonly isFused: boolean
-}
-
-/** What a run looks like to its workspace. */
-export interface WorkspaceShape extends StepRun {
-  readonly isFused: boolean
-}
-
-/** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
-export function workspaceOf(program: CudaProgram, run: WorkspaceShape): { scratchBytes: number; arenaBytes: number } {
-  const shapes = program.shapesOf(run)
-  const { nodes, inputs } = program.info.graph
-  const casts = inputs.reduce((sum, { name, role }) => {
-    const { type, count } = program.info.values.get(name)!
-    return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
-  }, 0)
-  const plans = run.isFused ? program.fusedPlan! : program.plan
-  const between = layOutScratch(stepScratch(program, plans, run)).byteLength
-  const uploads = run.batch * (attentionRowBytes + 4) + 4 * pieceAlignment
-  return {
-    scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
-    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
-  }
-}
-
-/**
- * Bytes of one free piece of the arena that certainly serves requests of a sum: what is left of a piece is handed out
- * whole where it is less than twice what is asked for, and no more than `max_dead_bytes_per_chunk` above that.
- */
-function withTail(sumBytes: number): number {
-  const sizeBytes = sumBytes + Math.min(sumBytes, arenaSettings.max_dead_bytes_per_chunk)
-  return Math.ceil(sizeBytes / pieceAlignment) * pieceAlignment
 }
 
 /** Issues a run to the compute stream; gives the upload that must stay until it has ended. */
@@ -90,6 +57,7 @@ class Issue {
   readonly #attention: AttentionKernels
   readonly #groups: GroupKernels
   #offsets: ReadonlyMap<string, number> = new Map()
+  readonly #extraOffsets = new Map<string, number>()
   #scratch = 0n
   #words = 0
 
@@ -107,14 +75,17 @@ class Issue {
     const misaligned = [...plan.values].filter(([, { tensor }]) => tensor.address % alignment !== 0n)
     const rowBytes = isFused ? 0 : facts.rows.length * attentionRowBytes * program.attentions.length
     const lastBytes = facts.lastRows?.byteLength ?? 0
-    const all = { firstStep: 0, lastStep: steps.length }
-    const layout = layOutScratch([
-      ...stepScratch(program, steps, this.#stepRun()),
-      ...misaligned.map(([name, { byteLength }]) => ({ name: `copy ${name}`, byteLength, ...all })),
-      { name: 'upload', byteLength: rowBytes + lastBytes, ...all },
-    ])
+    const layout = stepLayout(program, isFused ? program.fusedPlan! : program.plan, this.#stepRun())
+    // Behind what passes between steps lies what stays for all of them.
+    const extra = misaligned.map(([name, { byteLength }]) => ({ name: `copy ${name}`, byteLength }))
+    if (rowBytes + lastBytes > 0) extra.push({ name: 'upload', byteLength: rowBytes + lastBytes })
+    let end = layout.byteLength
+    for (const { name, byteLength } of extra) {
+      this.#extraOffsets.set(name, end)
+      end += alignScratch(byteLength)
+    }
     this.#offsets = layout.offsets
-    this.#scratch = layout.byteLength === 0 ? 0n : this.#context.scratch.take(layout.byteLength)
+    this.#scratch = end === 0 ? 0n : this.#context.scratch.take(end)
 
     const { call } = this.#context.device.driver
     const outputs = new Set(program.info.graph.outputs.map(({ name }) => name))
@@ -136,7 +107,7 @@ class Issue {
   }
 
   #at(name: string): bigint {
-    return this.#scratch + BigInt(this.#offsets.get(name)!)
+    return this.#scratch + BigInt(this.#offsets.get(name) ?? this.#extraOffsets.get(name)!)
   }
 
   /** Brings the descriptions of attention's rows and the last rows to the device. */
@@ -232,11 +203,17 @@ class Issue {
       name,
       { ...this.#tensor(name), address },
     ]
-    this.#runPart(part!, [], {
-      values: new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)]),
-      keys: this.#at(scratchNames.promptKeys(output)),
-      cacheValues: this.#at(scratchNames.promptValues(output)),
-    })
+    const keys = this.#at(scratchNames.promptKeys(output))
+    const cacheValues = this.#at(scratchNames.promptValues(output))
+    // Behind a prompt that is shorter than others, whatever lies there must be numbers.
+    if (this.#run.facts.rows.some(({ count }) => count < plan.seq)) {
+      const byteLength =
+        plan.batch * attributes.kvHeads * plan.seq * attributes.headDim * tensorTypes[program.compute].bytes
+      for (const start of [keys, cacheValues])
+        this.#context.device.driver.call.memoryFill(start, 0, byteLength, this.#stream)
+    }
+    const values = new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)])
+    this.#runPart(part!, [], { values, keys, cacheValues })
   }
 
   /**
@@ -296,14 +273,3 @@ class Issue {
     return { address: base + BigInt(8 * at), type, shape: [numbers.length] }
   }
 }
-
-/** Room for copies of weights that may lie at odd addresses; large matrices never do. */
-function misalignedBytes({ info }: CudaProgram): number {
-  return info.graph.inputs.reduce((sum, { name }) => {
-    const { declared, dtype } = info.values.get(name)!
-    const bytes = tensorBytes(dtype, declared)
-    return bytes <= mostMisalignedBytes ? sum + bytes + pieceAlignment : sum
-  }, 0)
-}
-
-const mostMisalignedBytes = 64 * 1024

@@ -14,6 +14,11 @@ export interface ScratchLayout {
 
 const alignment = 256
 
+/** Bytes that a piece takes. */
+export function alignScratch(byteLength: number): number {
+  return Math.ceil(byteLength / alignment) * alignment
+}
+
 /** Lays pieces out, the largest first, each as low as those of the same steps let it. */
 export function layOutScratch(pieces: readonly ScratchPiece[]): ScratchLayout {
   const placed: { readonly piece: ScratchPiece; readonly start: number; readonly end: number }[] = []
@@ -21,7 +26,7 @@ export function layOutScratch(pieces: readonly ScratchPiece[]): ScratchLayout {
     const others = placed
       .filter((other) => other.piece.firstStep <= piece.lastStep && piece.firstStep <= other.piece.lastStep)
       .toSorted((a, b) => a.start - b.start)
-    const sizeBytes = Math.ceil(piece.byteLength / alignment) * alignment
+    const sizeBytes = alignScratch(piece.byteLength)
     let start = 0
     for (const other of others) {
       if (start + sizeBytes <= other.start) break

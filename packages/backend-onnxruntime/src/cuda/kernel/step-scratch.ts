@@ -2,7 +2,7 @@ import { type DType, elementCount, type NodeOf, tensorBytes } from '@flexgen/spe
 import { tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaStepPlan } from '../graph/plan-steps.ts'
 import type { CudaProgram } from './cuda-program.ts'
-import type { ScratchPiece } from './scratch-layout.ts'
+import { layOutScratch, type ScratchLayout, type ScratchPiece } from './scratch-layout.ts'
 
 /** What a run looks like to its scratch. */
 export interface StepRun {
@@ -34,9 +34,25 @@ export function attendsFused(
   return program.fusesPrompts && startsAnew && seq > 1 && new Set(inputs).size === 3
 }
 
-/** What the steps of a run need of scratch. */
-export function stepScratch(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchPiece[] {
-  return [...passedValues(program, plans, run), ...plans.flatMap((plan, step) => ownScratch(program, plan, step, run))]
+/** Layouts that were made, by the plan and how it runs. */
+const layouts = new WeakMap<readonly CudaStepPlan[], Map<string, ScratchLayout>>()
+/** Most that are kept of a plan; enough for the lengths of a generation. */
+const mostLayouts = 64
+
+/** Where the steps of a run have their scratch. */
+export function stepLayout(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchLayout {
+  const { batch, seq, cacheDtype, startsAnew } = run
+  const key = `${batch} ${seq} ${cacheDtype} ${startsAnew}`
+  const known = layouts.get(plans) ?? new Map<string, ScratchLayout>()
+  layouts.set(plans, known)
+  let layout = known.get(key)
+  if (layout === undefined) {
+    const own = plans.flatMap((plan, step) => ownScratch(program, plan, step, run))
+    layout = layOutScratch([...passedValues(program, plans, run), ...own])
+    if (known.size >= mostLayouts) known.clear()
+    known.set(key, layout)
+  }
+  return layout
 }
 
 /** Values that pass from step to step. */

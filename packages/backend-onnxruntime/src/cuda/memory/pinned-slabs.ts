@@ -1,3 +1,4 @@
+import { BackendUnavailableError, FlexgenError, OutOfMemoryError } from '@flexgen/spec'
 import type { Koffi } from '../../ffi/koffi-library.ts'
 import type { MappedMemory, PageMemory } from '@flexgen/backend-kit'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
@@ -28,9 +29,22 @@ interface Slab {
   readonly free: FreeRanges
   /** Behind this offset nothing was handed out yet, so it is zero. */
   usedTo: number
+  /** Until its pages are locked, and for good where they cannot be although they must. */
   locking: Promise<void> | undefined
+  /** Threads are touching it. */
+  isTouched: boolean
   isLocked: boolean
   isGone: boolean
+}
+
+/** Whether host memory is page-locked: always, or an error; never; or where it can be, and else `onProblem` is told. */
+export type PageLocking = 'always' | 'never' | 'where possible'
+
+/** How memory is page-locked. */
+export interface PageLockOptions {
+  readonly pageLocking: PageLocking
+  /** Told of memory that cannot be locked: copies from it work, but slowly. */
+  readonly onProblem: (error: unknown) => void
 }
 
 /**
@@ -43,27 +57,20 @@ export class PinnedSlabs {
   readonly #pages: PageMemory
   readonly #driver: CudaDriver
   readonly #toucher: PageToucher
-  readonly #onProblem: (error: unknown) => void
+  readonly #options: PageLockOptions
   readonly #slabs: Slab[] = []
   #nextBytes = firstSlabBytes
   #isClosed = false
 
-  /** @param onProblem told of memory that cannot be locked: copies from it work, but slowly */
-  constructor(
-    koffi: Koffi,
-    pages: PageMemory,
-    driver: CudaDriver,
-    toucher: PageToucher,
-    onProblem: (error: unknown) => void,
-  ) {
+  constructor(koffi: Koffi, pages: PageMemory, driver: CudaDriver, toucher: PageToucher, options: PageLockOptions) {
     this.#koffi = koffi
     this.#pages = pages
     this.#driver = driver
     this.#toucher = toucher
-    this.#onProblem = onProblem
+    this.#options = options
   }
 
-  /** Zero-filled memory. @throws {FlexgenError} `OUT_OF_MEMORY` */
+  /** Zero-filled memory. @throws {FlexgenError} `OUT_OF_MEMORY`, or where it must be page-locked and cannot be */
   allocate(byteLength: number): PinnedMemory {
     if (byteLength < smallBytes) return this.#alone(byteLength)
     const size = Math.ceil(byteLength / pageBytes) * pageBytes
@@ -86,7 +93,13 @@ export class PinnedSlabs {
     const mapping = this.#pages.map(byteLength)
     const address = this.#koffi.address(mapping.buffer)
     const size = mapping.buffer.byteLength
-    const isLocked = this.#lock(address, size)
+    let isLocked: boolean
+    try {
+      isLocked = this.#lock(address, size)
+    } catch (error) {
+      mapping.unmap()
+      throw error
+    }
     return {
       buffer: mapping.buffer,
       address,
@@ -113,15 +126,21 @@ export class PinnedSlabs {
       free,
       usedTo: 0,
       locking: undefined,
+      isTouched: false,
       isLocked: false,
       isGone: false,
     }
+    this.#slabs.push(slab)
+    if (this.#options.pageLocking === 'never') return slab
+    slab.isTouched = true
     slab.locking = this.#toucher.touch(address, sizeBytes).then(() => {
-      slab.locking = undefined
+      slab.isTouched = false
       if (slab.isGone) slab.mapping.unmap()
       else slab.isLocked = this.#lock(address, sizeBytes)
+      slab.locking = undefined
     })
-    this.#slabs.push(slab)
+    // Copies that use it fail with the error; where there are none nothing is wrong.
+    slab.locking.catch(() => {})
     return slab
   }
 
@@ -155,16 +174,29 @@ export class PinnedSlabs {
   #end(slab: Slab): void {
     slab.isGone = true
     if (slab.isLocked) this.#driver.call.hostUnregister(slab.address)
-    if (slab.locking === undefined) slab.mapping.unmap()
+    if (!slab.isTouched) slab.mapping.unmap()
   }
 
+  /** @throws {FlexgenError} where it must be locked and cannot be */
   #lock(address: bigint, sizeBytes: number): boolean {
+    const { pageLocking, onProblem } = this.#options
+    if (pageLocking === 'never') return false
     try {
       this.#driver.call.hostRegister(address, sizeBytes, portable)
       return true
     } catch (error) {
-      this.#onProblem(error)
+      if (pageLocking === 'always') throw refused(sizeBytes, error)
+      onProblem(error)
       return false
     }
   }
+}
+
+function refused(sizeBytes: number, cause: unknown): FlexgenError {
+  const why = FlexgenError.isInstance(cause) ? cause.message : String(cause)
+  const message = `${sizeBytes} bytes of host memory cannot be page-locked: ${why}`
+  const hint = 'allow more locked memory (ulimit -l), or do without: copies from pageable memory work, but slowly'
+  return cause instanceof OutOfMemoryError
+    ? new OutOfMemoryError(message, { hint, cause })
+    : new BackendUnavailableError(message, { hint, cause })
 }

@@ -1,0 +1,52 @@
+import { tensorBytes } from '@flexgen/spec'
+import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
+import { tensorTypes } from '../../onnx/tensor-type.ts'
+import { arenaSettings } from '../../sessions/arena-configuration.ts'
+import { resultBytes } from '../graph/cuda-model.ts'
+import { attentionRowBytes } from './attention-kernels.ts'
+import { scratchBytes } from './compute-scratch.ts'
+import type { CudaProgram } from './cuda-program.ts'
+import { alignScratch } from './scratch-layout.ts'
+import { stepLayout, type StepRun } from './step-scratch.ts'
+
+/** What a run looks like to its workspace. */
+export interface WorkspaceShape extends StepRun {
+  readonly isFused: boolean
+}
+
+/** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
+export function workspaceOf(program: CudaProgram, run: WorkspaceShape): WorkspaceNeed {
+  const shapes = program.shapesOf(run)
+  const { nodes, inputs } = program.info.graph
+  const casts = inputs.reduce((sum, { name, role }) => {
+    const { type, count } = program.info.values.get(name)!
+    return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
+  }, 0)
+  const plans = run.isFused ? program.fusedPlan! : program.plan
+  const between = stepLayout(program, plans, run).byteLength
+  const uploads = alignScratch(run.batch * (attentionRowBytes * program.attentions.length + 4))
+  return {
+    scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
+  }
+}
+
+/**
+ * Bytes of one free piece of the arena that certainly serves requests of a sum: what is left of a piece is handed out
+ * whole where it is less than twice what is asked for, and no more than `max_dead_bytes_per_chunk` above that.
+ */
+function withTail(sumBytes: number): number {
+  const sizeBytes = sumBytes + Math.min(sumBytes, arenaSettings.max_dead_bytes_per_chunk)
+  return alignScratch(sizeBytes)
+}
+
+/** Room for copies of weights that may lie at odd addresses; large matrices never do. */
+function misalignedBytes({ info }: CudaProgram): number {
+  return info.graph.inputs.reduce((sum, { name }) => {
+    const { declared, dtype } = info.values.get(name)!
+    const bytes = tensorBytes(dtype, declared)
+    return bytes <= mostMisalignedBytes ? sum + alignScratch(bytes) : sum
+  }, 0)
+}
+
+const mostMisalignedBytes = 64 * 1024
