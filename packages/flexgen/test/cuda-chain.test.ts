@@ -91,4 +91,28 @@ describe('from a profile of a card to a run', () => {
     expect(auto.prediction!.isAssumed).toBe(false)
     expect(auto.prediction!.predicted.decodeStepSeconds).toBeGreaterThan(0)
   })
+
+  it.each([
+    [2, 100],
+    [5, 40],
+    [5, 0],
+  ])(
+    'predicts the bytes of batches of %i with %i % attended on the host',
+    async (gpuBatchSize, hostAttentionPercent) => {
+      await using host = createReferenceBackend()
+      await using card = await createFakeBackend()
+      await using engine = await createEngine({
+        backend: card,
+        hostBackend: host,
+        offloadDir: folder,
+        history: false,
+        hardware: 'h100-pcie5',
+        workload,
+        policy: { percent: [50, 50, 0, 100, 0, 100], gpuBatchSize, numGpuBatches: 3, hostAttentionPercent },
+      })
+      await engine.generateAll(prompts, run)
+      const prediction = await engine.prediction()
+      expect(prediction!.predicted.peakDeviceBytes).toBe(engine.report().plan.deviceBytes)
+    },
+  )
 })

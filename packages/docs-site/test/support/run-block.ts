@@ -40,6 +40,8 @@ export function runBlock(
     cwd: folder.path,
     env: folder.env,
     encoding: 'utf8',
+    // A pipe of Node is a socket, for which bash takes itself to be a remote shell and reads the start-up files of the machine.
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     maxBuffer: 64 * 2 ** 20,
   })

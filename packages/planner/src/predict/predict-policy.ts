@@ -37,11 +37,9 @@ export async function predictPolicy(request: PredictRequest): Promise<Candidate>
   const hostAttention = policy.hostAttentionPercent > 0 && hardware.machine.device === 'gpu'
   const { compressWeight, compressCache } = checked
   const form = { compressWeight, compressCache, hostAttention }
-  await using layouts = await createLayouts({ ...request.layout, model, hardware }, [
-    { ...form, hostAttention: false },
-    form,
-  ])
-  const problem = { ...checked, layouts }
+  // In this form alone: a backend may count what kernels of another one leave behind as memory that all its kernels need.
+  await using made = await createLayouts({ ...request.layout, model, hardware }, [form])
+  const problem = { ...checked, layouts: { ...made, of: () => made.of(form) } }
   const limits = { device: unbounded, ram: unbounded, disk: unbounded }
   const engine = engineProblem(problem, limits, compressWeight, compressCache)!
   const split = { gpuBatchSize, numGpuBatches }
