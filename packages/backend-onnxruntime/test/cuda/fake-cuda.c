@@ -37,13 +37,17 @@ EXPORT Status cuDevicePrimaryCtxRelease_v2(int device) { (void)device; return su
 EXPORT Status cuCtxSetCurrent(void* context) { return context == (void*)64 ? success : invalidValue; }
 EXPORT Status cuMemGetInfo_v2(size_t* free, size_t* total) { *total = (size_t)8 << 30; *free = *total - fakeDeviceBytes; return success; }
 
+// Behind every allocation lie bytes that nobody may write.
+enum { guardBytes = 4096, guardByte = 0xa5 };
+
 EXPORT Status cuMemAlloc_v2(uint64_t* address, size_t bytes) {
   if (fakeFailAllocation > 0 && --fakeFailAllocation == 0) return outOfMemory;
   if (bytes == 0) return invalidValue;
   if (bytes > (size_t)8 << 30) return outOfMemory;
-  size_t* block = aligned_alloc(256, (bytes + 256 + 255) / 256 * 256);
+  size_t* block = aligned_alloc(256, (bytes + 256 + guardBytes + 255) / 256 * 256);
   if (block == NULL) return outOfMemory;
   memset(block, 0xff, bytes + 256);
+  memset((char*)block + 256 + bytes, guardByte, guardBytes);
   block[0] = bytes;
   fakeDeviceBytes += bytes;
   *address = (uint64_t)(uintptr_t)block + 256;
@@ -51,6 +55,9 @@ EXPORT Status cuMemAlloc_v2(uint64_t* address, size_t bytes) {
 }
 EXPORT Status cuMemFree_v2(uint64_t address) {
   size_t* block = (size_t*)(uintptr_t)(address - 256);
+  const unsigned char* guard = (unsigned char*)block + 256 + block[0];
+  for (int i = 0; i < guardBytes; i++)
+    if (guard[i] != guardByte) return illegalAddress;
   fakeDeviceBytes -= block[0];
   free(block);
   return success;
