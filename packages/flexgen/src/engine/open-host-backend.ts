@@ -3,6 +3,7 @@ import { autoPartsOf } from '../policy/auto-policy.ts'
 import { openBackendHere } from '../policy/backend-preference.ts'
 import { knownPolicyOf } from '../policy/settle-policy.ts'
 import type { CreateEngineOptions } from './engine-options.ts'
+import { threadsBesideCard } from './threads-beside-card.ts'
 
 /** A backend that attends on the host, and whether it was made here. */
 export interface OpenedHost {
@@ -19,9 +20,10 @@ const usualHost = 'native'
  * @throws {FlexgenError} `BACKEND_UNAVAILABLE` for one that was asked for
  */
 export async function openHostBackend(
-  { hostBackend, policy, api, threads }: Pick<CreateEngineOptions, 'hostBackend' | 'policy' | 'api' | 'threads'>,
+  { hostBackend, policy, api, ...options }: Pick<CreateEngineOptions, 'hostBackend' | 'policy' | 'api' | 'threads'>,
   backend: Backend,
 ): Promise<OpenedHost> {
+  const threads = options.threads ?? (backend.device.hostVisible ? undefined : threadsBesideCard())
   if (typeof hostBackend === 'object') return { host: hostBackend, isOwn: false }
   if (hostBackend === backend.name) return { host: backend, isOwn: false }
   if (hostBackend !== undefined) {

@@ -3,6 +3,7 @@ import { type Backend, BackendUnavailableError, FlexgenError, systemClock } from
 import { createDiskTier } from '@flexgen/storage'
 import { availableParallelism, cpus } from 'node:os'
 import { defaultOffloadDir } from '../engine/default-offload-dir.ts'
+import { threadsBesideCard } from '../engine/threads-beside-card.ts'
 import { createResourceStack } from '../engine/resource-stack.ts'
 import { expandHome } from '../model/expand-home.ts'
 import { backends as registry } from '../registry/backends.ts'
@@ -42,8 +43,10 @@ export async function profileHere(options: ProfileHereOptions = {}): Promise<Har
     }
     if (opened.length === 0) throw new BackendUnavailableError('no backend that could be measured works here')
     const cards = opened.filter(({ device }) => !device.hostVisible)
-    let host = cards.length === 0 ? undefined : opened.find(({ device }) => device.hostVisible)
-    if (cards.length > 0 && host === undefined) host = owned.use((await openBackend('auto', options)).backend)
+    const found = opened.find(({ device }) => device.hostVisible)?.name ?? 'auto'
+    const threads = options.threads ?? threadsBesideCard()
+    // With the threads that it has in runs.
+    const host = cards.length === 0 ? undefined : owned.use((await openBackend(found, { threads })).backend)
     return await profileMachine({
       name: options.name ?? 'this-machine',
       backends: cards.length > 0 ? cards : opened,
