@@ -234,7 +234,7 @@ describe('placement that changes while it runs', () => {
     expect(onDisk).toBeGreaterThan(100)
   })
 
-  it('holds every limit after every sweep, for 60 random scripts of moves and budgets', async () => {
+  it('holds every limit after every sweep, for 40 random scripts of moves and budgets', async () => {
     const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
     const shares = fc.array(fc.double({ min: 0.3, max: 1.3, noNaN: true }), { minLength: 2, maxLength: 5 })
     const seen = { changes: 0, refused: 0, onDisk: 0 }
@@ -283,7 +283,7 @@ describe('placement that changes while it runs', () => {
         }
         expectNothingLeft(run)
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
     expect(seen.onDisk).toBeGreaterThan(0)
     expect(seen.refused).toBeGreaterThan(0)
