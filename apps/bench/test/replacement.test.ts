@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { CaseFlags } from '../src/case/case-flags.ts'
 import { settingsOf } from '../src/case/case-settings.ts'
@@ -32,6 +35,41 @@ describe('placement that follows a simulated run', () => {
     expect(narrow.limits.device).toBe(14 * 2 ** 30)
     expect(wide.pinnedBytes).toBeGreaterThanOrEqual(narrow.pinnedBytes)
     expect(wide.deviceRows).toBeGreaterThan(narrow.deviceRows)
+  })
+
+  it('sends KV to the disk where RAM is taken, at its speed, and brings it back', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'flexgen-ram-'))
+    const scenario = path.join(folder, 'ram.json')
+    const changes = [
+      { atSweep: 8, budget: 'ram', bytes: 15.5e9 },
+      { atSweep: 14, budget: 'ram', bytes: 60e9 },
+    ]
+    writeFileSync(scenario, JSON.stringify({ schemaVersion: 1, changes }))
+    try {
+      const job = {
+        ...machine,
+        promptLen: 512,
+        maxNewTokens: 40,
+        percent: [100, 0, 0, 100, 100, 0],
+        maxDeviceMemory: '16GiB',
+      }
+      const { replacement, notices } = await measure({ ...job, ...follows, maxRam: '60GB', scenario })
+      expect(notices.filter((line) => line.includes('cannot shrink'))).toEqual([])
+      const { timeline, moveSeconds } = replacement!
+      const narrow = timeline.filter(({ limits }) => limits.ram === 15.5e9)
+      expect(narrow.length).toBeGreaterThan(4)
+      for (const { planned, diskRows } of narrow) {
+        expect(planned.ram).toBeLessThanOrEqual(15.5e9)
+        expect(diskRows).toBeGreaterThan(0)
+      }
+      expect(timeline.at(-1)!.diskRows).toBe(0)
+      // Whole pages of 64 positions, at the 1.5 GB/s or so that the profile's disk writes.
+      const pages = narrow[0]!.diskRows * Math.floor(520 / 64) * 64 * 2 * 4096 * 2
+      expect(moveSeconds).toBeGreaterThan(pages / 3e9)
+      expect(moveSeconds).toBeLessThan(pages / 0.75e9)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it.each(['link-slower', 'host-slower'])(

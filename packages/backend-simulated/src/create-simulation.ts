@@ -2,7 +2,7 @@ import { type Backend, type Clock, type DeviceInfo, type DType, type Tier } from
 import { createSimulatedBackend } from './backend/create-simulated-backend.ts'
 import type { CopyPath } from './backend/simulated-queue.ts'
 import { randomTokens } from './scenario/random-tokens.ts'
-import type { SharedMemory } from './memory/memory-ledger.ts'
+import { limitRam, type SharedMemory } from './memory/memory-ledger.ts'
 import { createTimeline } from './machine/create-timeline.ts'
 import { createResources, linkSpeeds, speedNames } from './machine/machine-resources.ts'
 import { checkScenario } from './scenario/check-scenario.ts'
@@ -124,7 +124,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const setBudget = (budget: ScenarioBudget, bytes: number): void => {
     if (budget === 'device') backend.setCapacity(bytes)
     else if (budget === 'disk') disk.setLimit(bytes)
-    else ram.limitBytes = bytes
+    else limitRam(ram, bytes)
   }
   const budgets = { device: capacity.deviceBytes, ram: capacity.ramBytes, disk: capacity.diskBytes }
   const timeline = createTimeline(time, resources, scenario, budgets, setBudget)

@@ -23,8 +23,9 @@ export async function profileSitting(
 ): Promise<readonly Side[]> {
   const ours = sides.find((side) => side.kind === 'flexgen')
   if (ours === undefined) return sides
-  const { backend, hostBackend = 'native', threads, offloadDir } = ours.settings
-  const options = { backends: [...new Set([backend, hostBackend])], threads, offloadDir }
+  const { backend, hostBackend, threads, offloadDir } = ours.settings
+  // Where none is named, what attends on the host beside a card is found.
+  const options = { backends: hostBackend === undefined ? [backend] : [backend, hostBackend], threads, offloadDir }
   const { result } = await runChild({ type: 'profile', options }, { signal })
   const hardware = path.resolve(folder, 'hardware.json')
   await writeJsonFile(hardware, result)

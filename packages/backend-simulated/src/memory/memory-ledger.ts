@@ -8,6 +8,8 @@ export type MemoryUse = 'device' | 'host' | 'prepared' | 'workspace'
 export interface SharedMemory {
   limitBytes: number
   heldBytes: number
+  /** A smaller limit that holds once no more than that is held: whoever takes RAM away waits until it is given back. */
+  comingLimitBytes?: number | undefined
 }
 
 /** Counts held bytes by use, and keeps the limits of device and RAM. */
@@ -43,7 +45,10 @@ export class MemoryLedger {
   give(use: MemoryUse, sizeBytes: number): void {
     if (this.#isClosed) return
     this.#held[use] -= sizeBytes
-    if (this.#isRam(use)) this.#ram.heldBytes -= sizeBytes
+    if (this.#isRam(use)) {
+      this.#ram.heldBytes -= sizeBytes
+      settleRam(this.#ram)
+    }
     if (this.#limit.isAwaited) this.#limit.settle(this.limitedBytes)
   }
 
@@ -91,6 +96,18 @@ export class MemoryLedger {
   #isRam(use: MemoryUse): boolean {
     return use === 'host' || this.#isOneMemory
   }
+}
+
+/** Changes the limit of the RAM: at once where no more is held, else once that is so. */
+export function limitRam(ram: SharedMemory, limitBytes: number): void {
+  ram.comingLimitBytes = limitBytes
+  settleRam(ram)
+}
+
+function settleRam(ram: SharedMemory): void {
+  if (ram.comingLimitBytes === undefined || ram.heldBytes > ram.comingLimitBytes) return
+  ram.limitBytes = ram.comingLimitBytes
+  ram.comingLimitBytes = undefined
 }
 
 function refuseBeyond(limitBytes: number, heldBytes: number, sizeBytes: number, what: string): void {

@@ -82,6 +82,7 @@ export class CacheStore {
     if (host !== undefined) this.#lanes.host = new CacheLane(host, spec)
     const usesDisk = mayMoveToDisk || homes.some((layer) => layer.some(({ home }) => home === 'disk'))
     if (usesDisk) this.units.allocatePageBuffers(this.#buffers)
+    if (mayMoveToDisk) await this.units.reserveTail()
   }
 
   /**
@@ -234,6 +235,7 @@ export class CacheStore {
     for (const units of this.#grid.splice(0)) {
       for (const unit of units) if (unit !== undefined) this.units.free(unit)
     }
+    this.units.freeReserve()
     this.#lanes?.device.free()
     this.#lanes?.host?.free()
     this.#buffers.free()

@@ -72,6 +72,8 @@ export class CacheUnits {
   /** What pages of the sweeps pass through. */
   #pageLane: PageLane
   #lastWritten: QueueEvent | undefined
+  #spareTail: Region | undefined
+  #reservesTail = false
   /** Units that have a shadow. */
   readonly #shadows = new Set<CacheUnit>()
   readonly #heldBytes = { device: 0, ram: 0, disk: 0 }
@@ -127,8 +129,34 @@ export class CacheUnits {
       unit.region = await this.#allocate('ram', cachePageBytes(spec, spec.maxPositions))
       this.attendAt(unit, unit.attends)
     } else {
-      unit.tail = await this.#allocate('ram', this.pageBytes)
+      unit.tail = await this.#allocateTail()
       if (this.diskRowBytes > 0) unit.region = await this.#allocate('disk', this.diskRowBytes)
+    }
+  }
+
+  /** Holds one tail back, so that a unit can go to the disk where RAM has no room left: it gives back more than that. */
+  async reserveTail(): Promise<void> {
+    this.#reservesTail = true
+    this.#spareTail ??= await this.#options.ram.allocate(this.pageBytes)
+  }
+
+  /** Frees what is held back; nothing goes to the disk any more. */
+  freeReserve(): void {
+    if (this.#spareTail !== undefined) this.#options.ram.free(this.#spareTail)
+    this.#spareTail = undefined
+  }
+
+  async #allocateTail(): Promise<Region> {
+    try {
+      // What was taken comes back first.
+      if (this.#reservesTail) await this.reserveTail()
+      return await this.#allocate('ram', this.pageBytes)
+    } catch (error) {
+      const spare = this.#spareTail
+      if (spare === undefined) throw error
+      this.#spareTail = undefined
+      this.#heldBytes.ram += spare.byteLength
+      return spare
     }
   }
 

@@ -65,7 +65,7 @@ export function testLimits({ describe, it }: TestKit, createBackend: () => Promi
       const random = createRandom(10)
       const [outcomes, codes] = [{ done: 0, refused: 0 }, new Set<string>()]
       let peakBytes = 0
-      for (let round = 0; round < 60; round++) {
+      for (let round = 0; round < 30; round++) {
         const limit = random.pick([3, 6, 12, 24, 48]) * 2 ** 20
         await backend.setMemoryLimit(limit).whenDone()
         assert.ok(limitedBytes(backend) <= limit, `${limitedBytes(backend)} bytes are held under ${limit}`)
@@ -87,7 +87,7 @@ export function testLimits({ describe, it }: TestKit, createBackend: () => Promi
         }
       }
       assert.deepEqual([...codes], ['OUT_OF_MEMORY'])
-      assert.ok(outcomes.done > 50 && outcomes.refused > 20, JSON.stringify(outcomes))
+      assert.ok(outcomes.done > 25 && outcomes.refused > 10, JSON.stringify(outcomes))
       await backend.setMemoryLimit(Number.POSITIVE_INFINITY).whenDone()
       assert.ok(Math.abs((await run(backend, kernel, 4, 1000)) - expected) < 1e-2)
     })
@@ -126,7 +126,7 @@ export function testLimits({ describe, it }: TestKit, createBackend: () => Promi
       await using weights = await openCheckpoint(fixture.folder)
       const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
       const random = createRandom(11)
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 8; round++) {
         const parts = { model, weights, dtype, ...randomPolicy(random) }
         const requests = Array.from({ length: random.integer(1, 6) }, () => ({
           promptIds: Array.from({ length: random.integer(1, 11) }, () => random.integer(3, 90)),

@@ -17,7 +17,7 @@ const tokensOfRun = 40
 const engines = 24
 
 /** What may move by itself: allocators round, and compiled code comes with use. */
-const mostGrowthBytes = { native: 8 * 2 ** 20, heap: 4 * 2 ** 20 } as const
+const mostGrowthBytes = { device: 4 * 2 ** 20, native: 8 * 2 ** 20, heap: 4 * 2 ** 20 } as const
 
 /** Bytes that are held between two runs. */
 interface Held {
@@ -81,7 +81,9 @@ export function testSoak({ describe, it }: TestKit, gpu: TestedGpu, steps: numbe
           heap: grown('heap'),
         }
         process.stdout.write(`# ${runs * (tokensOfRun - 1)} decode steps: grown by ${JSON.stringify(bytes)} bytes\n`)
-        assert.deepEqual([bytes.counted, bytes.device], [0, 0])
+        assert.equal(bytes.counted, 0)
+        // A driver takes memory for itself in pieces of 2 MiB.
+        assert.ok(bytes.device <= (gpu.isFake ? 0 : mostGrowthBytes.device), JSON.stringify(bytes))
         assert.ok(bytes.native <= mostGrowthBytes.native && bytes.heap <= mostGrowthBytes.heap, JSON.stringify(bytes))
       })
     }

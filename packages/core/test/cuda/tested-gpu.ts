@@ -20,7 +20,8 @@ export interface TestedGpu {
 }
 
 const pieceBytes = 2 * 2 ** 20
-const largeBytes = 512 * 2 ** 20
+/** In fewer calls where there is much. */
+const largePieces = [2 ** 31, 2 ** 28] as const
 
 /**
  * Opens the driver; the context stays, so that what it takes by itself is the same before and after a test.
@@ -56,7 +57,7 @@ export async function openTestedGpu(isFake: boolean): Promise<TestedGpu> {
       if (address !== undefined) taken.push(address)
       return address !== undefined
     }
-    for (let left = memory().free; left > largeBytes; left = memory().free) if (!take(largeBytes / 2)) break
+    for (const bytes of largePieces) while (memory().free > 2 * bytes && take(bytes));
     while (take(pieceBytes));
     const free = (count: number): void => {
       for (const address of taken.splice(-count, count)) call('cuMemFree_v2', ['uint64_t'], address)
