@@ -237,7 +237,7 @@ describe('placement that changes while it runs', () => {
   it('holds every limit after every sweep, for 40 random scripts of moves and budgets', async () => {
     const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
     const shares = fc.array(fc.double({ min: 0.3, max: 1.3, noNaN: true }), { minLength: 2, maxLength: 5 })
-    const seen = { changes: 0, refused: 0, onDisk: 0 }
+    const seen = { changes: 0, refused: 0, onDisk: 0, ended: 0 }
     await fc.assert(
       fc.asyncProperty(cases, shares, shares, async (choice, deviceShares, ramShares) => {
         const { hostVisible, pagePositions, prompts, limits, reallocator: _, timing, script, ...policy } = choice
@@ -274,7 +274,12 @@ describe('placement that changes while it runs', () => {
             seen.refused += 1
           })
         }
-        const run = await runEngine({ ...place, replacement, maxRamBytes: 1e9, onSweep }, requests, options)
+        const started = runEngine({ ...place, replacement, maxRamBytes: 1e9, onSweep }, requests, options)
+        const run = await started.catch((error: unknown) => {
+          // A block that was smaller may have held what the next one cannot.
+          expect(error).toMatchObject({ code: 'INFEASIBLE', message: expect.stringMatching(/^the next block/) })
+        })
+        if (run === undefined) return void (seen.ended += 1)
         expect(run.results).toEqual(expected.results)
         for (const { planned, limits: held, diskRows } of run.report.replacement!.timeline) {
           if (held.ram !== undefined) expect(planned.ram).toBeLessThanOrEqual(held.ram)
@@ -288,5 +293,6 @@ describe('placement that changes while it runs', () => {
     expect(seen.onDisk).toBeGreaterThan(0)
     expect(seen.refused).toBeGreaterThan(0)
     expect(seen.refused).toBeLessThan(seen.changes)
+    expect(seen.ended).toBeLessThan(10)
   })
 })

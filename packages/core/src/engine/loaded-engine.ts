@@ -137,14 +137,14 @@ export class LoadedEngine implements Engine {
     const { options: engine, allPositions } = this.#parts
     const meter = this.#meter!
     options.signal?.throwIfAborted()
-    const plan = planWorkload(this.#parts, {
+    const wanted = planWorkload(this.#parts, {
       sequences: block.length,
       maxPromptTokens: most(block, ({ promptIds }) => promptIds.length),
       maxNewTokens: most(block, ({ maxNewTokens }) => maxNewTokens),
       logits: allPositions ? 'all' : 'last',
     })
     const replacer = this.#replacer
-    await replacer?.beginBlock(plan.bytes.cache)
+    const plan = (await replacer?.beginBlock(wanted)) ?? wanted
     const blockRun = await BlockRun.create({
       parts: this.#parts,
       plan,
@@ -157,7 +157,7 @@ export class LoadedEngine implements Engine {
     let isWell = false
     try {
       meter.beginBlock(plan)
-      replacer?.setBlock(blockRun.cache)
+      await replacer?.setBlock(blockRun.cache)
       const places = new BlockPlaces(block, options.refill === false ? [] : waiting, plan.shape)
       while (places.rows.length > 0) {
         options.signal?.throwIfAborted()

@@ -77,6 +77,11 @@ export class DeviceRoom {
     return this.#limit(limits) === undefined ? 0 : this.#room(limits, this.usedBytes)
   }
 
+  /** Whether there is a limit. */
+  get isLimited(): boolean {
+    return this.#limit(this.#parts.budget.limits) !== undefined
+  }
+
   /** Bytes that the run may hold, all told. */
   get usedBytes(): number {
     return this.#used(this.#loader?.ringBytes ?? this.#plannedRingBytes, this.#cacheBytes)

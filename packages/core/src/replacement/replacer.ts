@@ -1,5 +1,5 @@
 import { cachePageBytes, type Clock, systemClock } from '@flexgen/spec'
-import type { PlannedBytes } from '../engine/block-plan.ts'
+import type { BlockPlan, PlannedBytes } from '../engine/block-plan.ts'
 import type { MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
@@ -65,6 +65,7 @@ export class Replacer {
     this.#hold = new BudgetHold({
       ...rooms,
       mover: this.#mover,
+      parts,
       count: (rows) => this.#counter.count(this.#block?.store, rows),
       note: (step) => this.#note(step),
     })
@@ -105,18 +106,23 @@ export class Replacer {
 
   /**
    * Before a block is allocated: makes room for its KV.
-   * @param cacheBytes KV that the block brings
+   * @returns the block with what has no room where it was planned elsewhere
+   * @throws {InfeasibleError} where it has no room anywhere
    */
-  async beginBlock({ device, host }: PlannedBytes): Promise<void> {
+  async beginBlock(plan: BlockPlan): Promise<BlockPlan> {
+    const { device, host } = plan.bytes.cache
     const missing = device + (this.#room.isHost ? host : 0) - this.#room.free()
-    if (missing <= 0) return
-    await this.#room.forgetAhead()
-    await this.#room.drop(missing)
+    if (missing > 0 && this.#room.isLimited) {
+      await this.#room.forgetAhead()
+      await this.#room.drop(missing)
+    }
+    return this.#hold.fitBlock(plan)
   }
 
   /** The block's KV can move from now on. */
-  setBlock(block: BlockCache): void {
+  async setBlock(block: BlockCache): Promise<void> {
     this.#useBlock(block)
+    await this.#mover.settleSlots()
     this.#measurePlanned()
     this.use.take()
   }
