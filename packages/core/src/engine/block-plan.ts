@@ -197,7 +197,8 @@ function cacheBytes(
   const moves = cacheMoves !== 'never'
   // Pages of sweeps and of moves pass through buffers of their own; a row that moves needs a tail before it is freed.
   const lanes = (diskRows > 0 || moves ? 1 : 0) + (moves ? 1 : 0)
-  const moving = moves ? { tail: pageBytes, scratch: hostVisible ? 0 : rowBytes } : { tail: 0, scratch: 0 }
+  // KV that goes from RAM to the disk passes through a row of the device; where moves follow memory it is made when there is one.
+  const scratch = cacheMoves === 'anywhere' && !hostVisible ? rowBytes : 0
   return {
     cache: {
       host: count('ram') * rowBytes + diskRows * pageBytes,
@@ -207,9 +208,9 @@ function cacheBytes(
     cacheStaging: {
       host:
         lanes * pageBufferBytes(cacheSpec, pagePositions) +
-        moving.tail +
+        (moves ? pageBytes : 0) +
         cacheSlotCount * cacheSlotRows.host * rowBytes,
-      device: cacheSlotCount * cacheSlotRows.device * rowBytes + moving.scratch,
+      device: cacheSlotCount * cacheSlotRows.device * rowBytes + scratch,
       disk: 0,
     },
   }

@@ -64,6 +64,16 @@ export class CacheMoves {
     this.#pages = options.store.units.createPages(options.staging)
   }
 
+  /** Whether there is a device row that KV passes through which is on the device neither before nor after. */
+  get hasScratch(): boolean {
+    return this.#scratch !== undefined
+  }
+
+  /** Makes that row. @throws {FlexgenError} `OUT_OF_MEMORY` */
+  makeScratch(): void {
+    this.#scratch ??= { row: this.#options.scratch(), after: undefined }
+  }
+
   isMoving(cacheLayer: number, id: number): boolean {
     return this.#moves.some((move) => move.cacheLayer === cacheLayer && move.row.id === id)
   }
@@ -175,7 +185,8 @@ export class CacheMoves {
       if (from.stored !== undefined) storeQueue.wait(from.stored)
       units.store(to, source, range, lane)
     } else {
-      const scratch = (this.#scratch ??= { row: this.#options.scratch(), after: undefined })
+      this.makeScratch()
+      const scratch = this.#scratch!
       if (scratch.after !== undefined) loadQueue.wait(scratch.after)
       storeQueue.wait(units.loadRow(from, scratch.row, end, lane, positions)!)
       scratch.after = units.store(to, scratch.row, range, lane)

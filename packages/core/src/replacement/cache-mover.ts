@@ -103,6 +103,10 @@ export class CacheMover {
     let begun = 0
     if (limits === undefined && !(await this.#findsSlots(home))) return 0
     const within = limits ?? parts.budget.limits
+    if (from !== 'device' && home !== 'device' && !(await room.makeScratch(within))) {
+      this.refuse(new OutOfMemoryError('there is no room for the row that KV between RAM and the disk passes through'))
+      return 0
+    }
     for (const { cacheLayer, row, unit } of chooseRows(block.store, block.moves, rows, {
       from: classes,
       count: Math.min(count, this.roomFor(home, within, from, limits !== undefined)),

@@ -40,6 +40,7 @@ class Machine {
         stream: { bytes: streamBytes, busySeconds: stream },
         host: { bytes: this.hostRows * 10, busySeconds: host },
         device: { bytes: 1, busySeconds: device },
+        chain: { bytes: 1, busySeconds: Math.max(host, device) },
         out: nothing,
       },
     }

@@ -210,16 +210,16 @@ export class ReplacementController implements Reallocator {
     const streamRate = this.#history.streamRate()
     if (!canShift || streamRate === undefined || hostRows + streamedRows === 0) return undefined
     const { imbalance } = this.#rule
-    const [stream, host] = [this.#history.busy('stream'), this.#history.busy('host')]
+    const [stream, chain] = [this.#history.busy('stream'), this.#history.busy('chain')]
     const streamPerRow = usedRowBytes / streamRate
-    const hostPerRow = hostRows > 0 ? host / hostRows : streamPerRow
-    const rows = Math.ceil((Math.abs(stream - host) / Math.max(1e-9, streamPerRow + hostPerRow)) * this.#chunk)
-    if (host > stream * (1 + imbalance)) {
-      const why = `attention on the host is busy for ${times(host, stream)} of the link's time`
+    const hostPerRow = hostRows > 0 ? this.#history.busy('host') / hostRows : streamPerRow
+    const rows = Math.ceil((Math.abs(stream - chain) / Math.max(1e-9, streamPerRow + hostPerRow)) * this.#chunk)
+    if (chain > stream * (1 + imbalance)) {
+      const why = `attention on the host has the device wait: both are busy for ${times(chain, stream)} of the link's time`
       return this.#predict('shift', why, { toStreamRows: Math.min(rows, hostRows) }, facts)
     }
-    if (stream > host * (1 + imbalance)) {
-      const why = `the link is busy for ${times(stream, host)} of the time of attention on the host`
+    if (stream > chain * (1 + imbalance)) {
+      const why = `the link is busy for ${times(stream, chain)} of the time of the device and attention on the host`
       return this.#predict('shift', why, { toHostRows: Math.min(rows, streamedRows) }, facts)
     }
     return undefined
@@ -234,11 +234,8 @@ export class ReplacementController implements Reallocator {
   #predict(what: Decision['what'], why: string, moves: Partial<Decision>, facts: PlacementFacts): Decision {
     const decision = { ...noMoves, ...moves, what, why }
     const streamRate = this.#history.streamRate()!
-    const [stream, host, device] = (['stream', 'host', 'device'] as const).map((name) => this.#history.busy(name)) as [
-      number,
-      number,
-      number,
-    ]
+    const [stream, chain] = [this.#history.busy('stream'), this.#history.busy('chain')]
+    const [host, device] = [this.#history.busy('host'), this.#history.busy('device')]
     const { hostRows, streamedRows, usedRowBytes, canShift } = facts
     const streamPerRow = usedRowBytes / streamRate
     const hostPerRow = hostRows > 0 ? host / hostRows : streamPerRow
@@ -248,8 +245,8 @@ export class ReplacementController implements Reallocator {
     const toStream = decision.toStreamRows - decision.toHostRows + (canShift ? 0 : decision.demoteRows)
     const bytes = decision.dropBytes - decision.pinBytes
     const streamAfter = stream + bytes / streamRate + (toStream - decision.promoteRows * (1 - ofHost)) * streamPerRow
-    const hostAfter = host + (toHost - decision.promoteRows * ofHost) * hostPerRow
-    const predictedGainSeconds = Math.max(stream, host, device) - Math.max(streamAfter, hostAfter, device, 0)
+    const chainAfter = chain + (toHost - decision.promoteRows * ofHost) * hostPerRow
+    const predictedGainSeconds = Math.max(stream, chain, device) - Math.max(streamAfter, chainAfter, device, 0)
     return { ...decision, predictedGainSeconds }
   }
 

@@ -5,7 +5,7 @@ import { defaultLookAhead } from '../plan/plan-run.ts'
 import type { PlannedBytes } from '../engine/block-plan.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
-import type { BlockCache } from './block-cache.ts'
+import { type BlockCache, isMovable, rowBytesOf } from './block-cache.ts'
 import type { MemoryLimits } from './memory-budget.ts'
 import { PinChoice } from './pin-choice.ts'
 
@@ -24,7 +24,7 @@ export class DeviceRoom {
   readonly #plannedCacheBytes: number
   #loader: WeightLoader | undefined
   #block: BlockCache | undefined
-  /** Of slots that were made larger than planned. */
+  /** Of slots that were made larger than planned, and of the row that KV between RAM and the disk passes through. */
   #slotBytes = 0
 
   /**
@@ -183,6 +183,27 @@ export class DeviceRoom {
     if (this.#room(this.#parts.budget.limits, this.usedBytes) < bytes) return false
     const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows(forBatch)))
     if (isDone) this.#slotBytes += bytes
+    return isDone
+  }
+
+  /**
+   * Makes sure that KV finds a row of the device on its way between RAM and the disk.
+   * @returns whether it does
+   */
+  async makeScratch(limits: MemoryLimits): Promise<boolean> {
+    const block = this.#block
+    if (this.isHost || !isMovable(block) || block.moves.hasScratch) return true
+    const bytes = rowBytesOf(block)
+    const lacks = bytes - this.#room(limits, this.usedBytes)
+    // The ring for what is dropped is made when the row is there: it would take its room.
+    if (lacks > 0) {
+      await this.forgetAhead()
+      this.pins.drop(lacks)
+    }
+    if (this.#room(limits, this.usedBytes) < bytes) return false
+    const isDone = this.#refusing(() => block.moves.makeScratch())
+    if (isDone) this.#slotBytes += bytes
+    await this.drop(0, limits)
     return isDone
   }
 

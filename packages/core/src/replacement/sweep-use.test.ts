@@ -16,9 +16,21 @@ it('counts time that two queues of a link use at once only once, whatever comes 
     stream: { bytes: 35, busySeconds: 4 },
     host: { bytes: 0, busySeconds: 0 },
     device: { bytes: 0, busySeconds: 0.5 },
+    chain: { bytes: 5, busySeconds: 1.5 },
     out: { bytes: 0, busySeconds: 0 },
   })
   expect(meter.take().stream).toEqual({ bytes: 0, busySeconds: 0 })
+})
+
+it('counts the device and attention on the host as one chain: once where they work at once', () => {
+  const meter = new SweepUseMeter(false)
+  const trace = meter.trace(undefined)
+  trace.span(span('compute', 0, 1000))
+  trace.span(span('attention out', 1000, 1100))
+  trace.span(span('host attention', 1100, 2000))
+  trace.span(span('compute', 1500, 2500))
+  const { host, device, chain } = meter.take()
+  expect([host, device, chain].map(({ busySeconds }) => busySeconds)).toEqual([0.9, 2, 2.5])
 })
 
 it('takes the disk for the link of a host, and passes spans on', () => {

@@ -7,8 +7,11 @@ export interface ResourceUse {
   readonly busySeconds: number
 }
 
-/** The resources that placement shifts work between. */
-export type ResourceName = 'stream' | 'host' | 'device' | 'out'
+/**
+ * The resources that placement shifts work between; `chain` is the device, attention on the host and what they hand each other,
+ * counted once where they work at once: as long as the host alone where they do, and as both where one batch has them wait in turn.
+ */
+export type ResourceName = 'stream' | 'host' | 'device' | 'chain' | 'out'
 
 /** Use of every resource in a sweep: what weights and KV stream over, attention on the host, the device, and the way back. */
 export type SweepUse = Readonly<Record<ResourceName, ResourceUse>>
@@ -25,6 +28,7 @@ const onDevice: Readonly<Record<string, ResourceName>> = {
   'move out': 'out',
   'attention out': 'out',
 }
+const chained: ReadonlySet<string> = new Set(['compute', 'host attention', 'attention in', 'attention out'])
 const onHost: Readonly<Record<string, ResourceName>> = {
   'weights read': 'stream',
   'rows read': 'stream',
@@ -51,7 +55,7 @@ export class SweepUseMeter {
   constructor(hostVisible: boolean) {
     this.#resources = hostVisible ? onHost : onDevice
     const counter = (): Counter => ({ bytes: 0, startsMs: [], endsMs: [] })
-    this.#counters = { stream: counter(), host: counter(), device: counter(), out: counter() }
+    this.#counters = { stream: counter(), host: counter(), device: counter(), chain: counter(), out: counter() }
   }
 
   /** A trace that counts and passes spans on. */
@@ -66,13 +70,23 @@ export class SweepUseMeter {
 
   /** What was done since the last call; what several queues did at once counts once. */
   take(): SweepUse {
-    const { stream, host, device, out } = this.#counters
-    return { stream: takeUse(stream), host: takeUse(host), device: takeUse(device), out: takeUse(out) }
+    const { stream, host, device, chain, out } = this.#counters
+    return {
+      stream: takeUse(stream),
+      host: takeUse(host),
+      device: takeUse(device),
+      chain: takeUse(chain),
+      out: takeUse(out),
+    }
   }
 
-  #add({ queue, startMs, endMs, sizeBytes }: TraceSpan): void {
-    const name = this.#resources[queue]
-    if (name === undefined) return
+  #add(span: TraceSpan): void {
+    const name = this.#resources[span.queue]
+    if (name !== undefined) this.#count(name, span)
+    if (chained.has(span.queue)) this.#count('chain', span)
+  }
+
+  #count(name: ResourceName, { startMs, endMs, sizeBytes }: TraceSpan): void {
     const counter = this.#counters[name]
     counter.bytes += sizeBytes
     counter.startsMs.push(startMs)
