@@ -1,4 +1,5 @@
 import { cachePageBytes, FlexgenError, OutOfMemoryError } from '@flexgen/spec'
+import type { AttentionPlace } from '../engine/cache-lane.ts'
 import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { RowHome } from '../placement/place-rows.ts'
@@ -6,7 +7,7 @@ import { type BlockCache, isMovable, type MovableCache, rowBytesOf } from './blo
 import type { DeviceRoom } from './device-room.ts'
 import type { MemoryLimits } from './memory-budget.ts'
 import type { RamRoom } from './ram-room.ts'
-import { chooseRows, type RowClass } from './row-choice.ts'
+import { chooseRows, type MovableUnit, type RowClass } from './row-choice.ts'
 
 /** What moves are made within. */
 export interface CacheMoverOptions {
@@ -32,6 +33,8 @@ export class CacheMover {
   readonly #options: CacheMoverOptions
   #block: BlockCache | undefined
   #movedBytes = 0
+  /** What is attended elsewhere since the last shift. */
+  #shifted: { readonly place: AttentionPlace; readonly units: readonly MovableUnit[] } | undefined
   #refusal: string | undefined
 
   constructor(options: CacheMoverOptions) {
@@ -41,6 +44,7 @@ export class CacheMover {
   /** The KV of a block is there, or no more. */
   setBlock(block: BlockCache | undefined): void {
     this.#block = block
+    this.#shifted = undefined
   }
 
   /** The block's KV, where it may move. */
@@ -64,7 +68,7 @@ export class CacheMover {
   }
 
   /** Attends rows in RAM elsewhere from the next sweep on. @returns how many */
-  async attend(rows: readonly MovingRow[], place: 'host' | 'device', count: number): Promise<number> {
+  async attend(rows: readonly MovingRow[], place: AttentionPlace, count: number): Promise<number> {
     const { parts, room } = this.#options
     const block = this.movable
     if (room.isHost || block === undefined || count <= 0) return 0
@@ -78,7 +82,20 @@ export class CacheMover {
     })
     if (place === 'device' && chosen.length > 0 && !(await room.makeSlots())) return 0
     for (const { unit } of chosen) block.store.attendAt(unit, place)
+    this.#shifted = { place, units: chosen }
     return chosen.length
+  }
+
+  /** Attends what the last shift took elsewhere where it was before: others in its stead would leave layers unlike. @returns how many */
+  takeBack(): number {
+    const [block, shifted] = [this.movable, this.#shifted]
+    this.#shifted = undefined
+    if (block === undefined || shifted === undefined) return 0
+    const there = shifted.units.filter(
+      ({ cacheLayer, row, unit }) => block.store.unitAt(cacheLayer, row.id) === unit && unit.attends === shifted.place,
+    )
+    for (const { unit } of there) block.store.attendAt(unit, shifted.place === 'host' ? 'device' : 'host')
+    return there.length
   }
 
   /**

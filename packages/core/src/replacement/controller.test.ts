@@ -12,7 +12,9 @@ class Machine {
   pinnedBytes = 0
   diskRows = 0
   diskRoomBytes = 0
-  readonly #speeds: { readonly host: number; readonly link: number; readonly device: number }
+  /** Whether one batch is all: then host and device wait for each other. */
+  isAlone = false
+  speeds: { readonly host: number; readonly link: number; readonly device: number }
   readonly #weightBytes = 1000
   readonly roomBytes: number
 
@@ -24,23 +26,24 @@ class Machine {
   ) {
     this.hostRows = hostRows
     this.streamedRows = streamedRows
-    this.#speeds = speeds
+    this.speeds = speeds
     this.roomBytes = roomBytes
   }
 
   sweep(remainingSweeps: number, noise = 1): SweepFacts {
     const streamBytes = this.#weightBytes - this.pinnedBytes + this.streamedRows * 10
-    const stream = streamBytes / this.#speeds.link
-    const host = (this.hostRows * 10) / this.#speeds.host
-    const device = 1 / this.#speeds.device
+    const stream = streamBytes / this.speeds.link
+    const host = (this.hostRows * 10) / this.speeds.host
+    const device = 1 / this.speeds.device
+    const chain = this.isAlone ? host + device : host
     return {
-      seconds: Math.max(stream, host, device) * noise,
+      seconds: Math.max(stream, chain, device) * noise,
       remainingSweeps,
       use: {
         stream: { bytes: streamBytes, busySeconds: stream },
         host: { bytes: this.hostRows * 10, busySeconds: host },
         device: { bytes: 1, busySeconds: device },
-        chain: { bytes: 1, busySeconds: Math.max(host, device) },
+        chain: { bytes: 1, busySeconds: chain },
         out: nothing,
       },
     }
@@ -103,6 +106,31 @@ function fixedSeconds(machine: Machine, sweeps: number): number {
 }
 
 describe('the controller', () => {
+  it('gives the host less where one batch has the device wait for it', () => {
+    const machine = new Machine(50, 50, { host: 100, link: 200, device: 0.2 })
+    machine.isAlone = true
+    run(machine, 120)
+    const { stream, host, device } = machine.sweep(0).use
+    expect(stream.busySeconds / (host.busySeconds + device.busySeconds)).toBeGreaterThan(0.8)
+  })
+
+  it('takes a shift back whose worth it cannot know, since speeds changed meanwhile', () => {
+    const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
+    const controller = new ReplacementController()
+    const taken: Decision[] = []
+    for (let sweep = 0; taken.length < 2 && sweep < 20; sweep++) {
+      controller.observe(machine.sweep(100 - sweep))
+      const decision = controller.decide(machine.facts())
+      if (decision === undefined) continue
+      taken.push(decision)
+      machine.carryOut(decision)
+      controller.carriedOut(decision)
+      machine.speeds = { ...machine.speeds, link: 150 }
+    }
+    expect(taken).toMatchObject([{ what: 'shift' }, { what: 'roll back', why: 'speeds changed before it was judged' }])
+    expect([machine.hostRows, machine.streamedRows]).toEqual([10, 90])
+  })
+
   it('brings both sides into balance where one binds', () => {
     const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
     const before = machine.sweep(0).seconds

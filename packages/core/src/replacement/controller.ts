@@ -22,6 +22,8 @@ export interface ControllerRule {
   readonly dwell: number
   /** Loss that rolls a decision back. */
   readonly tolerance: number
+  /** Share of what a shift was expected to gain that it must have gained to stay: less is noise, or what was expected is wrong. */
+  readonly keptGain: number
   /** Decisions one after the other that may be rolled back before nothing is tried any more. */
   readonly mostTrials: number
   /** Share of the whole run that losing decisions may cost together; after that nothing is tried any more. */
@@ -44,6 +46,7 @@ export const defaultRule: ControllerRule = {
   slack: 0.8,
   dwell: 4,
   tolerance: 0.005,
+  keptGain: 0.25,
   mostTrials: 3,
   mostLoss: 0.005,
   leastGain: 0.01,
@@ -73,6 +76,9 @@ export class ReplacementController implements Reallocator {
   #lostSeconds = 0
   #elapsedSeconds = 0
   #chunk: number
+  /** Share by which a row's bytes grow from one sweep to the next: time grows by no larger one. */
+  #growthShare = 0
+  #lastRow: { readonly usedBytes: number; readonly atSweep: number } | undefined
   #trial: Trial | undefined
   #rollBack: Decision | undefined
 
@@ -114,12 +120,18 @@ export class ReplacementController implements Reallocator {
   observe(facts: SweepFacts): Outcome | undefined {
     this.#sweep += 1
     this.#elapsedSeconds += facts.seconds
-    if (this.#history.changesSpeed(facts, this.#rule.speedChange)) this.reset()
+    if (this.#history.changesSpeed(facts, this.#rule.speedChange)) {
+      const untold = this.#trial?.decision
+      this.reset()
+      // What it was worth is not known, and will not be.
+      if (untold?.what === 'shift') this.#rollBack = reverse(untold, 'speeds changed before it was judged', 0)
+    }
     this.#history.add(facts)
     return this.#judge()
   }
 
   decide(facts: PlacementFacts): Decision | undefined {
+    this.#noteGrowth(facts.usedRowBytes)
     const rollBack = this.#rollBack
     this.#rollBack = undefined
     if (rollBack !== undefined) return rollBack
@@ -139,16 +151,25 @@ export class ReplacementController implements Reallocator {
   #begin(decision: Decision): Decision {
     const { dwell } = this.#rule
     // Room that is filled over several sweeps is one trial, which is judged after the last of them.
-    const { beforeSeconds = this.#history.seconds(dwell), growthSeconds = this.#history.growthSeconds() } =
-      this.#trial ?? {}
+    const seconds = this.#history.seconds(dwell)
+    // Sweeps of other placements are among those that it is measured over.
+    const growth = Math.min(this.#history.growthSeconds(), seconds * this.#growthShare)
+    const { beforeSeconds = seconds, growthSeconds = growth } = this.#trial ?? {}
     this.#trial = { decision, atSweep: this.#sweep, beforeSeconds, growthSeconds }
     this.#nextAllowed = this.#sweep + dwell * this.#backOff
     return decision
   }
 
+  #noteGrowth(usedBytes: number): void {
+    const last = this.#lastRow
+    this.#lastRow = { usedBytes, atSweep: this.#sweep }
+    if (last === undefined || last.usedBytes === 0 || this.#sweep === last.atSweep) return
+    this.#growthShare = Math.max(0, usedBytes / last.usedBytes - 1) / (this.#sweep - last.atSweep)
+  }
+
   /** Compares the sweeps since a decision with those before it. */
   #judge(): Outcome | undefined {
-    const { dwell, tolerance } = this.#rule
+    const { dwell, tolerance, keptGain } = this.#rule
     const trial = this.#trial
     // What is copied flips a sweep later, and matrices come to stay in the next.
     const settling = trial?.decision.what === 'shift' ? 0 : 2
@@ -156,13 +177,18 @@ export class ReplacementController implements Reallocator {
     this.#trial = undefined
     const after = this.#history.seconds(dwell)
     const before = trial.beforeSeconds + trial.growthSeconds * (dwell + settling)
-    if (after > before * (1 + tolerance)) {
+    const isShift = trial.decision.what === 'shift'
+    const isLoss = after > before * (1 + tolerance)
+    if (isLoss || (isShift && before - after < trial.decision.predictedGainSeconds * keptGain)) {
       this.#lost += 1
-      this.#lostSeconds += (after - before) * dwell
+      this.#lostSeconds += Math.max(0, after - before) * dwell
       this.#chunk = this.#rule.firstChunk
       this.#backOff *= 2
       this.#nextAllowed = this.#sweep + dwell * this.#backOff
-      this.#rollBack = reverse(trial.decision, after / before - 1, after - before)
+      const why = isLoss
+        ? `sweeps took ${Math.round(100 * (after / before - 1))} % longer`
+        : 'it gained little of what was expected'
+      this.#rollBack = reverse(trial.decision, why, after - before)
     } else {
       this.#backOff = 1
       this.#lost = 0
@@ -215,11 +241,11 @@ export class ReplacementController implements Reallocator {
     const hostPerRow = hostRows > 0 ? this.#history.busy('host') / hostRows : streamPerRow
     const rows = Math.ceil((Math.abs(stream - chain) / Math.max(1e-9, streamPerRow + hostPerRow)) * this.#chunk)
     if (chain > stream * (1 + imbalance)) {
-      const why = `attention on the host has the device wait: both are busy for ${times(chain, stream)} of the link's time`
+      const why = `attention on the host, with the device where they wait in turn, is busy for ${times(chain, stream)} of the link's time`
       return this.#predict('shift', why, { toStreamRows: Math.min(rows, hostRows) }, facts)
     }
     if (stream > chain * (1 + imbalance)) {
-      const why = `the link is busy for ${times(stream, chain)} of the time of the device and attention on the host`
+      const why = `the link is busy for ${times(stream, chain)} of the time of attention on the host, and of the device where they wait in turn`
       return this.#predict('shift', why, { toHostRows: Math.min(rows, streamedRows) }, facts)
     }
     return undefined
@@ -273,10 +299,10 @@ const noMoves = {
   predictedGainSeconds: 0,
 }
 
-function reverse(decision: Decision, share: number, predictedGainSeconds: number): Decision {
+function reverse(decision: Decision, why: string, predictedGainSeconds: number): Decision {
   return {
     what: 'roll back',
-    why: `sweeps took ${Math.round(100 * share)} % longer`,
+    why,
     pinBytes: decision.dropBytes,
     dropBytes: decision.pinBytes,
     promoteRows: decision.demoteRows,

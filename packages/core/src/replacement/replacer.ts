@@ -1,5 +1,6 @@
 import { cachePageBytes, type Clock, systemClock } from '@flexgen/spec'
 import type { BlockPlan, PlannedBytes } from '../engine/block-plan.ts'
+import type { AttentionPlace } from '../engine/cache-lane.ts'
 import type { MovingRow } from '../engine/cache-moves.ts'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
@@ -208,9 +209,10 @@ export class Replacer {
   async #follow(rows: readonly MovingRow[], facts: SweepFacts): Promise<void> {
     const startedAtMs = performance.now()
     const placement = this.#facts(rows)
+    const isAlone = rows.length <= this.#parts.options.policy.gpuBatchSize
     const outcome = this.#controller.observe({
       ...facts,
-      use: withWork(facts.use, placement.hostRows * placement.usedRowBytes, rows.length),
+      use: withWork(facts.use, placement.hostRows * placement.usedRowBytes, rows.length, isAlone),
     })
     if (outcome !== undefined) this.#log.noteOutcome(outcome)
     const decision = this.#isDue(facts.seconds) ? this.#controller.decide(placement) : undefined
@@ -262,8 +264,11 @@ export class Replacer {
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
     const mover = this.#mover
-    const toHostRows = await mover.attend(rows, 'host', decision.toHostRows)
-    const toStreamRows = await mover.attend(rows, 'device', decision.toStreamRows)
+    const isBack = what === 'roll back'
+    const shift = (place: AttentionPlace, count: number): number | Promise<number> =>
+      isBack && count > 0 ? mover.takeBack() : mover.attend(rows, place, count)
+    const toHostRows = await shift('host', decision.toHostRows)
+    const toStreamRows = await shift('device', decision.toStreamRows)
     const promotedRows = await mover.move(rows, 'ram', 'device', decision.promoteRows)
     const demotedRows = await mover.move(rows, 'device', 'ram', decision.demoteRows)
     const { limits } = this.#parts.budget

@@ -9,7 +9,7 @@ export interface ResourceUse {
 
 /**
  * The resources that placement shifts work between; `chain` is the device, attention on the host and what they hand each other,
- * counted once where they work at once: as long as the host alone where they do, and as both where one batch has them wait in turn.
+ * counted once where they work at once.
  */
 export type ResourceName = 'stream' | 'host' | 'device' | 'chain' | 'out'
 
@@ -109,7 +109,11 @@ function takeUse(counter: Counter): ResourceUse {
   return { bytes, busySeconds: busyMs / 1000 }
 }
 
-/** Use with the work of those that move no bytes, so that a change of their speed shows. */
-export function withWork(use: SweepUse, hostBytes: number, rows: number): SweepUse {
-  return { ...use, host: { ...use.host, bytes: hostBytes }, device: { ...use.device, bytes: rows } }
+/**
+ * Use with the work of those that move no bytes, so that a change of their speed shows.
+ * @param isAlone whether one batch was all: then device and host wait for each other, where else the host alone is the chain
+ */
+export function withWork(use: SweepUse, hostBytes: number, rows: number, isAlone: boolean): SweepUse {
+  const host = { ...use.host, bytes: hostBytes }
+  return { ...use, host, device: { ...use.device, bytes: rows }, chain: isAlone ? use.chain : host }
 }
