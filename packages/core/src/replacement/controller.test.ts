@@ -14,6 +14,8 @@ class Machine {
   diskRoomBytes = 0
   /** Whether one batch is all: then host and device wait for each other. */
   isAlone = false
+  /** Share of a sweep in which the host can attend: not while a layer computes that has no attention. */
+  hostShare = 1
   speeds: { readonly host: number; readonly link: number; readonly device: number }
   readonly #weightBytes = 1000
   readonly roomBytes: number
@@ -37,7 +39,7 @@ class Machine {
     const device = 1 / this.speeds.device
     const chain = this.isAlone ? host + device : host
     return {
-      seconds: Math.max(stream, chain, device) * noise,
+      seconds: Math.max(stream, chain / this.hostShare, device) * noise,
       remainingSweeps,
       use: {
         stream: { bytes: streamBytes, busySeconds: stream },
@@ -112,6 +114,16 @@ describe('the controller', () => {
     run(machine, 120)
     const { stream, host, device } = machine.sweep(0).use
     expect(stream.busySeconds / (host.busySeconds + device.busySeconds)).toBeGreaterThan(0.8)
+  })
+
+  it('gives the link more where the host rests for a part of every sweep', () => {
+    const machine = new Machine(70, 0, { host: 100, link: 200, device: 1000 })
+    machine.hostShare = 0.6
+    const before = machine.sweep(0).seconds
+    run(machine, 200)
+    const { seconds, use } = machine.sweep(0)
+    expect(seconds).toBeLessThan(before * 0.92)
+    expect(use.stream.busySeconds / seconds).toBeGreaterThan(0.8)
   })
 
   it('takes a shift back whose worth it cannot know, since speeds changed meanwhile', () => {

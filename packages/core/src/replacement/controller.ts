@@ -236,7 +236,7 @@ export class ReplacementController implements Reallocator {
     const streamRate = this.#history.streamRate()
     if (!canShift || streamRate === undefined || hostRows + streamedRows === 0) return undefined
     const { imbalance } = this.#rule
-    const [stream, chain] = [this.#history.busy('stream'), this.#history.busy('chain')]
+    const [stream, chain] = [this.#history.busy('stream'), this.#chainSeconds()]
     const streamPerRow = usedRowBytes / streamRate
     const hostPerRow = hostRows > 0 ? this.#history.busy('host') / hostRows : streamPerRow
     const rows = Math.ceil((Math.abs(stream - chain) / Math.max(1e-9, streamPerRow + hostPerRow)) * this.#chunk)
@@ -251,6 +251,21 @@ export class ReplacementController implements Reallocator {
     return undefined
   }
 
+  /**
+   * How long attention on the host takes with all that waits for it. Where neither link nor device fills a sweep, it is what they
+   * wait for: all of the sweep is its.
+   */
+  #chainSeconds(): number {
+    const [chain, stream, device] = [
+      this.#history.busy('chain'),
+      this.#history.busy('stream'),
+      this.#history.busy('device'),
+    ]
+    const seconds = this.#history.seconds()
+    const waits = chain > 0 && Math.max(stream, device) < seconds * (1 - this.#rule.imbalance)
+    return waits ? Math.max(chain, seconds) : chain
+  }
+
   /** Bytes that fit in the idle time of the link in one sweep. */
   #slackBytes(streamRate: number): number {
     const idle = Math.max(0, this.#history.seconds() - this.#history.busy('stream'))
@@ -260,7 +275,7 @@ export class ReplacementController implements Reallocator {
   #predict(what: Decision['what'], why: string, moves: Partial<Decision>, facts: PlacementFacts): Decision {
     const decision = { ...noMoves, ...moves, what, why }
     const streamRate = this.#history.streamRate()!
-    const [stream, chain] = [this.#history.busy('stream'), this.#history.busy('chain')]
+    const [stream, chain] = [this.#history.busy('stream'), this.#chainSeconds()]
     const [host, device] = [this.#history.busy('host'), this.#history.busy('device')]
     const { hostRows, streamedRows, usedRowBytes, canShift } = facts
     const streamPerRow = usedRowBytes / streamRate
