@@ -120,12 +120,7 @@ export class ReplacementController implements Reallocator {
   observe(facts: SweepFacts): Outcome | undefined {
     this.#sweep += 1
     this.#elapsedSeconds += facts.seconds
-    if (this.#history.changesSpeed(facts, this.#rule.speedChange)) {
-      const untold = this.#trial?.decision
-      this.reset()
-      // What it was worth is not known, and will not be.
-      if (untold?.what === 'shift') this.#rollBack = reverse(untold, 'speeds changed before it was judged', 0)
-    }
+    if (this.#history.changesSpeed(facts, this.#rule.speedChange)) this.#startOver()
     this.#history.add(facts)
     return this.#judge()
   }
@@ -165,6 +160,17 @@ export class ReplacementController implements Reallocator {
     this.#lastRow = { usedBytes, atSweep: this.#sweep }
     if (last === undefined || last.usedBytes === 0 || this.#sweep === last.atSweep) return
     this.#growthShare = Math.max(0, usedBytes / last.usedBytes - 1) / (this.#sweep - last.atSweep)
+  }
+
+  /** After a change of speed: what a shift on trial was worth will not be known, and it may be itself what the link works at another speed for. */
+  #startOver(): void {
+    const [untold, lost, backOff] = [this.#trial?.decision, this.#lost, this.#backOff]
+    this.reset()
+    if (untold?.what !== 'shift') return
+    this.#rollBack = reverse(untold, 'speeds changed before it was judged', 0)
+    this.#lost = lost + 1
+    this.#backOff = 2 * backOff
+    this.#nextAllowed = this.#sweep + this.#rule.dwell * this.#backOff
   }
 
   /** Compares the sweeps since a decision with those before it. */
