@@ -17,27 +17,27 @@ export type ResourceName = 'stream' | 'host' | 'device' | 'chain' | 'out'
 export type SweepUse = Readonly<Record<ResourceName, ResourceUse>>
 
 /** Queues by what they keep busy: of a device with memory of its own the link, of a host the disk. */
-const onDevice: Readonly<Record<string, ResourceName>> = {
-  'load weights': 'stream',
-  'load cache': 'stream',
-  'move in': 'stream',
-  'attention in': 'stream',
-  compute: 'device',
-  'host attention': 'host',
-  'store cache': 'out',
-  'move out': 'out',
-  'attention out': 'out',
+type Resources = Readonly<Record<string, readonly ResourceName[]>>
+const onDevice: Resources = {
+  'load weights': ['stream'],
+  'load cache': ['stream'],
+  'move in': ['stream'],
+  'attention in': ['stream', 'chain'],
+  compute: ['device', 'chain'],
+  'host attention': ['host', 'chain'],
+  'store cache': ['out'],
+  'move out': ['out'],
+  'attention out': ['out', 'chain'],
 }
-const chained: ReadonlySet<string> = new Set(['compute', 'host attention', 'attention in', 'attention out'])
-const onHost: Readonly<Record<string, ResourceName>> = {
-  'weights read': 'stream',
-  'rows read': 'stream',
-  'cache read': 'stream',
-  'move read': 'stream',
-  'hidden read': 'stream',
-  compute: 'device',
-  'cache write': 'out',
-  'move write': 'out',
+const onHost: Resources = {
+  'weights read': ['stream'],
+  'rows read': ['stream'],
+  'cache read': ['stream'],
+  'move read': ['stream'],
+  'hidden read': ['stream'],
+  compute: ['device'],
+  'cache write': ['out'],
+  'move write': ['out'],
 }
 
 /** Spans of one resource since the last look, as numbers, so that nothing is allocated for a span. */
@@ -49,7 +49,7 @@ interface Counter {
 
 /** Adds up how busy resources are, from the spans of the queues. */
 export class SweepUseMeter {
-  readonly #resources: Readonly<Record<string, ResourceName>>
+  readonly #resources: Resources
   readonly #counters: Readonly<Record<ResourceName, Counter>>
 
   constructor(hostVisible: boolean) {
@@ -80,17 +80,13 @@ export class SweepUseMeter {
     }
   }
 
-  #add(span: TraceSpan): void {
-    const name = this.#resources[span.queue]
-    if (name !== undefined) this.#count(name, span)
-    if (chained.has(span.queue)) this.#count('chain', span)
-  }
-
-  #count(name: ResourceName, { startMs, endMs, sizeBytes }: TraceSpan): void {
-    const counter = this.#counters[name]
-    counter.bytes += sizeBytes
-    counter.startsMs.push(startMs)
-    counter.endsMs.push(endMs)
+  #add({ queue, startMs, endMs, sizeBytes }: TraceSpan): void {
+    for (const name of this.#resources[queue] ?? []) {
+      const counter = this.#counters[name]
+      counter.bytes += sizeBytes
+      counter.startsMs.push(startMs)
+      counter.endsMs.push(endMs)
+    }
   }
 }
 
