@@ -126,6 +126,14 @@ describe('the controller', () => {
     expect(use.stream.busySeconds / seconds).toBeGreaterThan(0.8)
   })
 
+  it('brings KV to free room of a device that waits, where no host attends', () => {
+    const machine = new Machine(0, 180, { host: 100, link: 200, device: 0.2 }, 50e9)
+    machine.isAlone = true
+    machine.hostShare = 0.25
+    const { decisions } = run(machine, 20)
+    expect(decisions.some(({ promoteRows }) => promoteRows > 0)).toBe(true)
+  })
+
   it('takes a shift back whose worth it cannot know, since speeds changed meanwhile', () => {
     const machine = new Machine(10, 90, { host: 100, link: 100, device: 1000 })
     const controller = new ReplacementController()

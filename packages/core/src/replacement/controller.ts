@@ -258,8 +258,8 @@ export class ReplacementController implements Reallocator {
   }
 
   /**
-   * How long attention on the host takes with all that waits for it. Where neither link nor device fills a sweep, it is what they
-   * wait for: all of the sweep is its.
+   * How long attention on the host takes with all that waits for it. Where the host attends and neither link nor device fills a
+   * sweep, it is what they wait for: all of the sweep is its.
    */
   #chainSeconds(): number {
     const [chain, stream, device] = [
@@ -268,7 +268,8 @@ export class ReplacementController implements Reallocator {
       this.#history.busy('device'),
     ]
     const seconds = this.#history.seconds()
-    const waits = chain > 0 && Math.max(stream, device) < seconds * (1 - this.#rule.imbalance)
+    const attends = this.#history.busy('host') > 0
+    const waits = attends && Math.max(stream, device) < seconds * (1 - this.#rule.imbalance)
     return waits ? Math.max(chain, seconds) : chain
   }
 
