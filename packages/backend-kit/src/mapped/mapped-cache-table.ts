@@ -9,6 +9,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
+import { checkCacheSizes } from '../check/check-cache-sizes.ts'
 import { checkSize } from '../check/check-size.ts'
 import type { MappedBytes, MappedMemoryTable } from './mapped-memory-table.ts'
 import type { OwnedMemory } from './owned-memory.ts'
@@ -112,10 +113,9 @@ export class MappedCacheTable {
     return lent
   }
 
-  #check({ dtype, kvHeads, headDim, maxPositions }: CacheSpec): void {
-    checkSize('kvHeads of a cache', kvHeads, 1)
-    checkSize('headDim of a cache', headDim, 1)
-    checkSize('maxPositions of a cache', maxPositions, 1)
+  #check(spec: CacheSpec): void {
+    checkCacheSizes(spec)
+    const { dtype, headDim } = spec
     if (!this.#dtypes.includes(dtype))
       throw new UnsupportedDataError(`${this.#owner} has no ${dtype} caches`, {
         hint: `possible are ${this.#dtypes.join(', ')}`,

@@ -1,6 +1,7 @@
 import { type QueueEvent, type Span, UsageError } from '@flexgen/spec'
 import { checkSize } from '../check/check-size.ts'
 import type { BufferLedger } from '../memory/memory-table.ts'
+import { releaseAfter } from '../memory/owned.ts'
 import { OwnedMemory } from './owned-memory.ts'
 import type { PageMemory } from './page-memory.ts'
 
@@ -46,12 +47,7 @@ export class MappedMemoryTable {
       else this.#ledger.give(use, memory.byteLength)
     })
     if (use === 'device') this.#ledger.announce(memory.byteLength)
-    let open = after.length + 1
-    const settle = (): void => {
-      if (--open === 0) memory.release()
-    }
-    for (const event of after) event.onSettled(settle)
-    settle()
+    releaseAfter(memory, after)
   }
 
   /**

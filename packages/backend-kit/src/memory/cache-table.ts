@@ -9,6 +9,7 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
+import { checkCacheSizes } from '../check/check-cache-sizes.ts'
 import { checkSize } from '../check/check-size.ts'
 import type { LentBytes, MemoryTable } from './memory-table.ts'
 import { cacheOf, HostCache, viewOf } from './host-cache.ts'
@@ -62,9 +63,7 @@ export class CacheTable {
   }
 
   #checkSpec(spec: CacheSpec): void {
-    checkSize('kvHeads of a cache', spec.kvHeads, 1)
-    checkSize('headDim of a cache', spec.headDim, 1)
-    checkSize('maxPositions of a cache', spec.maxPositions, 1)
+    checkCacheSizes(spec)
     if (!this.#dtypes.includes(spec.dtype))
       throw new UnsupportedDataError(`${this.#owner} has no ${spec.dtype} caches`, { hint: 'use float32' })
   }

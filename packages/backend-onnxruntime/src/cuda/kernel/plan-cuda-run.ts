@@ -1,11 +1,10 @@
 import { cachePageBytes, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
-import { planCaches, type PlannedCache } from '@flexgen/backend-kit'
+import { planCaches, type PlannedCache, type Owned } from '@flexgen/backend-kit'
 import { dimensionsOf } from '../../kernels/run-dimensions.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CacheRowPlace } from '../memory/cuda-cache.ts'
 import type { LentDevice } from '../memory/cuda-memory-table.ts'
-import type { Owned } from '../memory/owned.ts'
 import type { CudaBinding, CudaBoundValue, CudaCheckedValue } from './cuda-binding.ts'
 import type { CudaProgram } from './cuda-program.ts'
 

@@ -1,6 +1,6 @@
+import { Owned } from '@flexgen/backend-kit'
 import type { DeviceBuffer, HostBuffer } from '@flexgen/spec'
 import { HostShadow, mostShadowBytes } from './host-shadow.ts'
-import { Owned } from './owned.ts'
 import type { PinnedMemory } from './pinned-slabs.ts'
 
 /** Memory of the GPU. */

@@ -10,12 +10,11 @@ import {
   UnsupportedDataError,
   UsageError,
 } from '@flexgen/spec'
-import { checkSize } from '@flexgen/backend-kit'
+import { checkCacheSizes, checkSize, Owned, releaseAfter } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
-import { allocateDevice, releaseAfter } from './cuda-memory-table.ts'
-import { Owned } from './owned.ts'
+import { allocateDevice } from './cuda-memory-table.ts'
 
 /** Keys and values of one sequence, each `[kv heads, max positions, head dim]`. */
 export interface CacheRowPlace {
@@ -203,9 +202,7 @@ export class CudaCacheTable {
   }
 
   #checkSpec(spec: CacheSpec): void {
-    checkSize('kvHeads of a cache', spec.kvHeads, 1)
-    checkSize('headDim of a cache', spec.headDim, 1)
-    checkSize('maxPositions of a cache', spec.maxPositions, 1)
+    checkCacheSizes(spec)
     if (!this.#dtypes.includes(spec.dtype))
       throw new UnsupportedDataError(`ONNX Runtime on CUDA has no ${spec.dtype} caches here`, {
         hint: `it has ${this.#dtypes.join(', ')}`,

@@ -7,11 +7,10 @@ import {
   UsageError,
 } from '@flexgen/spec'
 import type { AddressOf } from '../../ffi/address-of.ts'
-import { checkSize } from '@flexgen/backend-kit'
+import { checkSize, type Owned, releaseAfter } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import { CudaBuffer, PinnedBuffer } from './buffers.ts'
-import type { Owned } from './owned.ts'
 import type { PinnedSlabs } from './pinned-slabs.ts'
 
 /** A checked span of device memory. */
@@ -126,16 +125,6 @@ export class CudaMemoryTable {
       throw error
     }
   }
-}
-
-/** Releases once all events have ended. */
-export function releaseAfter(memory: Owned, after: readonly QueueEvent[]): void {
-  let open = after.length + 1
-  const settle = (): void => {
-    if (--open === 0) memory.release()
-  }
-  for (const event of after) event.onSettled(settle)
-  settle()
 }
 
 function checkSpan(buffer: { byteLength: number }, byteOffset: number, byteLength: number, what: string): void {

@@ -1,3 +1,4 @@
+import type { Owned } from '@flexgen/backend-kit'
 import {
   AbortedError,
   type Binding,
@@ -15,7 +16,6 @@ import {
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { CudaKernel } from '../kernel/cuda-kernel.ts'
-import type { Owned } from '../memory/owned.ts'
 import { CudaEvent } from './cuda-event.ts'
 import type { Polled } from './completion-poller.ts'
 import { planCudaCacheCopy } from './plan-cache-copy.ts'

@@ -1,4 +1,4 @@
-import { UsageError } from '@flexgen/spec'
+import { type QueueEvent, UsageError } from '@flexgen/spec'
 
 /**
  * Something of this backend that operations use: live, then given up (`free` was called), then gone. Operations keep
@@ -46,4 +46,14 @@ export class Owned {
     this.#isGivenUp = true
     this.#onGone = onGone
   }
+}
+
+/** Releases once all events have ended, well or not. */
+export function releaseAfter(owned: Owned, after: readonly QueueEvent[]): void {
+  let open = after.length + 1
+  const settle = (): void => {
+    if (--open === 0) owned.release()
+  }
+  for (const event of after) event.onSettled(settle)
+  settle()
 }
