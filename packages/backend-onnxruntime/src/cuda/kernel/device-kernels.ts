@@ -5,7 +5,10 @@ import type { CudaHandle } from '../driver/cuda-functions.ts'
 /** Own kernels by the file that they ship in: `native/*.ptx`. */
 export type DeviceModule = 'attention' | 'attention-q4' | 'groups'
 
-/** A launch of blocks of 256 threads. */
+/** Threads of every block; the kernels are written for so many. */
+export const blockThreads = 256
+
+/** A launch of blocks of `blockThreads`. */
 export interface DeviceLaunch {
   readonly module: DeviceModule
   readonly name: string
@@ -19,7 +22,6 @@ export interface DeviceLaunch {
   readonly float?: number
 }
 
-const threads = 256
 const parameterBytes = 128
 /** A block may use more shared memory than this only where the function says so. */
 const plainSharedBytes = 48 * 1024
@@ -52,7 +54,7 @@ export class DeviceKernels {
       call.functionSetAttribute(kernel, maxSharedAttribute, sharedBytes)
       this.#sharedBytes.set(kernel, sharedBytes)
     }
-    call.launch(kernel, ...grid, threads, 1, 1, sharedBytes, stream, this.#pointers, null)
+    call.launch(kernel, ...grid, blockThreads, 1, 1, sharedBytes, stream, this.#pointers, null)
   }
 
   release(): void {

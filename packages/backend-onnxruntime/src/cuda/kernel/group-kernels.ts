@@ -1,7 +1,7 @@
 import { type GroupDType, q4Group } from '@flexgen/spec'
 import type { TensorType } from '../../onnx/tensor-type.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
-import type { DeviceKernels } from './device-kernels.ts'
+import { blockThreads, type DeviceKernels } from './device-kernels.ts'
 
 /** Rows of a table, by the place of their int32 indices. */
 export interface RowIndices {
@@ -9,8 +9,6 @@ export interface RowIndices {
   readonly count: number
   readonly offset: number
 }
-
-const threads = 256
 
 /** Plain values from groups and back. A matrix `[rows, width]` lies flat: everything but the last axis is rows. */
 export class GroupKernels {
@@ -24,14 +22,14 @@ export class GroupKernels {
 
   /** Writes values as groups along the width. */
   quantize(target: bigint, source: bigint, rows: number, width: number, type: TensorType): void {
-    const blocks = Math.ceil((q4Groups(width) * 8) / threads)
+    const blocks = Math.ceil((q4Groups(width) * 8) / blockThreads)
     this.#launch(`quantize_rows_${type}`, [rows, blocks, 1], source, target, [rows, width])
   }
 
   /** Writes the values of groups. */
   dequantize(target: bigint, source: bigint, rows: number, width: number, dtype: GroupDType, type: TensorType): void {
     const isColumns = dtype === 'q4g64c'
-    const grid = isColumns ? [q4Groups(rows), Math.ceil(width / threads)] : [rows, wordBlocks(width)]
+    const grid = isColumns ? [q4Groups(rows), Math.ceil(width / blockThreads)] : [rows, wordBlocks(width)]
     const name = `dequantize_${isColumns ? 'columns' : 'rows'}_${type}`
     this.#launch(name, [grid[0]!, grid[1]!, 1], source, target, [rows, width])
   }
@@ -62,5 +60,5 @@ function q4Groups(width: number): number {
 
 /** Blocks whose threads take eight values each. */
 function wordBlocks(width: number): number {
-  return Math.ceil(width / 8 / threads)
+  return Math.ceil(width / 8 / blockThreads)
 }
