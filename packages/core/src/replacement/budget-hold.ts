@@ -1,16 +1,9 @@
-import { cachePageBytes, InfeasibleError } from '@flexgen/spec'
-import type { BlockPlan } from '../engine/block-plan.ts'
-import { cacheSlotCount } from '../engine/cache-lane.ts'
-import { attendsAt, type MovingRow } from '../engine/cache-moves.ts'
-import type { CacheHome } from '../engine/cache-units.ts'
-import type { LoadedParts } from '../engine/loaded-parts.ts'
-import type { RowHome } from '../placement/place-rows.ts'
-import { defaultPagePositions } from '../plan/plan-run.ts'
+import { InfeasibleError } from '@flexgen/spec'
+import type { MovingRow } from '../engine/cache-moves.ts'
 import { rowBytesOf } from './block-cache.ts'
 import type { CacheMover } from './cache-mover.ts'
 import type { DeviceRoom } from './device-room.ts'
 import type { MemoryLimits } from './memory-budget.ts'
-import { moveHomes } from './move-homes.ts'
 import type { RamRoom } from './ram-room.ts'
 import type { ReplacementStep } from './replacement-options.ts'
 import type { RowCount } from './row-choice.ts'
@@ -20,16 +13,16 @@ export interface BudgetHoldOptions {
   readonly room: DeviceRoom
   readonly ramRoom: RamRoom
   readonly mover: CacheMover
-  readonly parts: Pick<LoadedParts, 'options' | 'budget'>
   readonly count: (rows: readonly MovingRow[]) => RowCount
   readonly note: (step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>) => void
 }
 
-/** What left its home. */
-interface Left {
-  droppedBytes: number
-  demotedRows: number
-  toDiskRows: number
+/** A change of the budget that is being held, and what left its home for it so far. */
+interface Hold {
+  readonly limits: MemoryLimits
+  readonly before: MemoryLimits
+  readonly rows: readonly MovingRow[]
+  readonly left: { droppedBytes: number; demotedRows: number; toDiskRows: number }
 }
 
 /**
@@ -46,44 +39,36 @@ export class BudgetHold {
   /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
   async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
     const { room, ramRoom, mover, note } = this.#options
-    const left: Left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
+    const left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
+    const hold: Hold = { limits, before, rows, left }
     if (room.free(limits) < 0) await room.forgetAhead()
     if (!room.isHost) {
       mover.makeRam(0, limits)
       this.#checkRam(limits, rows)
-      await this.#toDisk('ram', () => -ramRoom.free(limits), rows, before, left)
+      await this.#toDisk('ram', () => -ramRoom.free(limits), hold)
     }
     const missing = -room.free(limits)
     if (missing > 0) {
       this.#checkRoom(missing, limits, rows)
-      if (room.isHost) await this.#shrinkHost(missing, limits, rows, before, left)
-      else await this.#shrinkDevice(missing, limits, rows, before, left)
+      if (room.isHost) await this.#shrinkHost(missing, hold)
+      else await this.#shrinkDevice(missing, hold)
     }
     const grown = (limits.device ?? 0) > (before.device ?? 0) || (limits.ram ?? 0) > (before.ram ?? 0)
     note({ what: 'budget', why: grown ? 'it has grown' : 'it has shrunk', ...left })
   }
 
   /** Matrices leave first: they come back at no cost, and to read them again is as much as to read KV again. */
-  async #shrinkHost(
-    missing: number,
-    limits: MemoryLimits,
-    rows: readonly MovingRow[],
-    before: MemoryLimits,
-    left: Left,
-  ): Promise<void> {
+  async #shrinkHost(missing: number, hold: Hold): Promise<void> {
     const { room } = this.#options
+    const { limits, left } = hold
     left.droppedBytes = await room.drop(missing, limits)
-    await this.#toDisk('device', () => room.lacks(limits), rows, before, left)
+    await this.#toDisk('device', () => room.lacks(limits), hold)
   }
 
-  async #shrinkDevice(
-    missing: number,
-    limits: MemoryLimits,
-    rows: readonly MovingRow[],
-    before: MemoryLimits,
-    left: Left,
-  ): Promise<void> {
+  async #shrinkDevice(missing: number, hold: Hold): Promise<void> {
     const { room, mover, count } = this.#options
+    const { limits, rows, left } = hold
+    const before = { ...hold.before, ram: limits.ram }
     const block = mover.movable
     const each = block === undefined ? 0 : rowBytesOf(block)
     const deviceRows = count(rows).device
@@ -97,15 +82,12 @@ export class BudgetHold {
     if (movesCache && block !== undefined) {
       const wanted = (): number =>
         Math.ceil((Math.max(keepsWeights ? left.droppedBytes : 0, room.lacks(limits)) + slotBytes) / each)
-      left.demotedRows = await mover.move(rows, 'device', 'ram', Math.min(toRam, wanted()), {
-        ...before,
-        ram: limits.ram,
-      })
+      left.demotedRows = await mover.move(rows, 'device', 'ram', Math.min(toRam, wanted()), before)
       await block.moves.copied()
       await mover.commit(rows)
     }
     left.droppedBytes += room.dropUntilFits(limits)
-    await this.#toDisk('device', () => room.lacks(limits), rows, { ...before, ram: limits.ram }, left)
+    await this.#toDisk('device', () => room.lacks(limits), { ...hold, before })
     await mover.settleSlots()
     left.droppedBytes += await room.drop(0, limits)
   }
@@ -114,14 +96,9 @@ export class BudgetHold {
    * Moves KV to the disk until nothing is missing, a part after the other, so that tails never need more RAM than there is.
    * @throws {InfeasibleError} where no more of it can move
    */
-  async #toDisk(
-    from: 'device' | 'ram',
-    missing: () => number,
-    rows: readonly MovingRow[],
-    before: MemoryLimits,
-    left: Left,
-  ): Promise<void> {
+  async #toDisk(from: 'device' | 'ram', missing: () => number, hold: Hold): Promise<void> {
     const { mover } = this.#options
+    const { rows, before, left } = hold
     const block = mover.movable
     let movedRows = 0
     while (block !== undefined && missing() > 0) {
@@ -134,72 +111,18 @@ export class BudgetHold {
     left.toDiskRows += movedRows
     if (missing() <= 0) return
     const why = mover.lastRefusal ?? `${Math.ceil(missing())} bytes more have nowhere to go`
-    await this.#comeBack(from, movedRows, rows, before)
+    await this.#comeBack(from, movedRows, hold)
     throw infeasible(why)
   }
 
   /** Brings rows back that are on the disk in vain, as far as slots lack the room to read them there. */
-  async #comeBack(
-    home: 'device' | 'ram',
-    count: number,
-    rows: readonly MovingRow[],
-    before: MemoryLimits,
-  ): Promise<void> {
+  async #comeBack(home: 'device' | 'ram', count: number, { rows, before }: Hold): Promise<void> {
     const { mover, room } = this.#options
     for (let i = 0; i < count && room.lackingSlotBytes > Math.max(0, room.free(before)); i++) {
       await mover.move(rows, 'disk', home, 1, before)
       await mover.movable!.moves.copied()
       if ((await mover.commit(rows)) === 0) return
     }
-  }
-
-  /**
-   * A block before it is allocated, after pins have made way: KV that has no room where it was planned goes to RAM, and to the disk.
-   * @throws {InfeasibleError} where there is no room for it at all
-   */
-  fitBlock(plan: BlockPlan): BlockPlan {
-    const { room, ramRoom, mover, parts } = this.#options
-    const { limits } = parts.budget
-    const { cacheSpec, shape, bytes, cacheSlotRows } = plan
-    const each = cachePageBytes(cacheSpec, cacheSpec.maxPositions)
-    const page = cachePageBytes(cacheSpec, parts.options.pagePositions ?? defaultPagePositions)
-    const slotRows = Math.max(0, Math.min(parts.options.policy.gpuBatchSize, shape.sequences) - cacheSlotRows.device)
-    const slotBytes = cacheSlotCount * slotRows * each
-    const onDisk: CacheHome = { home: 'disk', attends: 'device' }
-    let { cacheHomes } = plan
-    const move = (from: readonly RowHome[], to: CacheHome, count: number): number => {
-      const { homes, moved } = moveHomes(cacheHomes, from, to, count)
-      cacheHomes = homes
-      return moved
-    }
-    /** Rows that must leave so that so many bytes are free, where each leaves so many. */
-    const rows = (lacks: number, leaves: number): number =>
-      lacks <= 0 ? 0 : leaves <= 0 ? Number.POSITIVE_INFINITY : Math.ceil(lacks / leaves)
-    const need = (wanted: number, got: number): void => {
-      if (got >= wanted) return
-      throw new InfeasibleError('the next block has no room for its KV within the budget as it is now', {
-        hint: 'give it more, or smaller batches: finished results are kept',
-      })
-    }
-    if (room.isHost) {
-      const lacks = room.isLimited ? bytes.cache.device + bytes.cache.host - room.free(limits) : 0
-      const wanted = rows(lacks <= 0 ? 0 : lacks + slotBytes, each - page)
-      need(wanted, move(['device', 'ram'], onDisk, Math.min(wanted, 1e9)))
-      return { ...plan, cacheHomes }
-    }
-    const ramLacks = bytes.cache.host - ramRoom.free(limits)
-    const fromRam = rows(ramLacks, each - page)
-    need(fromRam, move(['ram'], onDisk, Math.min(fromRam, 1e9)))
-    const lacks = bytes.cache.device - room.free(limits)
-    const slots = fromRam > 0 || (lacks > 0 && !mover.hostAttends) ? slotBytes : 0
-    const leaving = rows(lacks + slots, each)
-    const ramFree = Math.max(0, -ramLacks)
-    const toRam = Math.min(leaving, Math.floor(ramFree / each))
-    const inRam: CacheHome = { home: 'ram', attends: attendsAt('ram', mover.hostAttends) }
-    const movedToRam = move(['device'], inRam, toRam)
-    const toDisk = Math.min(leaving - movedToRam, Math.floor((ramFree - movedToRam * each) / page))
-    need(leaving, movedToRam + move(['device'], onDisk, toDisk))
-    return { ...plan, cacheHomes }
   }
 
   #checkRam(limits: MemoryLimits, rows: readonly MovingRow[]): void {

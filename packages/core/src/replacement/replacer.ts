@@ -10,6 +10,7 @@ import { BudgetHold } from './budget-hold.ts'
 import { CacheMover } from './cache-mover.ts'
 import { ReplacementController } from './controller.ts'
 import { DeviceRoom } from './device-room.ts'
+import { fitBlock } from './fit-block.ts'
 import { RamRoom } from './ram-room.ts'
 import type { Decision, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
 import { ReplacementLog } from './replacement-log.ts'
@@ -66,7 +67,6 @@ export class Replacer {
     this.#hold = new BudgetHold({
       ...rooms,
       mover: this.#mover,
-      parts,
       count: (rows) => this.#counter.count(this.#block?.store, rows),
       note: (step) => this.#note(step),
     })
@@ -117,7 +117,7 @@ export class Replacer {
       await this.#room.forgetAhead()
       await this.#room.drop(missing)
     }
-    return this.#hold.fitBlock(plan)
+    return fitBlock(plan, { room: this.#room, ramRoom: this.#ramRoom, mover: this.#mover, parts: this.#parts })
   }
 
   /** The block's KV can move from now on. */
