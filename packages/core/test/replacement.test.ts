@@ -4,8 +4,15 @@ import { createOptModel } from '@flexgen/opt'
 import { loadFixture } from '@flexgen/opt-fixtures'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Backend, WeightSource } from '@flexgen/spec'
-import type { Decision, Engine, GenerationRequest, Reallocator, ReplacementOptions } from '../src/index.ts'
+import type { Backend, Model, WeightSource } from '@flexgen/spec'
+import type {
+  Decision,
+  Engine,
+  GenerationRequest,
+  PolicyOptions,
+  Reallocator,
+  ReplacementOptions,
+} from '../src/index.ts'
 import { runEngine, type TestRun } from './run-engine.ts'
 
 const fixture = loadFixture('pre-norm')
@@ -198,6 +205,21 @@ describe('a budget that changes while it runs', () => {
   }
 })
 
+/** What a run is made of; backends are new each time. */
+function partsOf(
+  model: Model,
+  { hostVisible, pagePositions, policy }: { hostVisible: boolean; pagePositions: number; policy: PolicyOptions },
+) {
+  return {
+    backend: createReferenceBackend({ hostVisible }),
+    host: (policy.hostAttentionPercent ?? 0) > 0 ? createReferenceBackend() : undefined,
+    model,
+    weights,
+    policy,
+    pagePositions,
+  }
+}
+
 describe('placement that changes while it runs', () => {
   it('gives the ids of a run without moves, for 150 random scripts of moves and aborts, and leaves nothing', async () => {
     const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
@@ -207,14 +229,7 @@ describe('placement that changes while it runs', () => {
         const { reallocator, timing, script, ...policy } = choice
         const requests = requestsOf(prompts, limits)
         const options = { maxNewTokens: 12 }
-        const parts = () => ({
-          backend: createReferenceBackend({ hostVisible }),
-          host: policy.hostAttentionPercent > 0 ? createReferenceBackend() : undefined,
-          model,
-          weights,
-          policy,
-          pagePositions,
-        })
+        const parts = () => partsOf(model, { hostVisible, pagePositions, policy })
         const expected = await runEngine(parts(), requests, options)
         const replacement: ReplacementOptions = {
           timing,
@@ -243,14 +258,7 @@ describe('placement that changes while it runs', () => {
         const { hostVisible, pagePositions, prompts, limits, reallocator: _, timing, script, ...policy } = choice
         const requests = requestsOf(prompts, limits)
         const options = { maxNewTokens: 12, ignoreEos: true }
-        const parts = () => ({
-          backend: createReferenceBackend({ hostVisible }),
-          host: policy.hostAttentionPercent > 0 ? createReferenceBackend() : undefined,
-          model,
-          weights,
-          policy,
-          pagePositions,
-        })
+        const parts = () => partsOf(model, { hostVisible, pagePositions, policy })
         const expected = await runEngine(parts(), requests, options)
         const place = parts()
         const replacement: ReplacementOptions = { timing, everyTokens: 1, reallocator: scripted(script) }

@@ -2,6 +2,14 @@ import type { ReplacementReport } from '@flexgen/core'
 import { tierColours } from '../colours.ts'
 import type { Plot } from '../render-plot.ts'
 
+/** Every plot here is over the tokens of the run. */
+const x = {
+  field: 'sweep',
+  type: 'quantitative',
+  axis: { title: 'token', grid: false },
+  scale: { nice: false },
+} as const
+
 /**
  * Where things were after every sweep: pinned matrices in GB as an area, KV on the device as a share of all KV as a line,
  * and a mark at every decision.
@@ -20,12 +28,6 @@ export function replacementPlot({ timeline, steps }: ReplacementReport): Plot {
     }
   })
   const marks = steps.map(({ sweep, what }) => ({ sweep, what }))
-  const x = {
-    field: 'sweep',
-    type: 'quantitative',
-    axis: { title: 'token', grid: false },
-    scale: { nice: false },
-  } as const
   const y = (field: string) =>
     ({ field, type: 'quantitative', axis: { title: 'GB of weights kept', tickCount: 4 } }) as const
   return (width) => ({
@@ -63,12 +65,6 @@ export function plannedPlot({ timeline }: ReplacementReport): Plot {
       ...(limit !== undefined && { limit: limit / 1e9 }),
     }
   })
-  const x = {
-    field: 'sweep',
-    type: 'quantitative',
-    axis: { title: 'token', grid: false },
-    scale: { nice: false },
-  } as const
   const y = (field: string) => ({ field, type: 'quantitative', axis: { title: 'GB', tickCount: 4 } }) as const
   return (width) => ({
     width,
@@ -95,7 +91,7 @@ export function sweepSecondsPlot({ timeline }: ReplacementReport): Plot {
     data: { values: timeline.map(({ sweep, seconds }) => ({ sweep, seconds })) },
     mark: { type: 'line', interpolate: 'step-after', color: 'var(--text)', strokeWidth: 1.5 },
     encoding: {
-      x: { field: 'sweep', type: 'quantitative', axis: { title: 'token', grid: false }, scale: { nice: false } },
+      x,
       y: { field: 'seconds', type: 'quantitative', axis: { title: 'seconds', tickCount: 4 } },
     },
   })
