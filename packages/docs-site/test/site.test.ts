@@ -16,9 +16,15 @@ const read = (file: string) => readFileSync(path.join(out, file), 'utf8')
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** VitePress over a folder with the configuration of docs/. */
-const build = (docs: string, outDir: string) =>
-  run(process.execPath, [path.join(site, 'node_modules/vitepress/bin/vitepress.js'), 'build', docs, '--outDir', outDir])
+/** VitePress over a folder with the configuration of docs/. Without colours, which it writes within a sentence where CI is set. */
+const build = (docs: string, outDir: string) => {
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined }
+  return run(
+    process.execPath,
+    [path.join(site, 'node_modules/vitepress/bin/vitepress.js'), 'build', docs, '--outDir', outDir],
+    { env },
+  )
+}
 
 describe('the site', () => {
   beforeAll(async () => {
