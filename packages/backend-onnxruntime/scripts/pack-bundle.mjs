@@ -14,7 +14,7 @@ const left = new Set([
   '@flexgen/backend-tfjs',
   'onnxruntime-node',
 ])
-const parts = ['package.json', 'dist', 'native', 'fixtures', 'model', 'data']
+const parts = ['package.json', 'dist', 'native', 'fixtures', 'model', 'data', 'flexllmgen', 'schema']
 
 const manifest = (folder) => JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'))
 const packed = new Set()
