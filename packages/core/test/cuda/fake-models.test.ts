@@ -12,5 +12,5 @@ testModels({
     ['four-bit', 'flexgen'],
     ['head-dim-80', 'inputs'],
   ],
-  policies: 5,
+  policies: { float16: 5, bfloat16: 5, float32: 5 },
 })

@@ -68,8 +68,8 @@ export interface ModelKit extends TestKit {
   readonly fixtures?: readonly FixtureName[]
   /** Those whose weights are compressed, each with the form of groups; all by default. */
   readonly compressed?: readonly (readonly [name: string, form: string])[]
-  /** Random policies for each dtype. */
-  readonly policies: number
+  /** Random policies for each checkpoint, by dtype. */
+  readonly policies: Readonly<Record<Dtype, number>>
 }
 
 /** How a run ended. */
@@ -137,11 +137,11 @@ export function testModels(kit: ModelKit): void {
         kit.it(title, () => testAgreement(kit, { name, form }, dtype))
       }
       for (const name of ['pre-norm', 'float16'] as const) {
-        kit.it(`${kit.policies} random policies give the same ids: ${name} in ${dtype}`, () =>
+        kit.it(`${kit.policies[dtype]} random policies give the same ids: ${name} in ${dtype}`, () =>
           testInvariance(kit, { name }, dtype),
         )
       }
-      kit.it(`${kit.policies} random policies give the same ids: 4-bit weights and KV in ${dtype}`, () =>
+      kit.it(`${kit.policies[dtype]} random policies give the same ids: 4-bit weights and KV in ${dtype}`, () =>
         testInvariance(kit, { name: 'pre-norm', form: 'flexgen' }, dtype),
       )
     }
@@ -236,7 +236,7 @@ async function testInvariance(kit: ModelKit, { name, form }: Subject, dtype: Dty
   await using backend = await kit.createBackend()
   const random = createRandom(2026)
   let [steps, close] = [0, 0]
-  for (let round = 0; round < kit.policies; round++) {
+  for (let round = 0; round < kit.policies[dtype]; round++) {
     const requests = Array.from({ length: random.integer(1, 7) }, () => ({
       promptIds: Array.from({ length: random.integer(1, 11) }, () => random.integer(3, 90)),
     }))
@@ -271,7 +271,7 @@ async function testInvariance(kit: ModelKit, { name, form }: Subject, dtype: Dty
   process.stdout.write(
     `# ${name} ${form ?? ''} in ${dtype}: ${steps} steps compared, ${close} sequences cut at a close call\n`,
   )
-  assert.ok(steps > (form === undefined ? 10 : 5) * kit.policies)
+  assert.ok(steps > (form === undefined ? 10 : 5) * kit.policies[dtype])
 }
 
 /** Difference of the two largest logits. */
