@@ -119,6 +119,7 @@ function countSteps(kinds: readonly string[], batches: number, isSplit: boolean)
     endLayer: kinds.length,
     batches,
     hasCache: isAttention,
+    isReady: () => true,
     isSplit: (layer) => isSplit && isAttention(layer),
     lookAhead: 2,
     startsWarm: true,

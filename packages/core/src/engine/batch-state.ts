@@ -6,6 +6,7 @@ import type { AttentionPlace } from './cache-lane.ts'
 import type { LoadedCache } from './cache-store.ts'
 import { copyMirrorIn, type HeldBuffers, type MirroredBuffer } from './held-buffers.ts'
 import type { HiddenSlot } from './hidden-store.ts'
+import type { LoadedLayer } from './weight-loader.ts'
 import { gatherBytes, type GatheredRows, gatherRows, type RowGatherOptions, tableRowBytes } from './row-gather.ts'
 
 /** Sizes and source of what a batch holds. */
@@ -26,6 +27,7 @@ export interface BatchOptions {
 
 /** A batch between the parts of a layer. */
 export interface StartedBatch {
+  readonly weights: LoadedLayer
   readonly input: HiddenSlot
   readonly activations: Activations
   /** After these all rows are attended, and the device sees them. */

@@ -192,6 +192,7 @@ export class BlockRun {
       batches: batches.length,
       hasCache: (layer) => runtimes[layer]!.hasCache,
       isSplit: (layer) => runtimes[layer]!.stages.length > 1,
+      isReady: () => run.loader.hasRoom,
       lookAhead,
       startsWarm: run.loader.isWarm,
       continues,
@@ -251,9 +252,10 @@ export class BlockRun {
   #compute(runtime: LayerRuntime, state: BatchState, batch: number, batches: number, part: Step['part']): void {
     const { loader } = this.#options.run
     if (batch === 0 && part !== 'end') this.#weights = loader.take(runtime)
-    const weights = this.#weights!
+    // A batch ends with the weights that it has started with: the next layer may have started since.
+    const weights = part === 'end' ? state.started!.weights : this.#weights!
     if (part === 'start') this.#runner.start(runtime, state, batch, weights)
-    else if (part === 'end') this.#runner.end(runtime, state, weights)
+    else if (part === 'end') this.#runner.end(runtime, state)
     else this.#runner.whole(runtime, state, batch, weights)
     if (batch === batches - 1 && part !== 'start') loader.release(weights, state.computed!)
   }

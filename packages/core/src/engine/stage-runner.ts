@@ -97,14 +97,14 @@ export class StageRunner {
         ? this.#attendOnDevice(attend, rows, state, activations)
         : this.#attendOnHost(attend, rows, state, activations, projected),
     )
-    state.started = { input, activations, attended }
+    state.started = { weights, input, activations, attended }
   }
 
   /** Runs what comes after attention. */
-  end(runtime: LayerRuntime, state: BatchState, weights: LoadedLayer): void {
+  end(runtime: LayerRuntime, state: BatchState): void {
     const { run, hidden } = this.#options
     const after = runtime.stages[2]!
-    const { input, activations, attended } = state.started!
+    const { weights, input, activations, attended } = state.started!
     const slot = freeBinding(after)
     this.#bindDense(runtime, after, state, weights, slot.binding)
     waitForAll(run.queues.compute, attended)

@@ -152,8 +152,14 @@ export class WeightLoader {
     this.#issue()
   }
 
+  /** Whether the layer that was asked for first has room, and can be taken. */
+  get hasRoom(): boolean {
+    const [first] = this.#layers
+    return first !== undefined && first.spans.size === first.units.length
+  }
+
   /**
-   * The layer that was asked for first; every layer before it must have been released.
+   * The layer that was asked for first; where it has no room, every layer before it must have been released.
    * @throws {InternalError} where that is another one, or has no room
    */
   take(runtime: LayerRuntime): LoadedLayer {

@@ -7,7 +7,9 @@ const shapes = fc.record({
   batches: fc.integer({ min: 1, max: 5 }),
   lookAhead: fc.integer({ min: 0, max: 4 }),
   continues: fc.boolean(),
-  splitsAttention: fc.boolean(),
+  splitsAttention: fc.constantFrom('none', 'with layers between', 'whole layers'),
+  /** Bit of a layer: whether its weights are there beside those of the layer before. */
+  ready: fc.nat(2 ** 12 - 1),
 })
 
 type Options = typeof shapes extends fc.Arbitrary<infer Value> ? Value : never
@@ -19,7 +21,11 @@ function shapeOf(options: Options): SweepShape {
     batches: options.batches,
     hasCache: (layer) => layer % 2 === 1,
     // The head has no attention.
-    isSplit: (layer) => options.splitsAttention && layer % 2 === 1 && layer < options.layers - 1,
+    isSplit: (layer) =>
+      options.splitsAttention !== 'none' &&
+      (layer % 2 === 1 || options.splitsAttention === 'whole layers') &&
+      layer < options.layers - 1,
+    isReady: (layer) => ((options.ready >> layer) & 1) === 1,
     lookAhead: options.lookAhead,
     startsWarm: false,
     continues: options.continues,
@@ -70,8 +76,16 @@ describe('sweep', () => {
             const end = shape.isSplit(layer) ? indexOf(steps, 'compute', layer, batch, 'end') : compute
             if (shape.isSplit(layer)) {
               expect(end).toBeGreaterThan(compute)
-              // Attention of this batch runs beside the start of the next.
-              if (batch + 1 < options.batches) expect(end).toBeGreaterThan(indexOf(steps, 'compute', layer, batch + 1))
+              // Attention of this batch runs beside the start of the next, of the next layer where that may start.
+              const isLast = batch + 1 === options.batches
+              const goesOn = options.batches > 1 && shape.isSplit(layer + 1) && shape.isReady(layer + 1)
+              const next = indexOf(steps, 'compute', isLast ? layer + 1 : layer, isLast ? 0 : batch + 1)
+              if (!isLast || goesOn) expect(end).toBeGreaterThan(next)
+              else expect(end).toBeLessThan(next)
+              // Two batches at most are between start and end.
+              const after = options.batches > 1 ? (isLast ? [layer + 1, 1] : [layer, batch + 2]) : [layer + 1, 0]
+              const second = indexOf(steps, 'compute', after[0]!, after[1]!)
+              if (second >= 0) expect(end).toBeLessThan(second)
             }
             if (layer > 0) {
               const load = indexOf(steps, 'loadHidden', layer, batch)
@@ -108,7 +122,9 @@ describe('sweep', () => {
 
   it('is empty without batches', () => {
     expect([
-      ...sweep({ ...shapeOf({ layers: 3, batches: 0, lookAhead: 1, continues: true, splitsAttention: true }) }),
+      ...sweep({
+        ...shapeOf({ layers: 3, batches: 0, lookAhead: 1, continues: true, splitsAttention: 'whole layers', ready: 0 }),
+      }),
     ]).toEqual([])
   })
 })

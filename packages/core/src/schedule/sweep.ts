@@ -32,6 +32,8 @@ export interface SweepShape {
   readonly hasCache: (layer: number) => boolean
   /** Whether a layer's attention runs elsewhere, beside the next batch's `start`. */
   readonly isSplit: (layer: number) => boolean
+  /** Whether the weights of a layer are there beside those of the layer before; asked as its turn comes. */
+  readonly isReady: (layer: number) => boolean
   /** Layers whose weights are asked for ahead of the one that computes; 0 asks for a layer's as its turn comes. */
   readonly lookAhead: number
   /** Weights of the first `lookAhead` layers have been asked for by the sweep before. */
@@ -47,12 +49,19 @@ export function cutBatches<Row>(rows: readonly Row[], gpuBatchSize: number): Row
   )
 }
 
+/** A batch that has started in a split layer and not ended. */
+interface Started {
+  readonly layer: number
+  readonly batch: number
+}
+
 /**
  * The zig-zag block schedule for one token of every live row: layer by layer, and within a layer batch by batch,
  * so that all batches share each loaded weight (paper section 3.2). Pure: knows no bytes and no time. Loads come
  * before the computation that needs them, by `lookAhead` layers for weights and by one batch for cache and hidden;
  * stores come one batch after. Of a split layer each batch ends after the next one has started, so that attention
- * elsewhere runs beside the dense part of the next batch.
+ * elsewhere runs beside the dense part of the next batch; the last batch after the first one of the next layer, so that
+ * attention elsewhere does not pause between layers.
  */
 export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   const { firstLayer, endLayer, batches, lookAhead } = shape
@@ -60,6 +69,7 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   const ahead = Math.min(lookAhead, endLayer - firstLayer)
   if (!shape.startsWarm) for (let j = 0; j < ahead; j++) yield step('loadWeight', firstLayer + j, 0)
   yield* loads(shape, firstLayer, 0)
+  let started: Started | undefined
   for (let layer = firstLayer; layer < endLayer; layer++) {
     for (let batch = 0; batch < batches; batch++) {
       if (batch === 0) {
@@ -68,11 +78,20 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
       }
       const next = batch + 1 < batches ? { layer, batch: batch + 1 } : { layer: layer + 1, batch: 0 }
       const hasNext = next.layer < endLayer
-      // With one batch, and at the end of a split layer, the next hidden state is this computation's output.
-      const loadsEarly = hasNext && batches > 1 && !(shape.isSplit(layer) && next.layer > layer)
+      // Where the next hidden state is an output that is still to come, it is loaded after this computation.
+      const loadsEarly = hasNext && batches > 1 && started?.batch !== next.batch
       if (loadsEarly) yield* loads(shape, next.layer, next.batch)
-      if (shape.isSplit(layer)) yield* splitSteps(shape, layer, batch)
-      else {
+      if (shape.isSplit(layer)) {
+        yield { ...step('compute', layer, batch), part: 'start' }
+        if (shape.hasCache(layer)) yield step('storeCache', layer, batch)
+        if (started !== undefined) yield* endOf(shape, started)
+        started = { layer, batch }
+        const goesOn = batch < batches - 1 || (batches > 1 && mayStartBeside(shape, next.layer))
+        if (!goesOn) {
+          yield* endOf(shape, started)
+          started = undefined
+        }
+      } else {
         yield step('compute', layer, batch)
         yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, batch)
         if (shape.hasCache(layer)) yield step('storeCache', layer, batch)
@@ -82,18 +101,14 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   }
 }
 
-function* splitSteps(
-  { batches, endLayer, hasCache }: SweepShape,
-  layer: number,
-  batch: number,
-): Generator<Step, void, void> {
-  yield { ...step('compute', layer, batch), part: 'start' }
-  if (hasCache(layer)) yield step('storeCache', layer, batch)
-  const ended = batch === batches - 1 ? [batch - 1, batch] : [batch - 1]
-  for (const earlier of ended.filter((index) => index >= 0)) {
-    yield { ...step('compute', layer, earlier), part: 'end' }
-    yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, earlier)
-  }
+/** Whether a layer may start while the last batch of the layer before has not ended there. */
+function mayStartBeside({ isSplit, isReady, endLayer }: SweepShape, layer: number): boolean {
+  return layer < endLayer && isSplit(layer) && isReady(layer)
+}
+
+function* endOf({ endLayer }: SweepShape, { layer, batch }: Started): Generator<Step, void, void> {
+  yield { ...step('compute', layer, batch), part: 'end' }
+  yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, batch)
 }
 
 function* loads(shape: SweepShape, layer: number, batch: number): Generator<Step, void, void> {
