@@ -144,7 +144,7 @@ export class CudaProgram {
 
   #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
     if (plan.kind === 'dense') return plan
-    if (plan.kind === 'groups' || !this.fusesPrompts) return undefined
+    if (plan.kind === 'own' || !this.fusesPrompts) return undefined
     const { inputs, outputs } = plan.node
     return { nodes: [plan.node], inputs: [...new Set(inputs), 'lengths'], outputs }
   }

@@ -83,7 +83,7 @@ function ownScratch(program: CudaProgram, plan: CudaStepPlan, step: number, run:
   })
   if (plan.kind === 'dense')
     return plan.packed.map((name) => piece(scratchNames.plain(name), program.info.values.get(name)!.count))
-  if (plan.kind === 'groups' || !attendsFused(program, plan.node, run)) return []
+  if (plan.kind === 'own' || !attendsFused(program, plan.node, run)) return []
   const { inputs, outputs, attributes } = plan.node
   const [output] = outputs as [string]
   const { kvHeads, headDim } = attributes
