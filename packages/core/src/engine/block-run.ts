@@ -185,6 +185,7 @@ export class BlockRun {
       onStep?.(task, nowMs - startedAtMs)
       startedAtMs = nowMs
     }
+    this.#hidden.begin()
     const isDecode = rows.every(({ newTokens }) => newTokens === 1)
     const isMerged = isDecode && this.#mayMerge(rows)
     const states = isMerged ? this.#decodeBatches : this.#batches

@@ -33,10 +33,10 @@ export function issueRun(run: CudaRun, context: CudaContext, stream: CudaHandle)
 }
 
 /** What a run looks like to its scratch. */
-export function stepRunOf({ compute }: CudaProgram, plan: CudaRunPlan, facts: RunFacts): StepRun {
+export function stepRunOf({ program, plan, facts, isFused }: CudaRun): StepRun {
   const [cache] = plan.caches.values()
   const { batch, seq } = plan
-  return { batch, seq, cacheDtype: cache?.spec.dtype ?? compute, startsAnew: facts.startsAnew }
+  return { batch, seq, cacheDtype: cache?.spec.dtype ?? program.compute, startsAnew: facts.startsAnew, isFused }
 }
 
 /** What the fused attention of a prompt reads. */
@@ -73,7 +73,7 @@ class Issue {
     const misaligned = [...plan.values].filter(([, { tensor }]) => tensor.address % BigInt(runAlignment) !== 0n)
     const rowBytes = isFused ? 0 : facts.rows.length * attentionRowBytes * program.attentions.length
     const lastBytes = facts.lastRows?.byteLength ?? 0
-    const layout = stepLayout(program, isFused ? program.fusedPlan! : program.plan, this.#stepRun())
+    const layout = stepLayout(program, stepRunOf(this.#run))
     // Behind what passes between steps lies what stays for all of them.
     const extra = misaligned.map(([name, { byteLength }]) => ({ name: `copy ${name}`, byteLength }))
     if (rowBytes + lastBytes > 0) extra.push({ name: 'upload', byteLength: rowBytes + lastBytes })
@@ -98,10 +98,6 @@ class Issue {
       if (outputs.has(name)) call.copy(tensor.address, this.#at(`copy ${name}`), byteLength, this.#stream)
     for (const name of outputs) plan.values.get(name)!.lent.owner.shadow?.forget()
     return upload
-  }
-
-  #stepRun(): StepRun {
-    return stepRunOf(this.#run.program, this.#run.plan, this.#run.facts)
   }
 
   #at(name: string): bigint {
@@ -197,7 +193,7 @@ class Issue {
     const types = { compute: program.compute, cache: dtype }
     const sizes = { batch: plan.batch, seq: plan.seq, maxPositions }
     this.#attention.append(node, types, operands, sizes)
-    if (!attendsFused(program, node, this.#stepRun())) {
+    if (!attendsFused(program, node, stepRunOf(this.#run))) {
       this.#attention.attend(node, types, operands, sizes)
       return
     }

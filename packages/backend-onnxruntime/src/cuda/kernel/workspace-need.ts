@@ -7,23 +7,21 @@ import { attentionRowBytes } from './attention-kernels.ts'
 import { scratchBytes } from './compute-scratch.ts'
 import type { CudaProgram } from './cuda-program.ts'
 import { alignScratch, runAlignment } from './scratch-layout.ts'
-import { stepLayout, type StepRun } from './step-scratch.ts'
-
-/** What a run looks like to its workspace. */
-export interface WorkspaceShape extends StepRun {
-  readonly isFused: boolean
-}
+import { runKey, stepLayout, type StepRun } from './step-scratch.ts'
 
 /** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
-export function workspaceOf(program: CudaProgram, run: WorkspaceShape): WorkspaceNeed {
+export function workspaceOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
+  return program.needs.get(runKey(run), () => needOf(program, run))
+}
+
+function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   const shapes = program.shapesOf(run)
   const { nodes, inputs } = program.info.graph
   const casts = inputs.reduce((sum, { name, role }) => {
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
   }, 0)
-  const plans = run.isFused ? program.fusedPlan! : program.plan
-  const between = stepLayout(program, plans, run).byteLength
+  const between = stepLayout(program, run).byteLength
   const uploads = alignScratch(run.batch * (attentionRowBytes * program.attentions.length + 4))
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program, shapes)),
