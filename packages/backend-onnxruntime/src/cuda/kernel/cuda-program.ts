@@ -7,6 +7,7 @@ import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
 import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
 import { BoundedMemo } from './bounded-memo.ts'
+import type { KnownFacts } from './run-facts.ts'
 import type { ScratchLayout } from './scratch-layout.ts'
 
 /** A model with its session. */
@@ -37,6 +38,8 @@ export class CudaProgram {
   /** The form that does everything; made when first needed where there is a fused one. */
   steps: readonly CudaStep[] | undefined
   readonly #context: CudaContext
+  /** What the last run was told. */
+  lastFacts: KnownFacts | undefined
   /** Layouts of scratch, and needs of workspace, by form and how it runs. */
   readonly layouts: BoundedMemo<ScratchLayout> = new BoundedMemo()
   readonly needs: BoundedMemo<WorkspaceNeed> = new BoundedMemo()

@@ -14,7 +14,7 @@ import type { CudaPart, CudaProgram, CudaStep } from './cuda-program.ts'
 import { GroupKernels } from './group-kernels.ts'
 import type { CudaRunPlan } from './plan-cuda-run.ts'
 import type { RunFacts } from './run-facts.ts'
-import { alignScratch, runAlignment } from './scratch-layout.ts'
+import { alignScratch } from './scratch-layout.ts'
 import { attendsFused, scratchNames, stepLayout, type StepRun } from './step-scratch.ts'
 
 /** A run that is about to be issued. */
@@ -69,8 +69,8 @@ class Issue {
 
   issue(): Upload | undefined {
     const { program, plan, isFused, facts } = this.#run
+    const { misaligned } = plan
     const steps = isFused ? program.fused! : program.steps!
-    const misaligned = [...plan.values].filter(([, { tensor }]) => tensor.address % BigInt(runAlignment) !== 0n)
     const rowBytes = isFused ? 0 : facts.rows.length * attentionRowBytes * program.attentions.length
     const lastBytes = facts.lastRows?.byteLength ?? 0
     const layout = stepLayout(program, stepRunOf(this.#run))
