@@ -34,6 +34,8 @@ struct F32 {
   typedef float Value;
   static __device__ float get(float value) { return value; }
   static __device__ float put(float value) { return value; }
+  /** One of the four values of a quad. */
+  static __device__ float part(const Quad& quad, int i) { return __uint_as_float(quad.words[i]); }
   /** Eight values to an address that 16 divides. */
   static __device__ void putAll(float* to, const float* values) {
     for (int half = 0; half < 2; half++) {
@@ -49,10 +51,16 @@ static __device__ void putHalves(u16* to, const float* values) {
   for (int i = 0; i < 4; i++) quad.words[i] = Half::put(values[2 * i]) | (u32)Half::put(values[2 * i + 1]) << 16;
   *(Quad*)to = quad;
 }
+/** One of the eight values of a quad. */
+template <typename Half>
+static __device__ float partOfHalves(const Quad& quad, int i) {
+  return Half::get((u16)(quad.words[i >> 1] >> 16 * (i & 1)));
+}
 struct F16 {
   typedef u16 Value;
   static __device__ float get(u16 value) { return widenHalf(value); }
   static __device__ u16 put(float value) { return narrowHalf(value); }
+  static __device__ float part(const Quad& quad, int i) { return partOfHalves<F16>(quad, i); }
   static __device__ void putAll(u16* to, const float* values) { putHalves<F16>(to, values); }
 };
 struct BF16 {
@@ -62,6 +70,7 @@ struct BF16 {
     u32 bits = __float_as_uint(value);
     return (u16)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
+  static __device__ float part(const Quad& quad, int i) { return partOfHalves<BF16>(quad, i); }
   static __device__ void putAll(u16* to, const float* values) { putHalves<BF16>(to, values); }
 };
 

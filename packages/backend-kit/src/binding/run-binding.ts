@@ -32,6 +32,8 @@ export class RunBinding<Plan = unknown, Checked = unknown> implements Binding {
 
   setCache(name: string, rows: readonly CacheRow[]): void {
     this.#assertIdle()
+    const bound = this.caches.get(name)
+    if (bound?.length === rows.length && bound.every((row, i) => isSameRow(row, rows[i]!))) return
     this.caches.set(name, [...rows])
     this.plan = undefined
   }
@@ -66,6 +68,10 @@ export class RunBinding<Plan = unknown, Checked = unknown> implements Binding {
     this.assertUsable()
     if (this.#runs > 0) throw new UsageError('the binding is in use by a run that has not ended')
   }
+}
+
+function isSameRow(a: CacheRow, b: CacheRow): boolean {
+  return a.cache === b.cache && a.row === b.row
 }
 
 function isSame(bound: BoundValue, { buffer, byteOffset, byteLength }: Span, shape: readonly number[]): boolean {

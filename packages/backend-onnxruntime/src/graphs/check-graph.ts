@@ -98,6 +98,8 @@ function readsOf({ operator, inputs }: GraphNode): [name: string, isIndex: boole
 function takesGroups({ operator }: GraphNode, dtype: DType, isWeight: boolean): boolean {
   if (operator === 'DequantizeGroup') return dtype === 'q4g64'
   if (dtype === 'q4g64c') return operator === 'Linear'
+  // Its kernel reads values as they lie.
+  if (operator === 'ArgMax') return dtype !== 'q4g64'
   return isWeight || !isGroupDType(dtype)
 }
 

@@ -98,6 +98,8 @@ export class MemoryLedger {
   leaveRun(need: WorkspaceNeed): void {
     this.#running = plus(this.#running, need, -1)
     if (this.#isClosed) return
+    // What is kept only grows, so that whoever counts next sees it; to ask the runtime takes as long as much else of a run.
+    if (this.#workspace.isKept === true && !this.isLimited) return
     const mostBytes = this.#most.scratchBytes + this.#most.arenaBytes
     const isOverLimit = this.#limitedBytes() > this.#limit.bytes
     const isTooMuch = this.#workspace.isKept !== true && this.#workspaceBytes() > mostBytes

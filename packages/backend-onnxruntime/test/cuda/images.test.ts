@@ -8,6 +8,7 @@ const headers = readdirSync(folder).filter((name) => name.endsWith('.cuh'))
 
 describe('compiled kernels', () => {
   it.each([
+    ['arg-max', 3, 'arg_max_float32'],
     ['attention', 18, 'attend_float16_float16'],
     ['attention-q4', 6, 'append_bfloat16_q4g64'],
     ['groups', 9, 'dequantize_columns_float16'],

@@ -126,16 +126,18 @@ export class SimulatedQueue implements Queue {
   }
 }
 
-/** Carries over what anybody will read: where small inputs come from, and the one logit of every row that stands out. */
+/** Carries over what anybody will read: where small inputs come from, and what the head has found. */
 function carry(target: Span, source: Span): void {
   const from = memoryOf(source.buffer)
   const to = memoryOf(target.buffer)
   if (to === undefined) return
   to.source = target.byteOffset === source.byteOffset ? from : undefined
-  if (from === undefined || from.ones.length === 0) return
+  if (from === undefined || from.words.length === 0) return
   const first = source.byteOffset / 4
   const count = source.byteLength / 4
   const moved = (target.byteOffset - source.byteOffset) / 4
-  const ones = from.ones.filter((at) => at >= first && at < first + count).map((at) => at + moved)
-  to.setOnes(ones, target.byteOffset / 4, count)
+  const words = from.words
+    .filter(({ at }) => at >= first && at < first + count)
+    .map(({ at, bits }) => ({ at: at + moved, bits }))
+  to.setWords(words, target.byteOffset / 4, count)
 }

@@ -11,7 +11,7 @@ import {
 } from '@flexgen/spec'
 import type { MemoryLedger } from '../memory/memory-ledger.ts'
 import type { MemoryTable } from '../memory/memory-table.ts'
-import { memoryOf } from '../memory/simulated-memory.ts'
+import { memoryOf, oneBits, type Word } from '../memory/simulated-memory.ts'
 import type { Hold } from '../time/operation.ts'
 import { attendedPositions } from './attended-positions.ts'
 import { checkBinding, checkCaches } from './check-binding.ts'
@@ -58,6 +58,8 @@ export class SimulatedKernel implements PreparedKernel {
   readonly #work: GraphWork
   readonly #lengthsPlace: number | undefined
   readonly #logitsPlace: number | undefined
+  /** Of the ids of the largest logits, where the graph chooses them. */
+  readonly #idsPlace: number | undefined
   readonly #bindings = new WeakSet<Binding>()
   readonly #workspaceBytes = new Map<number, number>()
   #lastRun: QueueEvent | undefined
@@ -74,6 +76,8 @@ export class SimulatedKernel implements PreparedKernel {
     this.#work = new GraphWork(graph, context.times, context.computeDtype, held)
     this.#lengthsPlace = this.#places.get('lengths')
     this.#logitsPlace = graph.outputs.some(({ name }) => name === 'logits') ? this.#places.get('logits') : undefined
+    const chooser = graph.nodes.find(({ operator, inputs }) => operator === 'ArgMax' && inputs[0] === 'logits')
+    this.#idsPlace = chooser && this.#places.get(chooser.outputs[0]!)
     this.readsIds = graph.inputs.some(({ name, role }) => name === 'ids' && role === 'system')
     this.heldBytes = all
       .filter(({ name }) => held.has(name))
@@ -139,7 +143,7 @@ export class SimulatedKernel implements PreparedKernel {
   }
 
   /**
-   * Checks a run and says what it takes. What it writes that anybody reads, its logits, is written now: nobody looks
+   * Checks a run and says what it takes. What it writes that anybody reads, logits and ids, is written now: nobody looks
    * before the run has ended.
    * @throws {FlexgenError} `USAGE` for a bad binding
    */
@@ -149,20 +153,13 @@ export class SimulatedKernel implements PreparedKernel {
       throw new UsageError(`${this.graph.name}: the binding was made by another kernel`)
     }
     binding.assertUsable()
-    const { table, ledger, nextToken } = this.#context
+    const { table, ledger } = this.#context
     const { batch, seq } = checkBinding(this.graph, this.#values, binding, table)
     const cache = checkCaches(this.graph, binding, batch, table)
     const lengths = this.#lengthsPlace === undefined ? undefined : binding.spans[this.#lengthsPlace]
     const attended = attendedPositions(lengths, cache === undefined ? 0 : batch, cache?.spec.maxPositions ?? 0)
     const seconds = this.#work.seconds({ batch, seq, attended, cacheDtype: cache?.spec.dtype })
-    if (this.#logitsPlace !== undefined) {
-      const { buffer, byteOffset } = binding.spans[this.#logitsPlace]!
-      const [rows, positions, vocabulary] = binding.shapes[this.#logitsPlace] as [number, number, number]
-      const first = byteOffset / 4
-      const rowOf = (_: unknown, row: number): number => first + row * vocabulary + nextToken(vocabulary)
-      const ones = Array.from({ length: rows * positions }, rowOf)
-      memoryOf(buffer)?.setOnes(ones, first, rows * positions * vocabulary)
-    }
+    if (this.#logitsPlace !== undefined) this.#writeTokens(binding, this.#logitsPlace)
     const sizeBytes = this.workspaceBytes({ batch, seq, maxPositions: 0 })
     const what = this.graph.name
     return {
@@ -183,6 +180,20 @@ export class SimulatedKernel implements PreparedKernel {
     this.#isDisposed = true
     if (this.#lastRun !== undefined && !this.#lastRun.isDone()) await this.#lastRun.whenDone().catch(() => undefined)
     if (this.heldBytes > 0) this.#context.ledger.give('prepared', this.heldBytes)
+  }
+
+  /** Draws a token for every position: its logit is one, all others zero. */
+  #writeTokens({ spans, shapes }: SimulatedBinding, logitsPlace: number): void {
+    const [rows, positions, vocabulary] = shapes[logitsPlace] as [number, number, number]
+    const tokens = Array.from({ length: rows * positions }, () => this.#context.nextToken(vocabulary))
+    const write = (place: number, width: number, wordOf: (token: number, row: number) => Word): void => {
+      const { buffer, byteOffset } = spans[place]!
+      const first = byteOffset / 4
+      const words = tokens.map(wordOf).map(({ at, bits }) => ({ at: first + at, bits }))
+      memoryOf(buffer)?.setWords(words, first, tokens.length * width)
+    }
+    write(logitsPlace, vocabulary, (token, row) => ({ at: row * vocabulary + token, bits: oneBits }))
+    if (this.#idsPlace !== undefined) write(this.#idsPlace, 1, (token, row) => ({ at: row, bits: token }))
   }
 
   #weight(name: string): BoundValue {

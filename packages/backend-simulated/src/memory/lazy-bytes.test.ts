@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { VisibleMemory } from './simulated-memory.ts'
+import { oneBits, VisibleMemory } from './simulated-memory.ts'
 
 const owner = {}
 
@@ -26,11 +26,12 @@ describe('bytes of simulated memory', () => {
 
   it('show the logits that stand out, of every range those of the last run only', () => {
     const memory = new VisibleMemory(owner, 'host', 40)
-    memory.setOnes([3], 0, 5)
+    const ones = (...places: number[]) => places.map((at) => ({ at, bits: oneBits }))
+    memory.setWords(ones(3), 0, 5)
     const floats = new Float32Array(memory.bytes.buffer)
     expect([...floats]).toEqual([0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-    memory.setOnes([9], 5, 5)
-    memory.setOnes([0], 0, 5)
+    memory.setWords(ones(9), 5, 5)
+    memory.setWords(ones(0), 0, 5)
     expect([...floats]).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 0, 1])
   })
 

@@ -1,6 +1,16 @@
 import { type DeviceBuffer, type HostBuffer, UsageError } from '@flexgen/spec'
 import { LazyBytes } from './lazy-bytes.ts'
 
+/** A 32-bit number in a memory: a float32 by its bits, or an int32. */
+export interface Word {
+  /** Place in the whole memory, counted in words. */
+  readonly at: number
+  readonly bits: number
+}
+
+/** The float32 number 1. */
+export const oneBits = 0x3f800000
+
 /** Memory of a simulated backend: a size, and where JavaScript sees it bytes that are made when they are asked for. */
 export class SimulatedMemory {
   readonly byteLength: number
@@ -12,8 +22,8 @@ export class SimulatedMemory {
   source: SimulatedMemory | undefined
   /** The bytes, once somebody has asked for the memory behind them. */
   made: Uint8Array<ArrayBuffer> | undefined
-  /** Places of the float32 ones in it, where it holds logits. */
-  ones: readonly number[] = []
+  /** What kernels have written that anybody reads: the logits that stand out, and ids. */
+  words: readonly Word[] = []
 
   constructor(owner: object, use: 'device' | 'host', byteLength: number) {
     this.owner = owner
@@ -21,15 +31,15 @@ export class SimulatedMemory {
     this.byteLength = byteLength
   }
 
-  /** Replaces the logits of a range, counted in float32 values: zeros but for `ones`, places in the whole memory. */
-  setOnes(ones: readonly number[], first: number, count: number): void {
-    const isReplaced = (at: number): boolean => at >= first && at < first + count
+  /** Replaces a range of words: zeros but for those that are given. */
+  setWords(words: readonly Word[], first: number, count: number): void {
+    const isReplaced = ({ at }: Word): boolean => at >= first && at < first + count
     if (this.made !== undefined) {
-      const floats = new Float32Array(this.made.buffer, 0, Math.floor(this.byteLength / 4))
-      for (const at of this.ones) if (isReplaced(at)) floats[at] = 0
-      for (const at of ones) floats[at] = 1
+      const values = new Int32Array(this.made.buffer, 0, Math.floor(this.byteLength / 4))
+      for (const word of this.words) if (isReplaced(word)) values[word.at] = 0
+      for (const { at, bits } of words) values[at] = bits
     }
-    this.ones = [...this.ones.filter((at) => !isReplaced(at)), ...ones]
+    this.words = [...this.words.filter((word) => !isReplaced(word)), ...words]
   }
 
   /** @throws {UsageError} after it was freed */
@@ -46,7 +56,7 @@ export class VisibleMemory extends SimulatedMemory implements HostBuffer {
     this.assertLive('the buffer')
     this.#bytes ??= LazyBytes.create(this.byteLength, (made) => {
       this.made = made
-      this.setOnes(this.ones, 0, this.byteLength / 4)
+      this.setWords(this.words, 0, this.byteLength / 4)
     })
     return this.#bytes
   }

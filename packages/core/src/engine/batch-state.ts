@@ -1,9 +1,10 @@
-import { dtypeBytes, type Model, type Queue, type QueueEvent, type Span, spanOf } from '@flexgen/spec'
+import { type Model, type Queue, type QueueEvent, type Span, spanOf } from '@flexgen/spec'
 import type { LiveRow } from '../schedule/sweep.ts'
 import type { Activations } from './activation-pool.ts'
 import { allocateInputs, type BatchInputs, fillInputs } from './batch-inputs.ts'
 import type { AttentionPlace } from './cache-lane.ts'
 import type { LoadedCache } from './cache-store.ts'
+import { type HeadRow, headRow, type HeldOutput } from './head-outputs.ts'
 import { copyMirrorIn, type HeldBuffers, type MirroredBuffer } from './held-buffers.ts'
 import type { HiddenSlot } from './hidden-store.ts'
 import type { LoadedLayer } from './weight-loader.ts'
@@ -15,11 +16,13 @@ export interface BatchOptions {
   /** Most rows and most tokens of a row. */
   readonly rows: number
   readonly seq: number
-  /** Positions of a row whose logits are kept: 1, or all of them. */
-  readonly logitPositions: 'last' | 'all'
-  /** Holds the logits of the whole block. */
-  readonly logits: MirroredBuffer
-  /** First row of the batch in it. */
+  /** Positions of a row for which the head gives something: the last, or all of them. */
+  readonly headPositions: 'last' | 'all'
+  /** What it gives, for the whole block. */
+  readonly outputs: readonly HeldOutput[]
+  /** The one of them that the host reads. */
+  readonly read: HeldOutput
+  /** First row of the batch in them. */
   readonly firstRow: number
   /** Where rows of the token table come from, if it lies on disk. */
   readonly gather: RowGatherOptions | undefined
@@ -38,8 +41,8 @@ export interface StartedBatch {
 export class BatchState {
   readonly inputs: BatchInputs
   readonly #options: BatchOptions
-  /** Where its logits begin. */
-  readonly #logitsAt: number
+  /** First of its positions in what the head gives. */
+  readonly #firstPosition: number
   readonly #tableRows: MirroredBuffer | undefined
   #gathered: GatheredRows | undefined
   rows: readonly LiveRow[] = []
@@ -51,7 +54,7 @@ export class BatchState {
   /** What a batch that has started in a layer of several stages holds until it ends there. */
   started: StartedBatch | undefined
   output: HiddenSlot | undefined
-  /** End of the last run; after `sample` also the logits are there. */
+  /** End of the last run; after `sample` also what the host reads is there. */
   computed: QueueEvent | undefined
 
   /** Allocates the buffers; after a failure they are in `buffers` all the same. */
@@ -59,7 +62,7 @@ export class BatchState {
     const { rows, seq, gather } = options
     this.#options = options
     this.inputs = allocateInputs(buffers, rows, seq)
-    this.#logitsAt = this.#logitBytes(options.firstRow, seq)
+    this.#firstPosition = this.#headPositions(options.firstRow, seq)
     if (gather !== undefined) this.#tableRows = buffers.allocateMirrored(gatherBytes(gather.table.unit, rows * seq))
   }
 
@@ -88,37 +91,43 @@ export class BatchState {
     return { span: spanOf(this.#tableRows!.device, 0, byteLength), rowCount }
   }
 
-  /** Where the head writes its logits, and their shape `[batch, positions, vocabulary]`. */
-  logits(): { readonly span: Span; readonly shape: readonly number[] } {
-    const { model, logits, logitPositions } = this.#options
-    return {
-      span: spanOf(logits.device, this.#logitsAt, this.#logitBytes(this.rows.length, this.seq)),
-      shape: [this.rows.length, logitPositions === 'all' ? this.seq : 1, model.vocabularySize],
-    }
+  /** Where the head writes what it gives, and the shapes `[batch, positions, ...]`. */
+  headOutputs(): readonly { readonly name: string; readonly span: Span; readonly shape: readonly number[] }[] {
+    const { outputs, headPositions } = this.#options
+    const rows = this.rows.length
+    return outputs.map((output) => ({
+      name: output.name,
+      span: this.#spanOf(output, 'device'),
+      shape: [rows, headPositions === 'all' ? this.seq : 1, ...output.shape],
+    }))
   }
 
-  /** Queues the way of the logits to the host, if there is one. */
-  fetchLogits(queue: Queue): void {
-    const { host, device } = this.#options.logits
-    if (host === device) return
-    const { span } = this.logits()
-    this.computed = queue.copyOut(spanOf(host, span.byteOffset, span.byteLength), span)
+  /** Queues the way of what is read to the host, if there is one. */
+  fetchOutput(queue: Queue): void {
+    const { read } = this.#options
+    if (read.buffer.host === read.buffer.device) return
+    this.computed = queue.copyOut(this.#spanOf(read, 'host'), this.#spanOf(read, 'device'))
   }
 
-  /** Calls `visit` with the logits of every row, `[new positions, vocabulary]`, once they are there. */
-  async finish(visit: (row: LiveRow, logits: Float32Array) => void): Promise<void> {
+  /** Calls `visit` with what is read of every row's new positions, once it is there. */
+  async finish(visit: (row: LiveRow, given: HeadRow) => void): Promise<void> {
     await this.computed!.whenDone()
-    const { model, logits, logitPositions } = this.#options
-    const { bytes } = logits.host
+    const { read, headPositions } = this.#options
     this.rows.forEach((row, b) => {
-      const positions = logitPositions === 'all' ? row.newTokens : 1
-      const byteOffset = bytes.byteOffset + this.#logitsAt + this.#logitBytes(b, this.seq)
-      visit(row, new Float32Array(bytes.buffer, byteOffset, positions * model.vocabularySize))
+      const first = this.#firstPosition + this.#headPositions(b, this.seq)
+      visit(row, headRow(read, first, headPositions === 'all' ? row.newTokens : 1))
     })
   }
 
-  #logitBytes(rows: number, seq: number): number {
-    const { model, logitPositions } = this.#options
-    return rows * (logitPositions === 'all' ? seq : 1) * dtypeBytes('float32', model.vocabularySize)
+  #spanOf<Side extends keyof MirroredBuffer>(
+    { buffer, positionBytes }: HeldOutput,
+    side: Side,
+  ): Span<MirroredBuffer[Side]> {
+    const positions = this.#headPositions(this.rows.length, this.seq)
+    return spanOf(buffer[side], this.#firstPosition * positionBytes, positions * positionBytes)
+  }
+
+  #headPositions(rows: number, seq: number): number {
+    return rows * (this.#options.headPositions === 'all' ? seq : 1)
   }
 }

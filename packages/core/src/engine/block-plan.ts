@@ -6,6 +6,7 @@ import { cutBatches } from '../schedule/sweep.ts'
 import { activationSlotCount } from './activation-pool.ts'
 import { type AttentionPlace, cacheSlotCount } from './cache-lane.ts'
 import type { CacheHome } from './cache-units.ts'
+import type { HeadOutput } from './head-outputs.ts'
 import { hiddenSlotCount, movesAway } from './hidden-store.ts'
 import { pageBufferBytes } from './page-lane.ts'
 import { gatherBytes } from './row-gather.ts'
@@ -41,8 +42,8 @@ export interface BlockPlan {
   readonly hiddenHomes: readonly (readonly RowHome[])[]
   /** At the longest sequence length of the block. */
   readonly hiddenRowBytes: number
-  /** Of the whole block, on either side. */
-  readonly logitBytes: number
+  /** Positions of the whole block for which the head gives something. */
+  readonly headPositions: number
   /** Rows that decode in one run where all KV is at hand: a multiple of the GPU batch where several can be merged. */
   readonly decodeBatchRows: number
   readonly bytes: {
@@ -54,12 +55,13 @@ export interface BlockPlan {
     readonly activations: PlannedBytes
     /** Hidden states, ids, positions, lengths, and gathered rows of a token table. */
     readonly hidden: PlannedBytes
+    /** What the head gives: logits, and ids where it chooses them. */
     readonly logits: PlannedBytes
   }
 }
 
 /** What is known before bytes are counted. */
-type Placed = Omit<BlockPlan, 'bytes' | 'decodeBatchRows' | 'logitBytes'>
+type Placed = Omit<BlockPlan, 'bytes' | 'decodeBatchRows' | 'headPositions'>
 
 /** What a block is planned with. */
 export interface BlockPlanOptions {
@@ -69,6 +71,7 @@ export interface BlockPlanOptions {
   readonly hostVisible: boolean
   readonly pagePositions: number
   readonly logits: 'last' | 'all'
+  readonly headOutputs: readonly HeadOutput[]
   /** Whether KV off the device may be attended on the host; then the policy says how much of it. */
   readonly hostAttends: boolean
   readonly cacheMoves: CacheMoving
@@ -105,12 +108,13 @@ export function planBlock(model: Model, policy: Policy, shape: BlockShape, optio
   const hiddenRowBytes = shape.maxPromptTokens * dtypeBytes(computeDtype, model.hiddenSize)
   const placed = { shape, cacheSpec, cacheHomes, cacheSlotRows, hiddenHomes, hiddenRowBytes }
   const decodeBatchRows = mergedRows(placed, policy, options)
-  const logits = logitBytes(model, shape, options)
+  const headPositions = shape.sequences * (options.logits === 'all' ? shape.maxPromptTokens : 1)
+  const logits = options.headOutputs.reduce((sum, output) => sum + headPositions * output.positionBytes, 0)
   const hidden = hiddenBytes(placed, options)
   const inputs = inputBytes({ ...placed, decodeBatchRows }, policy, options)
   return {
     ...placed,
-    logitBytes: logits,
+    headPositions,
     decodeBatchRows,
     bytes: {
       ...cacheBytes(placed, options),
@@ -257,11 +261,6 @@ function inputBytes(
   const prompts = hiddenHomes.reduce((sum, { length }) => sum + ofBatch(length, shape.maxPromptTokens), 0)
   if (decodeBatchRows === gpuBatchSize) return prompts
   return cutBatches(hiddenHomes.flat(), decodeBatchRows).reduce((sum, { length }) => sum + ofBatch(length, 1), prompts)
-}
-
-function logitBytes(model: Model, shape: BlockShape, { logits }: BlockPlanOptions): number {
-  const rows = shape.sequences * (logits === 'all' ? shape.maxPromptTokens : 1)
-  return rows * dtypeBytes('float32', model.vocabularySize)
 }
 
 const tierOrder: readonly RowHome[] = ['device', 'ram', 'disk']

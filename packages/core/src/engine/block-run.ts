@@ -6,6 +6,7 @@ import type { BlockCache } from '../replacement/block-cache.ts'
 import { CacheMoves } from './cache-moves.ts'
 import { CacheStore } from './cache-store.ts'
 import { Cleanup } from './cleanup.ts'
+import { type HeadRow, headOutputs, holdOutputs, outputToRead } from './head-outputs.ts'
 import { HeldBuffers } from './held-buffers.ts'
 import { HiddenStore } from './hidden-store.ts'
 import { findGatheredTable, type LayerRuntime } from './layer-runtime.ts'
@@ -23,6 +24,8 @@ export interface BlockOptions {
   /** Layers whose weights are asked for ahead of the one that computes. */
   readonly lookAhead: number
   readonly pagePositions: number
+  /** Whether somebody reads logits, and not just the ids that greedy decoding takes. */
+  readonly needsLogits: boolean
   readonly signal: AbortSignal | undefined
   /** Where given, every step ends before the next begins, and its time is told. */
   readonly onStep: ((task: string, durationMs: number) => void) | undefined
@@ -132,16 +135,20 @@ export class BlockRun {
   }
 
   #allocateBatches(buffers: HeldBuffers): void {
-    const { plan, parts } = this.#options
+    const { plan, parts, needsLogits } = this.#options
     const { policy, model } = parts.options
     const { sequences, maxPromptTokens } = plan.shape
-    const gather = this.#gather()
-    const logits = buffers.allocateMirrored(plan.logitBytes)
-    const logitPositions = parts.allPositions ? 'all' : 'last'
+    const outputs = holdOutputs(headOutputs(parts.runtimes), plan.headPositions, buffers)
+    const shared = {
+      model,
+      headPositions: parts.allPositions ? 'all' : 'last',
+      outputs,
+      read: outputToRead(outputs, needsLogits),
+      gather: this.#gather(),
+    } as const
     const create = (size: number, seq: number): BatchState[] =>
       cutBatches([...Array(sequences).keys()], size).map(
-        ({ length }, k) =>
-          new BatchState(buffers, { model, rows: length, seq, logitPositions, logits, firstRow: k * size, gather }),
+        ({ length }, k) => new BatchState(buffers, { ...shared, rows: length, seq, firstRow: k * size }),
       )
     this.#batches = create(policy.gpuBatchSize, maxPromptTokens)
     this.#decodeBatches = plan.decodeBatchRows === policy.gpuBatchSize ? this.#batches : create(plan.decodeBatchRows, 1)
@@ -157,13 +164,13 @@ export class BlockRun {
 
   /**
    * One token for every live row.
-   * @param visit gets every row's logits `[new positions, vocabulary]`, valid until the next sweep
+   * @param visit gets what the head gave for every row's new positions, valid until the next sweep
    * @param continues whether another sweep will follow, so that its first weights may stream already
    */
   async sweep(
     rows: readonly LiveRow[],
     tokenOf: (row: LiveRow, index: number) => number,
-    visit: (row: LiveRow, logits: Float32Array) => void,
+    visit: (row: LiveRow, given: HeadRow) => void,
     continues: boolean,
   ): Promise<void> {
     const { parts, plan, run, lookAhead, signal, onStep } = this.#options
@@ -178,6 +185,7 @@ export class BlockRun {
       onStep?.(task, nowMs - startedAtMs)
       startedAtMs = nowMs
     }
+    this.#hidden.begin()
     const isDecode = rows.every(({ newTokens }) => newTokens === 1)
     const isMerged = isDecode && this.#mayMerge(rows)
     const states = isMerged ? this.#decodeBatches : this.#batches
@@ -245,7 +253,7 @@ export class BlockRun {
       case 'storeCache':
         return this.#cache.store(this.#cacheIndex.get(layer)!, state.rows, state.cache!, state.attended)
       case 'sample':
-        return state.fetchLogits(run.queues.compute)
+        return state.fetchOutput(run.queues.compute)
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Backend, DType, Kernel, LayerGraph, ScheduleLayer, Stage } from '@flexgen/spec'
 import { fuseGraphs } from '../graph/fuse-graphs.ts'
+import { choosesIds, withGreedyIds } from '../graph/greedy-ids.ts'
 import { resolveGraph } from '../graph/resolve-graph.ts'
 import type { UnitPlacement } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
@@ -30,6 +31,7 @@ export async function compileLayers(options: CompileOptions): Promise<LayerRunti
   const placed = units.map((unit, i): PlacedUnit => ({ unit, place: placement[i]! }))
   const runtimes: LayerRuntime[] = []
   for (const [index, layer] of layers.entries()) {
+    const isHead = index === layers.length - 1
     const own = placed.filter(({ unit }) => unit.layer === index)
     const weightDtypes = new Map(own.map(({ unit }) => [unit.spec.name, unit.dtype]))
     const stages: StageRuntime[] = []
@@ -39,7 +41,8 @@ export async function compileLayers(options: CompileOptions): Promise<LayerRunti
         group.map(({ graph }) => graph),
         readAfter(layer, group),
       )
-      const graph = resolveGraph(fused, { computeDtype, weightDtypes, attentionSparsity })
+      const given = isHead && choosesIds(backend) ? withGreedyIds(fused) : fused
+      const graph = resolveGraph(given, { computeDtype, weightDtypes, attentionSparsity })
       const isAttention = group.some(({ kind }) => kind === 'attention')
       const host = isAttention && compileOnHost !== undefined ? await compileOnHost(graph) : undefined
       stages.push(createStage(graph, own, await compile(graph), host))

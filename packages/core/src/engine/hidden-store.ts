@@ -117,6 +117,11 @@ export class HiddenStore {
     return home === 'disk' ? this.#options.disk : this.#options.ram
   }
 
+  /** Begins a sweep: it goes through the same buffers as the one before. */
+  begin(): void {
+    this.#pool.rewind()
+  }
+
   /** A buffer for the output of a run. */
   takeOutput(): HiddenSlot {
     return this.#pool.take()

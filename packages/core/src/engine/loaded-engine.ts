@@ -16,7 +16,7 @@ import { inOrder } from './in-order.ts'
 import type { LoadedParts } from './loaded-parts.ts'
 import { ProgressCount } from './progress-count.ts'
 import { RunResources } from './run-resources.ts'
-import { createSequences, resultOf, type Sequence, takeRow } from './sequence.ts'
+import { createSequences, needsLogits, resultOf, type Sequence, takeRow } from './sequence.ts'
 
 /** The engine: everything of a loaded model, and one run at a time. */
 export class LoadedEngine implements Engine {
@@ -152,6 +152,7 @@ export class LoadedEngine implements Engine {
       lookAhead: engine.policy.overlap && options.breakdown !== true ? defaultLookAhead : 0,
       onStep: options.breakdown === true ? (task, durationMs) => meter.addStep(task, durationMs) : undefined,
       pagePositions: engine.pagePositions ?? defaultPagePositions,
+      needsLogits: needsLogits(options),
       signal: options.signal,
     })
     let isWell = false
@@ -167,8 +168,8 @@ export class LoadedEngine implements Engine {
         await blockRun.sweep(
           rows,
           (row, i) => (isPrefill ? places.of(row).promptIds[i]! : places.of(row).ids.at(-1)!),
-          (row, logits) => {
-            const event = takeRow(places.of(row), row, logits, engine.model, options)
+          (row, given) => {
+            const event = takeRow(places.of(row), row, given, engine.model, options)
             if (event !== undefined) events.push(event)
           },
           places.continues,

@@ -10,6 +10,7 @@ import type {
   GenerationRequest,
   GenerationResult,
 } from './engine-options.ts'
+import type { HeadRow } from './head-outputs.ts'
 
 /** A request on its way. */
 export interface Sequence {
@@ -37,17 +38,44 @@ export function createSequences(requests: readonly GenerationRequest[], options:
   }))
 }
 
+/** Whether a call needs logits on the host, and not just the id of the largest. */
+export function needsLogits({ sampling = greedy, onLogits, logProbs }: GenerateOptions): boolean {
+  return sampling.temperature !== 0 || onLogits !== undefined || logProbs !== undefined
+}
+
 /**
- * Takes a sequence's next token from its logits `[positions, vocabulary]`, and says whether it ends there.
+ * Takes a sequence's next token from what the head gave for its new positions, and says whether it ends there.
  * @returns undefined where no token was asked for
  */
 export function takeRow(
   sequence: Sequence,
   row: LiveRow,
-  logits: Float32Array,
+  given: HeadRow,
   model: Model,
   options: GenerateOptions,
 ): GenerationEvent | undefined {
+  if (given instanceof Float32Array) showLogits(sequence, row, given, model, options)
+  if (sequence.maxNewTokens === 0) {
+    sequence.finishReason = 'length'
+    return undefined
+  }
+  const position = sequence.ids.length
+  const id = given instanceof Float32Array ? chooseId(sequence, given, model, options) : given.at(-1)!
+  sequence.ids.push(id)
+  if (options.ignoreEos !== true && model.eosIds.includes(id)) sequence.finishReason = 'eos'
+  else if (options.stopRule?.(sequence.index, position, id) === true) sequence.finishReason = 'stop'
+  else if (sequence.ids.length >= sequence.maxNewTokens) sequence.finishReason = 'length'
+  return { type: 'token', sequence: sequence.index, position, id }
+}
+
+/** Hands logits `[positions, vocabulary]` out to whoever asked for them, and scores the prompt with them. */
+function showLogits(
+  sequence: Sequence,
+  row: LiveRow,
+  logits: Float32Array,
+  model: Model,
+  options: GenerateOptions,
+): void {
   const positions = logits.length / model.vocabularySize
   const last = row.cachedPositions + row.newTokens - 1
   for (let i = 0; i < positions; i++) {
@@ -57,23 +85,15 @@ export function takeRow(
     const next = sequence.promptIds[position + 1]
     if (options.logProbs === 'all' && next !== undefined) sequence.promptLogProbs.push(logProb(view, next))
   }
-  if (sequence.maxNewTokens === 0) {
-    sequence.finishReason = 'length'
-    return undefined
-  }
-  const newest = logits.subarray((positions - 1) * model.vocabularySize)
-  const position = sequence.ids.length
-  const id = sampleRow(
-    newest,
-    options.sampling ?? greedy,
-    keyedUniform(options.seed ?? 0, sequence.sampleKey, position),
-  )
-  sequence.ids.push(id)
+}
+
+/** The next id by the logits of the last position. */
+function chooseId(sequence: Sequence, logits: Float32Array, model: Model, options: GenerateOptions): number {
+  const newest = logits.subarray(-model.vocabularySize)
+  const uniform = keyedUniform(options.seed ?? 0, sequence.sampleKey, sequence.ids.length)
+  const id = sampleRow(newest, options.sampling ?? greedy, uniform)
   if (options.logProbs !== undefined) sequence.logProbs.push(logProb(newest, id))
-  if (options.ignoreEos !== true && model.eosIds.includes(id)) sequence.finishReason = 'eos'
-  else if (options.stopRule?.(sequence.index, position, id) === true) sequence.finishReason = 'stop'
-  else if (sequence.ids.length >= sequence.maxNewTokens) sequence.finishReason = 'length'
-  return { type: 'token', sequence: sequence.index, position, id }
+  return id
 }
 
 /** What a sequence has come to. @throws {InternalError} where it has not ended */

@@ -249,17 +249,15 @@ export class StageRunner {
 
   #bindOutput(runtime: LayerRuntime, stage: StageRuntime, state: BatchState, binding: Binding): void {
     const { parts, run, hidden } = this.#options
-    const name = stage.outputs[0]!
     if (runtime.index === parts.runtimes.length - 1) {
-      const { span, shape } = state.logits()
       state.output = undefined
-      binding.set(name, span, shape)
+      for (const { name, span, shape } of state.headOutputs()) binding.set(name, span, shape)
       return
     }
     state.output = hidden.takeOutput()
     waitForAll(run.queues.compute, state.output.after)
     const span = spanOf(state.output.item, 0, state.rows.length * this.rowBytes(state))
-    binding.set(name, span, [state.rows.length, state.seq, parts.options.model.hiddenSize])
+    binding.set(stage.outputs[0]!, span, [state.rows.length, state.seq, parts.options.model.hiddenSize])
   }
 
   #queueRun(stage: StageRuntime, slot: ReturnType<typeof freeBinding>, state: BatchState): void {

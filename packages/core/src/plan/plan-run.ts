@@ -9,6 +9,7 @@ import {
   type LayerRuntime,
   type StageRuntime,
 } from '../engine/layer-runtime.ts'
+import { headOutputs } from '../engine/head-outputs.ts'
 import { inFiles } from '../engine/read-unit.ts'
 import { loadStagingBytes } from '../engine/resident-weights.ts'
 import { leastRingBytes, lookAheadRingBytes, stagingAlignment } from '../engine/staging-ring.ts'
@@ -68,6 +69,7 @@ export function planWorkload(
       hostVisible: options.backend.device.hostVisible,
       pagePositions: options.pagePositions ?? defaultPagePositions,
       logits: workload.logits ?? 'last',
+      headOutputs: headOutputs(runtimes),
       hostAttends: attentionHost !== undefined,
       cacheMoves,
       activationWidths: [...activationWidths(runtimes).values()],

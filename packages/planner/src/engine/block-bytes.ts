@@ -21,6 +21,7 @@ export interface BlockBytes {
   readonly inputBytes: number
   /** Rows of a token table of which some lies on disk. */
   readonly gatherBytes: number
+  /** Logits, and on a device the ids of the largest. */
   readonly logitBytes: number
   readonly workspaceBytes: number
 }
@@ -55,7 +56,7 @@ export function blockBytes(engine: EngineProblem, split: BatchSplit): BlockBytes
     movingHiddenBytes: batches * batchHidden,
     inputBytes: (2 * sequences * promptTokens + sequences) * 4,
     gatherBytes: sequences * promptTokens * weights.tableRowBytes + batches * stagingAlignment,
-    logitBytes: sequences * model.vocabularySize * 4,
+    logitBytes: sequences * (model.vocabularySize + (engine.isHost ? 0 : 1)) * 4,
     workspaceBytes: planner.workspaceBytes(batch, { maxPromptTokens: promptTokens, maxNewTokens: newTokens }),
   }
 }

@@ -16,6 +16,7 @@ const operators: ReadonlySet<OperatorName> = new Set<OperatorName>([
   'LastPosition',
   'QuantizeGroup',
   'DequantizeGroup',
+  'ArgMax',
 ])
 
 const floats: readonly DType[] = ['float16', 'bfloat16', 'float32']

@@ -69,10 +69,23 @@ it('plain weights are cut at attention alone, or not at all', () => {
   ])
 })
 
+it('a choice of ids is a step of its own, which reads what the graph gives', () => {
+  const graph = graphOf('float16')
+  const choice: GraphNode = { operator: 'ArgMax', inputs: ['y'], outputs: ['ids of y'], attributes: {} }
+  const ids = { name: 'ids of y', dtype: 'int32', shape: ['batch', 'seq'], role: 'activation' } as const
+  const head = { ...graph, nodes: [linear('x', 'w', 'y'), choice], outputs: [...graph.outputs, ids] }
+  const x = { name: 'x', dtype: 'float16', shape: ['batch', 'seq', 64], role: 'hidden' } as const
+  const info = describeGraph({ ...head, inputs: [x, ...graph.inputs] }, cudaCapabilities)
+  expect(planSteps(info, false)).toEqual([
+    { kind: 'dense', nodes: head.nodes.slice(0, 1), inputs: ['x', 'w'], outputs: ['y'], packed: [] },
+    { kind: 'own', node: choice },
+  ])
+})
+
 it('of 4-bit weights one at a time is unpacked, and tables are read by a kernel', () => {
   const [gather, ...rest] = nodes
   expect(plan('q4g64', true)).toEqual([
-    { kind: 'groups', node: gather },
+    { kind: 'own', node: gather },
     { kind: 'dense', nodes: rest.slice(0, 2), inputs: ['x', 'w', 'half'], outputs: ['q', 'k'], packed: ['w'] },
     {
       kind: 'dense',
@@ -84,7 +97,7 @@ it('of 4-bit weights one at a time is unpacked, and tables are read by a kernel'
     { kind: 'dense', nodes: rest.slice(4), inputs: ['attended', 'w'], outputs: ['y'], packed: ['w'] },
   ])
   expect(plan('q4g64', false).map((step) => (step as { kind: string }).kind)).toEqual([
-    'groups',
+    'own',
     'dense',
     'dense',
     'attention',

@@ -3,10 +3,10 @@ import type { GraphInfo } from '../../graphs/graph-info.ts'
 import { cutGraph } from '../../graphs/plan-graph.ts'
 import type { CudaModelPart } from './cuda-model.ts'
 
-/** Operators that our own kernels compute where 4-bit groups are read or written. */
-export type GroupNode = NodeOf<'Gather' | 'QuantizeGroup' | 'DequantizeGroup'>
+/** What kernels of our own compute: what reads or writes 4-bit groups, and the choice of ids. */
+export type OwnNode = NodeOf<'Gather' | 'QuantizeGroup' | 'DequantizeGroup' | 'ArgMax'>
 
-/** What runs one after the other: a session, attention on rows that lie anywhere, or a kernel for groups. */
+/** What runs one after the other: a session, attention on rows that lie anywhere, or a kernel of our own. */
 export type CudaStepPlan =
   | (CudaModelPart & {
       readonly kind: 'dense'
@@ -14,7 +14,7 @@ export type CudaStepPlan =
       readonly packed: readonly string[]
     })
   | { readonly kind: 'attention'; readonly node: NodeOf<'Attention'> }
-  | { readonly kind: 'groups'; readonly node: GroupNode }
+  | { readonly kind: 'own'; readonly node: OwnNode }
 
 /**
  * Cuts a graph where our own kernels run, and before each product with another 4-bit weight: only one at a time lies in
@@ -23,11 +23,12 @@ export type CudaStepPlan =
  */
 export function planSteps({ graph, values }: GraphInfo, fusesAttention: boolean): readonly CudaStepPlan[] {
   const isPacked = (name: string): boolean => isGroupDType(values.get(name)!.dtype)
-  const isGroupNode = (node: GraphNode): node is GroupNode =>
+  const isOwnNode = (node: GraphNode): node is OwnNode =>
+    node.operator === 'ArgMax' ||
     node.operator === 'QuantizeGroup' ||
     node.operator === 'DequantizeGroup' ||
     (node.operator === 'Gather' && isPacked(node.inputs[0]!))
-  const isAlone = (node: GraphNode): boolean => isGroupNode(node) || (node.operator === 'Attention' && !fusesAttention)
+  const isAlone = (node: GraphNode): boolean => isOwnNode(node) || (node.operator === 'Attention' && !fusesAttention)
   const packedOf = (nodes: readonly GraphNode[]): string[] => [
     ...new Set(nodes.flatMap(({ inputs }) => inputs.filter(isPacked))),
   ]
@@ -35,7 +36,7 @@ export function planSteps({ graph, values }: GraphInfo, fusesAttention: boolean)
     packedOf([...before, node]).length > Math.max(1, packedOf(before).length)
   return cutGraph(graph, isAlone, isCut).map(({ nodes, inputs, outputs }): CudaStepPlan => {
     const [node] = nodes
-    if (isGroupNode(node!)) return { kind: 'groups', node }
+    if (isOwnNode(node!)) return { kind: 'own', node }
     if (node!.operator === 'Attention' && !fusesAttention) return { kind: 'attention', node }
     const lengths = nodes.some(({ operator }) => operator === 'Attention') ? ['lengths'] : []
     return { kind: 'dense', nodes, inputs: [...inputs, ...lengths], outputs, packed: packedOf(nodes) }

@@ -1,7 +1,7 @@
 import { type DType, type NodeOf, q4Group } from '@flexgen/spec'
 import type { TensorType } from '../../onnx/tensor-type.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
-import { blockThreads, type DeviceKernels } from './device-kernels.ts'
+import { blockThreads, blockWarps, type DeviceKernels } from './device-kernels.ts'
 
 /** Where attention reads and writes, `[batch * seq, width]` each. */
 export interface AttentionOperands {
@@ -53,8 +53,6 @@ export function writeAttentionRow(target: DataView, index: number, row: Attentio
   target.setInt32(at + 28, 0, true)
 }
 
-const warps = blockThreads / 32
-
 /** Attention on rows that lie anywhere: new keys and values go to their rows, then queries attend. */
 export class AttentionKernels {
   readonly #kernels: DeviceKernels
@@ -75,7 +73,7 @@ export class AttentionKernels {
     const { heads, headDim } = node.attributes
     const query = Math.ceil(headDim / q4Group.values) * q4Group.values
     const partial = types.cache === 'q4g64' ? 8 * blockThreads : blockThreads
-    const sharedBytes = 4 * (query + partial + warps + sizes.maxPositions)
+    const sharedBytes = 4 * (query + partial + blockWarps + sizes.maxPositions)
     this.#launch('attend', [heads, sizes.seq, sizes.batch], sharedBytes, node, types, operands, sizes)
   }
 

@@ -18,7 +18,8 @@ import { issueRun, stepRunOf } from './issue-run.ts'
 import { planCudaRun, type CudaRunPlan } from './plan-cuda-run.ts'
 import { prepareWeights } from './prepare-weights.ts'
 import { readRunFacts, type RunFacts } from './run-facts.ts'
-import { workspaceOf, type WorkspaceShape } from './workspace-need.ts'
+import type { StepRun } from './step-scratch.ts'
+import { workspaceOf } from './workspace-need.ts'
 import type { Upload } from './compute-scratch.ts'
 
 /** Weights that a kernel holds in device memory, by input name. */
@@ -163,10 +164,10 @@ export class CudaKernel implements PreparedKernel {
   #issue(binding: CudaBinding, plan: CudaRunPlan, facts: RunFacts, stream: bigint): Upload | undefined {
     const { ledger } = this.#context
     const isWhole = isFused(this.#program, plan, facts)
-    const need = workspaceOf(this.#program, { ...stepRunOf(this.#program, plan, facts), isFused: isWhole })
+    const run = { program: this.#program, binding, plan, facts, isFused: isWhole }
+    const need = workspaceOf(this.#program, stepRunOf(run))
     ledger.enterRun(need, `a run of ${this.graph.name}`)
     try {
-      const run = { program: this.#program, binding, plan, facts, isFused: isWhole }
       return issueRun(run, this.#context, stream)
     } finally {
       // Runs follow each other on one stream, and what one has used serves the next: only one counts at a time.
@@ -195,7 +196,7 @@ export class CudaKernel implements PreparedKernel {
 const sessionConstantBytes = 128 * 1024
 
 /** The forms that a run of a shape may take: which of them is known once its rows are. */
-function possibleRuns(program: CudaProgram, { batch, seq, cacheDtype = program.compute }: RunShape): WorkspaceShape[] {
+function possibleRuns(program: CudaProgram, { batch, seq, cacheDtype = program.compute }: RunShape): StepRun[] {
   const isFusable = program.fusedPlan !== undefined && cacheDtype === program.compute
   return [
     ...(isFusable ? [{ batch, seq, cacheDtype, startsAnew: true, isFused: true }] : []),

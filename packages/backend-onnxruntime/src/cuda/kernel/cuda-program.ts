@@ -5,6 +5,10 @@ import { cudaCapabilities } from '../graph/cuda-capabilities.ts'
 import { type CudaModel, type CudaModelPart, encodeCudaModel } from '../graph/cuda-model.ts'
 import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
+import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
+import { BoundedMemo } from './bounded-memo.ts'
+import type { KnownFacts } from './run-facts.ts'
+import type { ScratchLayout } from './scratch-layout.ts'
 
 /** A model with its session. */
 export interface CudaPart {
@@ -14,9 +18,6 @@ export interface CudaPart {
 
 /** A step with its session: attention has one where ONNX Runtime's fused operator takes prompts. */
 export type CudaStep = CudaStepPlan & { readonly part: CudaPart | undefined }
-
-/** Most layouts that are kept; enough for the lengths of a generation. */
-const mostShapes = 64
 
 /** A graph as sessions, shared by kernels that hold different weights. */
 export class CudaProgram {
@@ -37,7 +38,12 @@ export class CudaProgram {
   /** The form that does everything; made when first needed where there is a fused one. */
   steps: readonly CudaStep[] | undefined
   readonly #context: CudaContext
-  readonly #shapes = new Map<string, ReadonlyMap<string, readonly number[]>>()
+  /** What the last run was told. */
+  lastFacts: KnownFacts | undefined
+  /** Layouts of scratch, and needs of workspace, by form and how it runs. */
+  readonly layouts: BoundedMemo<ScratchLayout> = new BoundedMemo()
+  readonly needs: BoundedMemo<WorkspaceNeed> = new BoundedMemo()
+  readonly #shapes = new BoundedMemo<ReadonlyMap<string, readonly number[]>>()
   #making: Promise<void> | undefined
   #uses = 0
   #isReleased = false
@@ -78,14 +84,8 @@ export class CudaProgram {
 
   /** Shapes of all values. */
   shapesOf(dimensions: DynamicDimensions): ReadonlyMap<string, readonly number[]> {
-    const key = `${dimensions.batch} ${dimensions.seq}`
-    let shapes = this.#shapes.get(key)
-    if (shapes === undefined) {
-      shapes = inferShapes(this.info.graph, dimensions)
-      if (this.#shapes.size >= mostShapes) this.#shapes.clear()
-      this.#shapes.set(key, shapes)
-    }
-    return shapes
+    const { batch, seq } = dimensions
+    return this.#shapes.get(`${batch} ${seq}`, () => inferShapes(this.info.graph, dimensions))
   }
 
   /** Keeps it until `release` is called as often. */
@@ -144,7 +144,7 @@ export class CudaProgram {
 
   #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
     if (plan.kind === 'dense') return plan
-    if (plan.kind === 'groups' || !this.fusesPrompts) return undefined
+    if (plan.kind === 'own' || !this.fusesPrompts) return undefined
     const { inputs, outputs } = plan.node
     return { nodes: [plan.node], inputs: [...new Set(inputs), 'lengths'], outputs }
   }

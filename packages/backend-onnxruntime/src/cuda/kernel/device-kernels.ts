@@ -3,10 +3,12 @@ import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 
 /** Own kernels by the file that they ship in: `native/*.ptx`. */
-export type DeviceModule = 'attention' | 'attention-q4' | 'groups'
+export type DeviceModule = 'arg-max' | 'attention' | 'attention-q4' | 'groups'
 
 /** Threads of every block; the kernels are written for so many. */
 export const blockThreads = 256
+/** Their warps. */
+export const blockWarps: number = blockThreads / 32
 
 /** A launch of blocks of `blockThreads`. */
 export interface DeviceLaunch {

@@ -4,8 +4,9 @@ import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames } from '../graph/cuda-model.ts'
-import type { GroupNode } from '../graph/plan-steps.ts'
+import type { OwnNode } from '../graph/plan-steps.ts'
 import type { AddressedTensor } from '../session/cuda-session.ts'
+import { launchArgMax } from './arg-max-kernel.ts'
 import { AttentionKernels, attentionRowBytes, writeAttentionRow } from './attention-kernels.ts'
 import type { Upload } from './compute-scratch.ts'
 import type { CudaBinding } from './cuda-binding.ts'
@@ -15,9 +16,6 @@ import type { CudaRunPlan } from './plan-cuda-run.ts'
 import type { RunFacts } from './run-facts.ts'
 import { alignScratch } from './scratch-layout.ts'
 import { attendsFused, scratchNames, stepLayout, type StepRun } from './step-scratch.ts'
-
-/** Kernels read vectors of values: what lies at another address is copied first. */
-const alignment = 16n
 
 /** A run that is about to be issued. */
 export interface CudaRun {
@@ -35,10 +33,10 @@ export function issueRun(run: CudaRun, context: CudaContext, stream: CudaHandle)
 }
 
 /** What a run looks like to its scratch. */
-export function stepRunOf({ compute }: CudaProgram, plan: CudaRunPlan, facts: RunFacts): StepRun {
+export function stepRunOf({ program, plan, facts, isFused }: CudaRun): StepRun {
   const [cache] = plan.caches.values()
   const { batch, seq } = plan
-  return { batch, seq, cacheDtype: cache?.spec.dtype ?? compute, startsAnew: facts.startsAnew }
+  return { batch, seq, cacheDtype: cache?.spec.dtype ?? program.compute, startsAnew: facts.startsAnew, isFused }
 }
 
 /** What the fused attention of a prompt reads. */
@@ -71,11 +69,11 @@ class Issue {
 
   issue(): Upload | undefined {
     const { program, plan, isFused, facts } = this.#run
+    const { misaligned } = plan
     const steps = isFused ? program.fused! : program.steps!
-    const misaligned = [...plan.values].filter(([, { tensor }]) => tensor.address % alignment !== 0n)
     const rowBytes = isFused ? 0 : facts.rows.length * attentionRowBytes * program.attentions.length
     const lastBytes = facts.lastRows?.byteLength ?? 0
-    const layout = stepLayout(program, isFused ? program.fusedPlan! : program.plan, this.#stepRun())
+    const layout = stepLayout(program, stepRunOf(this.#run))
     // Behind what passes between steps lies what stays for all of them.
     const extra = misaligned.map(([name, { byteLength }]) => ({ name: `copy ${name}`, byteLength }))
     if (rowBytes + lastBytes > 0) extra.push({ name: 'upload', byteLength: rowBytes + lastBytes })
@@ -100,10 +98,6 @@ class Issue {
       if (outputs.has(name)) call.copy(tensor.address, this.#at(`copy ${name}`), byteLength, this.#stream)
     for (const name of outputs) plan.values.get(name)!.lent.owner.shadow?.forget()
     return upload
-  }
-
-  #stepRun(): StepRun {
-    return stepRunOf(this.#run.program, this.#run.plan, this.#run.facts)
   }
 
   #at(name: string): bigint {
@@ -138,7 +132,7 @@ class Issue {
   }
 
   #runStep(step: CudaStep, rowBytes: number): void {
-    if (step.kind === 'groups') this.#runGroups(step.node)
+    if (step.kind === 'own') this.#runOwn(step.node)
     else if (step.kind === 'attention') this.#runAttention(step, rowBytes)
     else {
       for (const name of step.packed) this.#unpack(name)
@@ -156,20 +150,24 @@ class Issue {
     this.#groups.dequantize(target, address, count / width, width, dtype as GroupDType, program.compute)
   }
 
-  #runGroups(node: GroupNode): void {
+  #runOwn(node: OwnNode): void {
     const { program, plan } = this.#run
-    const [source, target] = [this.#tensor(node.inputs[0]!).address, this.#tensor(node.outputs[0]!).address]
-    const shape = plan.shapes.get(node.outputs[0]!)!
+    const [input, output] = [node.inputs[0]!, node.outputs[0]!]
+    const [source, target] = [this.#tensor(input).address, this.#tensor(output).address]
+    // What is read or written along its last axis.
+    const shape = plan.shapes.get(node.operator === 'ArgMax' ? input : output)!
     const width = shape.at(-1)!
     const rows = elementCount(shape) / width
     const typeOf = (name: string): TensorType => program.info.values.get(name)!.type
-    if (node.operator === 'QuantizeGroup') this.#groups.quantize(target, source, rows, width, typeOf(node.inputs[0]!))
+    if (node.operator === 'ArgMax')
+      launchArgMax(this.#context.deviceKernels, this.#stream, { source, target, rows, width, type: typeOf(input) })
+    else if (node.operator === 'QuantizeGroup') this.#groups.quantize(target, source, rows, width, typeOf(input))
     else if (node.operator === 'DequantizeGroup')
-      this.#groups.dequantize(target, source, rows, width, 'q4g64', typeOf(node.outputs[0]!))
+      this.#groups.dequantize(target, source, rows, width, 'q4g64', typeOf(output))
     else {
       const { address } = this.#tensor(node.inputs[1]!)
       const indices = { address, count: rows, offset: node.attributes.indexOffset }
-      this.#groups.gather(target, source, indices, width, typeOf(node.outputs[0]!))
+      this.#groups.gather(target, source, indices, width, typeOf(output))
     }
   }
 
@@ -195,7 +193,7 @@ class Issue {
     const types = { compute: program.compute, cache: dtype }
     const sizes = { batch: plan.batch, seq: plan.seq, maxPositions }
     this.#attention.append(node, types, operands, sizes)
-    if (!attendsFused(program, node, this.#stepRun())) {
+    if (!attendsFused(program, node, stepRunOf(this.#run))) {
       this.#attention.attend(node, types, operands, sizes)
       return
     }

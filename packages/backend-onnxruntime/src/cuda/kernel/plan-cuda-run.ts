@@ -7,6 +7,7 @@ import type { CacheRowPlace } from '../memory/cuda-cache.ts'
 import type { LentDevice } from '../memory/cuda-memory-table.ts'
 import type { CudaBinding, CudaBoundValue, CudaCheckedValue } from './cuda-binding.ts'
 import type { CudaProgram } from './cuda-program.ts'
+import { runAlignment } from './scratch-layout.ts'
 
 /** A cache of a run, and where its rows lie if they are neighbours. */
 export interface CudaCacheRows extends PlannedCache<CacheRowPlace> {
@@ -20,6 +21,8 @@ export interface CudaRunPlan {
   readonly maxPositions: number
   readonly shapes: ReadonlyMap<string, readonly number[]>
   readonly values: ReadonlyMap<string, CudaCheckedValue>
+  /** Those of them that kernels cannot read or write where they lie, with their names. */
+  readonly misaligned: readonly (readonly [name: string, value: CudaCheckedValue])[]
   readonly caches: ReadonlyMap<string, CudaCacheRows>
   /** Everything that the run reads and writes. */
   readonly owners: readonly Owned[]
@@ -65,7 +68,8 @@ export function planCudaRun(
     ...[...values.values()].map(({ lent }) => lent.owner),
     ...[...caches.values()].flatMap(({ rows }) => rows.map(({ owner }) => owner)),
   ]
-  return { batch, seq, maxPositions, shapes, values, caches, owners: [...new Set(owners)] }
+  const misaligned = [...values].filter(([, { tensor }]) => tensor.address % BigInt(runAlignment) !== 0n)
+  return { batch, seq, maxPositions, shapes, values, misaligned, caches, owners: [...new Set(owners)] }
 }
 
 /** A value as a tensor of device memory. */

@@ -14,6 +14,9 @@ export interface ScratchLayout {
 
 const alignment = 256
 
+/** Kernels read vectors of values: what does not lie at a multiple of these bytes is copied for a run. */
+export const runAlignment = 16
+
 /** Bytes that a piece takes. */
 export function alignScratch(byteLength: number): number {
   return Math.ceil(byteLength / alignment) * alignment

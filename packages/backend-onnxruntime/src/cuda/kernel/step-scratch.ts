@@ -11,6 +11,13 @@ export interface StepRun {
   readonly cacheDtype: DType
   /** Whether all rows start anew. */
   readonly startsAnew: boolean
+  /** Whether the fused form serves it. */
+  readonly isFused: boolean
+}
+
+/** What tells runs of a program apart. */
+export function runKey({ batch, seq, cacheDtype, startsAnew, isFused }: StepRun): string {
+  return `${batch} ${seq} ${cacheDtype} ${startsAnew} ${isFused}`
 }
 
 /** Names of what lies in scratch beside values of the graph. */
@@ -34,25 +41,13 @@ export function attendsFused(
   return program.fusesPrompts && startsAnew && seq > 1 && new Set(inputs).size === 3
 }
 
-/** Layouts that were made, by the plan and how it runs. */
-const layouts = new WeakMap<readonly CudaStepPlan[], Map<string, ScratchLayout>>()
-/** Most that are kept of a plan; enough for the lengths of a generation. */
-const mostLayouts = 64
-
 /** Where the steps of a run have their scratch. */
-export function stepLayout(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchLayout {
-  const { batch, seq, cacheDtype, startsAnew } = run
-  const key = `${batch} ${seq} ${cacheDtype} ${startsAnew}`
-  const known = layouts.get(plans) ?? new Map<string, ScratchLayout>()
-  layouts.set(plans, known)
-  let layout = known.get(key)
-  if (layout === undefined) {
+export function stepLayout(program: CudaProgram, run: StepRun): ScratchLayout {
+  return program.layouts.get(runKey(run), () => {
+    const plans = run.isFused ? program.fusedPlan! : program.plan
     const own = plans.flatMap((plan, step) => ownScratch(program, plan, step, run))
-    layout = layOutScratch([...passedValues(program, plans, run), ...own])
-    if (known.size >= mostLayouts) known.clear()
-    known.set(key, layout)
-  }
-  return layout
+    return layOutScratch([...passedValues(program, plans, run), ...own])
+  })
 }
 
 /** Values that pass from step to step. */
@@ -83,7 +78,7 @@ function ownScratch(program: CudaProgram, plan: CudaStepPlan, step: number, run:
   })
   if (plan.kind === 'dense')
     return plan.packed.map((name) => piece(scratchNames.plain(name), program.info.values.get(name)!.count))
-  if (plan.kind === 'groups' || !attendsFused(program, plan.node, run)) return []
+  if (plan.kind === 'own' || !attendsFused(program, plan.node, run)) return []
   const { inputs, outputs, attributes } = plan.node
   const [output] = outputs as [string]
   const { kvHeads, headDim } = attributes

@@ -6,27 +6,25 @@ import { resultBytes } from '../graph/cuda-model.ts'
 import { attentionRowBytes } from './attention-kernels.ts'
 import { scratchBytes } from './compute-scratch.ts'
 import type { CudaProgram } from './cuda-program.ts'
-import { alignScratch } from './scratch-layout.ts'
-import { stepLayout, type StepRun } from './step-scratch.ts'
-
-/** What a run looks like to its workspace. */
-export interface WorkspaceShape extends StepRun {
-  readonly isFused: boolean
-}
+import { alignScratch, runAlignment } from './scratch-layout.ts'
+import { runKey, stepLayout, type StepRun } from './step-scratch.ts'
 
 /** Upper estimate of the workspace of a run: scratch of our own, and what ONNX Runtime allocates. */
-export function workspaceOf(program: CudaProgram, run: WorkspaceShape): WorkspaceNeed {
+export function workspaceOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
+  return program.needs.get(runKey(run), () => needOf(program, run))
+}
+
+function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   const shapes = program.shapesOf(run)
   const { nodes, inputs } = program.info.graph
   const casts = inputs.reduce((sum, { name, role }) => {
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
   }, 0)
-  const plans = run.isFused ? program.fusedPlan! : program.plan
-  const between = stepLayout(program, plans, run).byteLength
+  const between = stepLayout(program, run).byteLength
   const uploads = alignScratch(run.batch * (attentionRowBytes * program.attentions.length + 4))
   return {
-    scratchBytes: scratchBytes(between + uploads + misalignedBytes(program)),
+    scratchBytes: scratchBytes(between + uploads + misalignedBytes(program, shapes)),
     arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
   }
 }
@@ -40,13 +38,25 @@ function withTail(sumBytes: number): number {
   return alignScratch(sizeBytes)
 }
 
-/** Room for copies of weights that may lie at odd addresses; large matrices never do. */
-function misalignedBytes({ info }: CudaProgram): number {
-  return info.graph.inputs.reduce((sum, { name }) => {
-    const { declared, dtype } = info.values.get(name)!
-    const bytes = tensorBytes(dtype, declared)
-    return bytes <= mostMisalignedBytes ? sum + alignScratch(bytes) : sum
-  }, 0)
+/**
+ * Room for copies of what may lie at odd addresses: weights, but for large matrices, and results whose lines may start
+ * there, such as ids or logits of an odd vocabulary.
+ */
+function misalignedBytes(
+  { info: { graph, values } }: CudaProgram,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): number {
+  const inputs = graph.inputs.map(({ name }) => tensorBytes(values.get(name)!.dtype, values.get(name)!.declared))
+  const outputs = graph.outputs.flatMap(({ name }) => {
+    const { dtype } = values.get(name)!
+    const shape = shapes.get(name)!
+    const isAligned = tensorBytes(dtype, shape.slice(2)) % runAlignment === 0
+    return isAligned ? [] : [tensorBytes(dtype, shape)]
+  })
+  return [...inputs.filter((bytes) => bytes <= mostMisalignedBytes), ...outputs].reduce(
+    (sum, bytes) => sum + alignScratch(bytes),
+    0,
+  )
 }
 
 const mostMisalignedBytes = 64 * 1024

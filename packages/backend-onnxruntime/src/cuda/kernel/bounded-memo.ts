@@ -1,0 +1,17 @@
+/** Most values that are kept; enough for the lengths of a generation. */
+const mostValues = 64
+
+/** Values by key, each made when it is first asked for; where there are too many, all are made anew. */
+export class BoundedMemo<Value> {
+  readonly #values = new Map<string, Value>()
+
+  get(key: string, make: () => Value): Value {
+    let value = this.#values.get(key)
+    if (value === undefined) {
+      value = make()
+      if (this.#values.size >= mostValues) this.#values.clear()
+      this.#values.set(key, value)
+    }
+    return value
+  }
+}
