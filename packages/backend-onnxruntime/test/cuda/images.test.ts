@@ -11,6 +11,7 @@ describe('compiled kernels', () => {
     ['arg-max', 3, 'arg_max_float32'],
     ['attention', 18, 'attend_float16_float16'],
     ['attention-q4', 6, 'append_bfloat16_q4g64'],
+    ['copy', 1, 'copy_bytes'],
     ['groups', 9, 'dequantize_columns_float16'],
   ])('%s.ptx has the %i kernels of its source', (module, count, one) => {
     const hash = createHash('sha256').update(native(`${module}.cu`))

@@ -19,6 +19,7 @@ export interface CudaFunctions {
   memoryAllocate(out: CudaPointer, byteLength: number): void
   memoryFree(address: bigint): void
   memoryFill(address: bigint, byte: number, byteLength: number, stream: CudaHandle): void
+  hostGetDevicePointer(out: CudaPointer, address: bigint, flags: number): void
   copyIn(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
   copyOut(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
   copy(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
@@ -85,6 +86,7 @@ export const cudaFunctions: { readonly [Name in keyof CudaFunctions]: CudaFuncti
   copyOut: ['cuMemcpyDtoHAsync_v2', ['address', 'address', 'size', 'address']],
   copy: ['cuMemcpyDtoDAsync_v2', ['address', 'address', 'size', 'address']],
   copyRectangle: ['cuMemcpy2DAsync_v2', ['pointer', 'address']],
+  hostGetDevicePointer: ['cuMemHostGetDevicePointer_v2', ['pointer', 'address', 'int']],
   hostRegister: ['cuMemHostRegister_v2', ['address', 'size', 'int']],
   hostUnregister: ['cuMemHostUnregister', ['address']],
   streamCreate: ['cuStreamCreate', ['pointer', 'int']],

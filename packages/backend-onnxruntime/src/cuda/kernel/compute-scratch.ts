@@ -5,6 +5,8 @@ import type { PinnedMemory, PinnedSlabs } from '../memory/pinned-slabs.ts'
 /** Page-locked bytes that one run uploads. */
 export interface Upload {
   readonly address: bigint
+  /** Where kernels see them; undefined where they do not. */
+  readonly deviceAddress: bigint | undefined
   readonly bytes: Uint8Array
 }
 
@@ -47,6 +49,7 @@ export class ComputeScratch {
     const upload: Upload & { memory: PinnedMemory } = {
       memory,
       address: memory.address,
+      deviceAddress: memory.deviceAddress(),
       bytes: new Uint8Array(memory.buffer),
     }
     return upload

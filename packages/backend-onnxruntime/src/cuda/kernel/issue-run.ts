@@ -7,6 +7,7 @@ import { inputNames } from '../graph/cuda-model.ts'
 import type { OwnNode } from '../graph/plan-steps.ts'
 import type { AddressedTensor } from '../session/cuda-session.ts'
 import { launchArgMax } from './arg-max-kernel.ts'
+import { copyToDevice } from '../queue/copy-to-device.ts'
 import { AttentionKernels, attentionRowBytes, writeAttentionRow } from './attention-kernels.ts'
 import type { Upload } from './compute-scratch.ts'
 import type { CudaBinding } from './cuda-binding.ts'
@@ -108,7 +109,7 @@ class Issue {
   #upload(rowBytes: number, lastBytes: number): Upload | undefined {
     if (rowBytes + lastBytes === 0) return undefined
     const { program, plan, facts } = this.#run
-    const { scratch, device } = this.#context
+    const { scratch, device, deviceKernels } = this.#context
     const upload = scratch.takeUpload(rowBytes + lastBytes)
     const view = new DataView(upload.bytes.buffer, upload.bytes.byteOffset, upload.bytes.byteLength)
     if (rowBytes > 0) {
@@ -123,7 +124,9 @@ class Issue {
       })
     }
     facts.lastRows?.forEach((last, row) => view.setInt32(rowBytes + 4 * row, last, true))
-    device.driver.call.copyIn(this.#at('upload'), upload.address, rowBytes + lastBytes, this.#stream)
+    const { address, deviceAddress } = upload
+    const source = { address, deviceAddress, byteLength: rowBytes + lastBytes }
+    copyToDevice({ driver: device.driver, deviceKernels }, this.#at('upload'), source, this.#stream)
     if (lastBytes > 0) {
       const address = this.#at('upload') + BigInt(rowBytes)
       this.#tensors.set(inputNames.lastRows, { address, type: 'int32', shape: [facts.lastRows!.length] })

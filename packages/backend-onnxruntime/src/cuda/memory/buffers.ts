@@ -44,6 +44,11 @@ export class PinnedBuffer extends Owned implements HostBuffer {
     this.bytes = new Uint8Array(memory.buffer, 0, byteLength)
   }
 
+  /** Where kernels see the memory; undefined where they do not, or not yet. */
+  get deviceAddress(): bigint | undefined {
+    return this.#memory.deviceAddress()
+  }
+
   /** Settles once the memory is page-locked; undefined where it is. */
   get locking(): Promise<void> | undefined {
     return this.#memory.locking()

@@ -25,6 +25,8 @@ export interface LentHost {
   readonly owner: PinnedBuffer | undefined
   readonly bytes: Uint8Array
   readonly address: bigint
+  /** Where kernels see it; undefined where they do not, or not before its pages are locked. */
+  readonly deviceAddress: bigint | undefined
 }
 
 /** Gives device memory of at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
@@ -104,7 +106,15 @@ export class CudaMemoryTable {
     if (bytes.byteLength < buffer.byteLength) throw new UsageError(`${what} lies in a buffer that was freed`)
     const part = bytes.subarray(byteOffset, byteOffset + byteLength)
     const address = owner === undefined ? this.#addressOf(part) : owner.address + BigInt(byteOffset)
-    return { owner, bytes: part, address }
+    return {
+      owner,
+      bytes: part,
+      address,
+      get deviceAddress() {
+        const start = owner?.deviceAddress
+        return start === undefined ? undefined : start + BigInt(byteOffset)
+      },
+    }
   }
 
   /** Ends all memory that nothing uses. */

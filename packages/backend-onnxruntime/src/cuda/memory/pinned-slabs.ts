@@ -9,6 +9,8 @@ import type { PageToucher } from './touch-pages.ts'
 export interface PinnedMemory {
   readonly buffer: ArrayBuffer
   readonly address: bigint
+  /** Where kernels see it; undefined where they do not, or not before its pages are locked. */
+  deviceAddress(): bigint | undefined
   /** Settles once the pages are locked; undefined where they are. */
   locking(): Promise<void> | undefined
   release(): void
@@ -20,7 +22,8 @@ const hugePageBytes = 2 * 2 ** 20
 const smallBytes = 2 ** 20
 const firstSlabBytes = 32 * 2 ** 20
 const mostSlabBytes = 256 * 2 ** 20
-const portable = 1
+/** Portable, and mapped for kernels. */
+const registerFlags = 3
 
 interface Slab {
   readonly mapping: MappedMemory
@@ -34,6 +37,7 @@ interface Slab {
   /** Threads are touching it. */
   isTouched: boolean
   isLocked: boolean
+  deviceAddress: bigint | undefined
   isGone: boolean
 }
 
@@ -100,9 +104,11 @@ export class PinnedSlabs {
       mapping.unmap()
       throw error
     }
+    const deviceAddress = isLocked ? this.#deviceAddressOf(address) : undefined
     return {
       buffer: mapping.buffer,
       address,
+      deviceAddress: () => deviceAddress,
       locking: () => undefined,
       release: () => {
         if (isLocked) this.#driver.call.hostUnregister(address)
@@ -128,6 +134,7 @@ export class PinnedSlabs {
       locking: undefined,
       isTouched: false,
       isLocked: false,
+      deviceAddress: undefined,
       isGone: false,
     }
     this.#slabs.push(slab)
@@ -136,7 +143,10 @@ export class PinnedSlabs {
     slab.locking = this.#toucher.touch(address, sizeBytes).then(() => {
       slab.isTouched = false
       if (slab.isGone) slab.mapping.unmap()
-      else slab.isLocked = this.#lock(address, sizeBytes)
+      else if (this.#lock(address, sizeBytes)) {
+        slab.isLocked = true
+        slab.deviceAddress = this.#deviceAddressOf(address)
+      }
       slab.locking = undefined
     })
     // Copies that use it fail with the error; where there are none nothing is wrong.
@@ -152,6 +162,7 @@ export class PinnedSlabs {
     return {
       buffer,
       address,
+      deviceAddress: () => (slab.deviceAddress === undefined ? undefined : slab.deviceAddress + BigInt(start)),
       locking: () => slab.locking,
       release: () => {
         // First detach: no view that somebody still holds may reach memory that is no longer ours.
@@ -177,12 +188,22 @@ export class PinnedSlabs {
     if (!slab.isTouched) slab.mapping.unmap()
   }
 
+  /** Where kernels see locked memory; undefined where the driver says that they do not. */
+  #deviceAddressOf(address: bigint): bigint | undefined {
+    const { call, create } = this.#driver
+    try {
+      return create((out) => call.hostGetDevicePointer(out, address, 0))
+    } catch {
+      return undefined
+    }
+  }
+
   /** @throws {FlexgenError} where it must be locked and cannot be */
   #lock(address: bigint, sizeBytes: number): boolean {
     const { pageLocking, onProblem } = this.#options
     if (pageLocking === 'never') return false
     try {
-      this.#driver.call.hostRegister(address, sizeBytes, portable)
+      this.#driver.call.hostRegister(address, sizeBytes, registerFlags)
       return true
     } catch (error) {
       if (pageLocking === 'always') throw refused(sizeBytes, error)

@@ -19,6 +19,7 @@ import { CudaKernel } from '../kernel/cuda-kernel.ts'
 import { CudaEvent } from './cuda-event.ts'
 import type { Polled } from './completion-poller.ts'
 import { planCudaCacheCopy } from './plan-cache-copy.ts'
+import { copyToDevice } from './copy-to-device.ts'
 import { StreamOrder } from './stream-order.ts'
 
 /** What a queue does once its turn has come. */
@@ -48,9 +49,6 @@ type Entry = Task | QueueEvent
 /** Copies of so many bytes are waited for one by one; smaller ones have no event of their own. */
 const markedBytes = 256 * 1024
 
-/** So large are the pieces of a copy to the device: between them small copies of other queues get their turn. */
-const pieceBytes = 8 * 2 ** 20
-
 /** A queue of the CUDA backend: hands its operations to streams as soon as nothing on the host holds them back. */
 export class CudaQueue implements Queue, Polled {
   readonly name: string
@@ -76,7 +74,11 @@ export class CudaQueue implements Queue, Polled {
 
   copyIn(target: Span<DeviceBuffer>, source: Span<HostBuffer>): QueueEvent {
     checkLengths('copyIn', target, source)
-    const { memory, device } = this.#context
+    const {
+      memory,
+      device: { driver },
+      deviceKernels,
+    } = this.#context
     const to = memory.lendDevice(target, 'the target of copyIn')
     const from = memory.lendHost(source, 'the source of copyIn')
     const { byteLength } = source
@@ -88,10 +90,8 @@ export class CudaQueue implements Queue, Polled {
       blocker: () => from.owner?.locking,
       issue: (stream) => {
         assertThere(from.bytes, byteLength)
-        for (let at = 0; at < byteLength; at += pieceBytes) {
-          const size = Math.min(pieceBytes, byteLength - at)
-          device.driver.call.copyIn(to.address + BigInt(at), from.address + BigInt(at), size, stream)
-        }
+        const { address, deviceAddress } = from
+        copyToDevice({ driver, deviceKernels }, to.address, { address, deviceAddress, byteLength }, stream)
         to.owner.wrote(to.byteOffset, from.bytes)
       },
     })
