@@ -55,6 +55,20 @@ export interface MemoryStats {
   readonly peakDeviceBytes: number
 }
 
+/** Host memory that somebody is going to hold. */
+export interface HostNeed {
+  /** Most bytes at once, those that are held already among them: so much may stay ready behind `free`. */
+  readonly totalBytes: number
+  /** Bytes that should be free and ready before they are asked for. */
+  readonly readyBytes: number
+}
+
+/** A claim on host memory that is kept ready; ends with its dispose, which may come after the backend's. */
+export interface HostReserve {
+  resize(need: HostNeed): void
+  [Symbol.dispose](): void
+}
+
 /** Inputs and outputs of runs of one kernel; kept and changed from run to run. */
 export interface Binding {
   /**
@@ -142,6 +156,11 @@ export interface Backend {
    * @throws {FlexgenError} `OUT_OF_MEMORY`
    */
   allocateHost(byteLength: number): HostBuffer
+  /**
+   * Makes host memory ready in the background, for `allocateHost` to take, and keeps what is freed: for backends where
+   * its making takes time. Never more than all reserves say; where it fails nothing is ready, and nothing else.
+   */
+  reserveHost?(need: HostNeed): HostReserve
   /** KV rows of one layer, filled with zeros. */
   allocateCache(spec: CacheSpec, rows: number): CacheBuffer
   /** Host-visible backends only: attention straight on rows in the host form, one page a row. */

@@ -41,6 +41,8 @@ export type {
   Binding,
   CacheRange,
   DeviceInfo,
+  HostNeed,
+  HostReserve,
   Kernel,
   MemoryStats,
   PageRange,

@@ -7,6 +7,8 @@ import type {
   DeviceBuffer,
   DeviceInfo,
   HostBuffer,
+  HostNeed,
+  HostReserve,
   Kernel,
   LayerGraph,
   MemoryStats,
@@ -44,6 +46,8 @@ export interface BackendParts {
   readonly ledger: { stats(): MemoryStats; setLimit(bytes: number): QueueEvent }
   readonly compile: (graph: LayerGraph) => Promise<Kernel>
   readonly createQueue: (name: string, trace?: TraceSink) => Queue
+  /** Where the making of host memory takes time. */
+  readonly reserveHost?: (need: HostNeed) => HostReserve
   /** Gives back what is left, once queues, work under way and kernels have ended. */
   readonly close: () => void | Promise<void>
 }
@@ -65,6 +69,12 @@ export function assembleBackend(parts: BackendParts): Backend {
       lifetime.assertOpen()
       return buffers.allocate('host', byteLength)
     },
+    ...(parts.reserveHost && {
+      reserveHost(need): HostReserve {
+        lifetime.assertOpen()
+        return parts.reserveHost!(need)
+      },
+    }),
     allocateCache(spec, rows) {
       lifetime.assertOpen()
       return caches.allocate(spec, rows)

@@ -67,7 +67,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   const pages = createPageMemory(koffi)
   const { pageLock } = options
   if (pageLock === false) notices.push('host memory is not page-locked, as asked for, so copies are slow')
-  const pinned = new PinnedSlabs(koffi, pages, device.driver, createPageToucher(), {
+  const pinned = new PinnedSlabs(koffi, pages, device.driver, createPageToucher(device), {
     pageLocking: pageLock === undefined ? 'where possible' : pageLock ? 'always' : 'never',
     onProblem: (error) => {
       if (notices.length === 0) notices.push(`host memory cannot be page-locked, so copies are slow: ${String(error)}`)
@@ -129,11 +129,12 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
       return new CudaKernel(context, program)
     },
     createQueue: (name, trace) => new CudaQueue(name, context, trace),
-    close() {
+    reserveHost: (need) => pinned.reserve(need),
+    async close() {
       caches.close()
       memory.close()
       scratch.close()
-      pinned.close()
+      await pinned.close()
       ledger.close()
       context.deviceKernels.release()
       for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()

@@ -21,6 +21,7 @@ EXPORT int fakeFailRegister = 0;   // whether host memory cannot be page-locked
 EXPORT int64_t fakeDeviceBytes = 0;
 EXPORT int64_t fakeHandles = 0;    // streams and events that live
 EXPORT int64_t fakeRegistered = 0; // registered ranges of host memory
+EXPORT int64_t fakeRefused = 0;    // ranges of host memory that could not be registered
 
 EXPORT Status cuInit(unsigned flags) {
   const char* visible = getenv("CUDA_VISIBLE_DEVICES");
@@ -92,8 +93,8 @@ EXPORT Status cuMemcpy2DAsync_v2(const Rectangle* r, void* stream) {
 }
 EXPORT Status cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) {
   (void)bytes, (void)flags;
+  __atomic_add_fetch(fakeFailRegister ? &fakeRefused : &fakeRegistered, 1, __ATOMIC_SEQ_CST);
   if (fakeFailRegister) return notPermitted;
-  fakeRegistered++;
   return address ? success : invalidValue;
 }
 EXPORT Status cuMemHostGetDevicePointer_v2(void** out, void* address, unsigned flags) {
@@ -101,7 +102,7 @@ EXPORT Status cuMemHostGetDevicePointer_v2(void** out, void* address, unsigned f
   *out = address;
   return success;
 }
-EXPORT Status cuMemHostUnregister(void* address) { fakeRegistered--; return address ? success : invalidValue; }
+EXPORT Status cuMemHostUnregister(void* address) { __atomic_sub_fetch(&fakeRegistered, 1, __ATOMIC_SEQ_CST); return address ? success : invalidValue; }
 
 typedef struct { int late; double atMs; } Event;
 EXPORT Status cuStreamCreate(void** stream, unsigned flags) { (void)flags; *stream = malloc(16); fakeHandles++; return success; }

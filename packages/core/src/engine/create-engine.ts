@@ -2,6 +2,7 @@ import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataErr
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
+import { HostClaim } from './host-claim.ts'
 import { LoadedEngine } from './loaded-engine.ts'
 import { compileLayers } from './compile-layers.ts'
 import { chooseDtypes, cutModel } from '../plan/cut-model.ts'
@@ -80,6 +81,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await options.onPlan?.(plan)
     // Where placement changes, budgets do, too, and the replacer holds them.
     if (replacement === undefined) await holdDeviceLimit(options, cleanup)
+    const limits = { device: options.maxDeviceBytes, ram: options.maxRamBytes }
+    const hostClaim = new HostClaim(backend, plan, limits)
+    cleanup.add(() => hostClaim.end())
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = clock.now()
@@ -102,7 +106,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const pins = new WeightPins(backend)
     cleanup.add(() => pins.free())
     const loadSeconds = (clock.now() - startedAtMs) / 1000
-    const budget = new MemoryBudget({ device: options.maxDeviceBytes, ram: options.maxRamBytes })
+    const budget = new MemoryBudget(limits, (changed) => hostClaim.limit(changed))
     return new LoadedEngine({
       ...shape,
       plan,
@@ -110,6 +114,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       pins,
       wantedPins,
       budget,
+      hostClaim,
       cleanup,
       allPositions,
       loadSeconds,

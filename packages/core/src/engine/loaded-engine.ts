@@ -57,6 +57,7 @@ export class LoadedEngine implements Engine {
     const limited = { ...engine, maxDeviceBytes: device, maxRamBytes: ram }
     this.plan = planRun({ ...this.#parts, options: limited }, bounds)
     checkBudgets(this.plan, limited)
+    this.#parts.hostClaim.beginRun(this.plan)
     // A budget that was set between two runs.
     if (device !== undefined && engine.replacement === undefined) await engine.backend.setMemoryLimit(device).whenDone()
     const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache

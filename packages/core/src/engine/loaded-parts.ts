@@ -5,6 +5,7 @@ import type { RunPlan } from '../plan/run-plan.ts'
 import type { MemoryBudget } from '../replacement/memory-budget.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { EngineOptions } from './engine-options.ts'
+import type { HostClaim } from './host-claim.ts'
 import type { RestingUnit } from './resident-weights.ts'
 import type { WeightPins } from './weight-pins.ts'
 
@@ -20,6 +21,7 @@ export interface LoadedParts extends PlannedModel {
   /** Matrices that the policy wants on the device, where placement may change: then they are pinned. */
   readonly wantedPins: readonly WeightUnit[]
   readonly budget: MemoryBudget
+  readonly hostClaim: HostClaim
   /** Frees all of it. */
   readonly cleanup: Cleanup
   readonly allPositions: boolean

@@ -17,9 +17,12 @@ interface Waiting {
 export class MemoryBudget {
   #limits: MemoryLimits
   #waiting: Waiting[] = []
+  readonly #onChange: ((limits: MemoryLimits) => void) | undefined
 
-  constructor(limits: MemoryLimits) {
+  /** @param onChange told of every change, before anything is freed for it */
+  constructor(limits: MemoryLimits, onChange?: (limits: MemoryLimits) => void) {
     this.#limits = limits
+    this.#onChange = onChange
   }
 
   get limits(): MemoryLimits {
@@ -32,7 +35,7 @@ export class MemoryBudget {
 
   /** Sets limits at once, where nothing runs. */
   set(budget: EngineBudget): void {
-    this.#limits = merged(this.#limits, budget)
+    this.#change(merged(this.#limits, budget))
   }
 
   /** Settles once a run that is under way holds the limits, or refuses to. */
@@ -47,12 +50,12 @@ export class MemoryBudget {
   async apply(hold: (limits: MemoryLimits) => Promise<void>): Promise<void> {
     for (const { budget, resolve, reject } of this.#waiting.splice(0)) {
       const before = this.#limits
-      this.#limits = merged(before, budget)
+      this.#change(merged(before, budget))
       try {
         await hold(this.#limits)
         resolve()
       } catch (error) {
-        this.#limits = before
+        this.#change(before)
         reject(error)
         if (!(error instanceof InfeasibleError)) throw error
       }
@@ -65,6 +68,11 @@ export class MemoryBudget {
       this.set(budget)
       resolve()
     }
+  }
+
+  #change(limits: MemoryLimits): void {
+    this.#limits = limits
+    this.#onChange?.(limits)
   }
 }
 

@@ -6,6 +6,9 @@ import type { CudaHandle } from './cuda-functions.ts'
 /** One GPU with its context, current on this thread. */
 export interface CudaDevice {
   readonly driver: CudaDriver
+  /** Where the driver was loaded from. */
+  readonly libraryPath: string
+  readonly context: CudaHandle
   readonly ordinal: number
   readonly name: string
   readonly memoryBytes: number
@@ -59,7 +62,8 @@ export function openCudaDevice(
   const name = new Uint8Array(128)
   call.deviceGetName(name, name.byteLength, device)
   const memoryBytes = Number(create((out) => call.deviceTotalMem(out, device)))
-  call.contextSetCurrent(create((out) => call.primaryContextRetain(out, device)))
+  const context = create((out) => call.primaryContextRetain(out, device))
+  call.contextSetCurrent(context)
   const createStream = (): CudaHandle => create((out) => call.streamCreate(out, nonBlocking))
   const computeStream = createStream()
   const base = create((out) => call.eventCreate(out, 0))
@@ -69,6 +73,8 @@ export function openCudaDevice(
   const elapsed = new Float32Array(1)
   return {
     driver,
+    libraryPath: path,
+    context,
     ordinal,
     name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
     memoryBytes,

@@ -4,6 +4,9 @@ export type CudaPointer = bigint | ArrayBufferView | null
 /** Handles of the driver are addresses. */
 export type CudaHandle = bigint
 
+/** Flags of `hostRegister`: locked for all contexts, and seen by kernels. */
+export const hostRegisterFlags = 3
+
 /** The functions of the CUDA driver API that this package calls; a status that is no success throws. */
 export interface CudaFunctions {
   init(flags: number): void

@@ -13,6 +13,11 @@ export class FreeRanges {
     return first !== undefined && first.start === 0 && first.end === this.#sizeBytes
   }
 
+  /** Bytes of all free ranges. */
+  get freeBytes(): number {
+    return this.#ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+  }
+
   /** Takes the first range that is large enough; undefined where there is none. */
   take(byteLength: number): number | undefined {
     const index = this.#ranges.findIndex(({ start, end }) => end - start >= byteLength)
