@@ -15,6 +15,7 @@ import {
   type ReplacementOptions,
   type RunReport,
 } from '../src/index.ts'
+import { spoiledHost } from './support/spoiled-host.ts'
 
 /** What a run in a test gives back, with what it left behind. */
 export interface TestRun {
@@ -46,7 +47,7 @@ export async function runEngine(
   const offloadDir = await mkdtemp(join(tmpdir(), 'flexgen-core-'))
   const { backend } = parts
   const ram = createRamTier({
-    allocateHost: (bytes) => backend.allocateHost(bytes),
+    allocateHost: spoiledHost(backend),
     freeHost: (buffer) => backend.free(buffer),
     clock: systemClock,
   })

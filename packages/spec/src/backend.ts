@@ -55,6 +55,9 @@ export interface MemoryStats {
   readonly peakDeviceBytes: number
 }
 
+/** What is in new host memory. */
+export type HostContents = 'zeros' | 'any'
+
 /** Host memory that somebody is going to hold. */
 export interface HostNeed {
   /** Most bytes at once, those that are held already among them: so much may stay ready behind `free`. */
@@ -152,10 +155,10 @@ export interface Backend {
   allocate(byteLength: number): DeviceBuffer
   /**
    * Host memory, page-aligned where the backend can (then direct reads work), pinned where that makes copies
-   * faster; filled with zeros.
+   * faster; filled with zeros, unless anything may be in it: memory that was held before comes sooner then.
    * @throws {FlexgenError} `OUT_OF_MEMORY`
    */
-  allocateHost(byteLength: number): HostBuffer
+  allocateHost(byteLength: number, contents?: HostContents): HostBuffer
   /**
    * Makes host memory ready in the background, for `allocateHost` to take, and keeps what is freed: for backends where
    * its making takes time. Never more than all reserves say; where it fails nothing is ready, and nothing else.

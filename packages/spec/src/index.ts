@@ -41,6 +41,7 @@ export type {
   Binding,
   CacheRange,
   DeviceInfo,
+  HostContents,
   HostNeed,
   HostReserve,
   Kernel,

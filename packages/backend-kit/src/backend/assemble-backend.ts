@@ -7,6 +7,7 @@ import type {
   DeviceBuffer,
   DeviceInfo,
   HostBuffer,
+  HostContents,
   HostNeed,
   HostReserve,
   Kernel,
@@ -21,7 +22,7 @@ import type { BackendLifetime } from './backend-lifetime.ts'
 /** Buffers of a backend. */
 export interface BackendBuffers {
   allocate(use: 'device', byteLength: number): DeviceBuffer
-  allocate(use: 'host', byteLength: number): HostBuffer
+  allocate(use: 'host', byteLength: number, contents?: HostContents): HostBuffer
   free(buffer: DeviceBuffer | HostBuffer, after: readonly QueueEvent[]): void
 }
 
@@ -65,9 +66,9 @@ export function assembleBackend(parts: BackendParts): Backend {
       lifetime.assertOpen()
       return buffers.allocate('device', byteLength)
     },
-    allocateHost(byteLength) {
+    allocateHost(byteLength, contents) {
       lifetime.assertOpen()
-      return buffers.allocate('host', byteLength)
+      return buffers.allocate('host', byteLength, contents)
     },
     ...(parts.reserveHost && {
       reserveHost(need): HostReserve {

@@ -57,7 +57,7 @@ async function measure(one: Case): Promise<object> {
   const weights = one.compressWeight === true ? compressSource(plain, chooseWeightForms(model)) : plain
   const offloadDir = await mkdtemp(path.join(tmpdir(), 'flexgen-bench-'))
   await using ram = createRamTier({
-    allocateHost: (bytes) => backend.allocateHost(bytes),
+    allocateHost: (bytes) => backend.allocateHost(bytes, 'any'),
     freeHost: (buffer) => backend.free(buffer),
     clock: systemClock,
   })

@@ -25,6 +25,7 @@ import {
 } from '@flexgen/opt-fixtures'
 import { type Backend, type GroupDType, type Model, systemClock, type WeightSource } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
+import { spoiledHost } from '../support/spoiled-host.ts'
 
 type Dtype = 'float32' | 'float16' | 'bfloat16'
 
@@ -94,7 +95,7 @@ export async function runModel(
 ): Promise<Run> {
   const offloadDir = await mkdtemp(path.join(tmpdir(), 'flexgen-cuda-'))
   const ram = createRamTier({
-    allocateHost: (bytes) => backend.allocateHost(bytes),
+    allocateHost: spoiledHost(backend),
     freeHost: (buffer) => backend.free(buffer),
     clock: systemClock,
   })

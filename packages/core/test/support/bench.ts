@@ -7,6 +7,7 @@ import { type FixtureName, loadFixture, type OptFixture } from '@flexgen/opt-fix
 import { type Backend, type FileSystem, type Model, systemClock, type Tier, type WeightSource } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
 import { createEngine, createPolicy, type Engine, type EngineOptions, type PolicyOptions } from '../../src/index.ts'
+import { spoiledHost } from './spoiled-host.ts'
 
 /** A checkpoint of the fixtures, opened, with its model. */
 export interface OpenedFixture extends AsyncDisposable {
@@ -46,7 +47,7 @@ export async function openBench(parts: BenchParts): Promise<Bench> {
   const { backend, policy, fileSystem, ...options } = parts
   const offloadDir = await mkdtemp(join(tmpdir(), 'flexgen-core-'))
   const ram = createRamTier({
-    allocateHost: (byteLength) => backend.allocateHost(byteLength),
+    allocateHost: spoiledHost(backend),
     freeHost: (buffer) => backend.free(buffer),
     clock: systemClock,
   })

@@ -21,7 +21,8 @@ export async function openTiers(
 ): Promise<EngineMachine> {
   const ram = owned.use(
     createRamTier({
-      allocateHost: (byteLength) => backend.allocateHost(byteLength),
+      // Of a region nothing is read that was not written.
+      allocateHost: (byteLength) => backend.allocateHost(byteLength, 'any'),
       freeHost: (buffer) => backend.free(buffer),
       clock: systemClock,
       ...(maxRamBytes !== undefined && { budgetBytes: maxRamBytes }),

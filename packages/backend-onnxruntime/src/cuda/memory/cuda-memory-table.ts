@@ -1,6 +1,7 @@
 import {
   type DeviceBuffer,
   type HostBuffer,
+  type HostContents,
   OutOfMemoryError,
   type QueueEvent,
   type Span,
@@ -61,11 +62,11 @@ export class CudaMemoryTable {
 
   /** @throws {FlexgenError} `OUT_OF_MEMORY` by the limit, by the device or by the system */
   allocate(use: 'device', byteLength: number): CudaBuffer
-  allocate(use: 'host', byteLength: number): PinnedBuffer
-  allocate(use: 'device' | 'host', byteLength: number): CudaBuffer | PinnedBuffer {
+  allocate(use: 'host', byteLength: number, contents?: HostContents): PinnedBuffer
+  allocate(use: 'device' | 'host', byteLength: number, contents?: HostContents): CudaBuffer | PinnedBuffer {
     checkSize('a number of bytes', byteLength)
     return this.#count(use, byteLength, () => {
-      if (use === 'host') return new PinnedBuffer(this.#pinned.allocate(byteLength), byteLength)
+      if (use === 'host') return new PinnedBuffer(this.#pinned.allocate(byteLength, contents), byteLength)
       const address = allocateDevice(this.#driver, byteLength)
       return new CudaBuffer(address, byteLength, () => this.#driver.call.memoryFree(address))
     })

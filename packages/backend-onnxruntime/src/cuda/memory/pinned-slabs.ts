@@ -1,4 +1,11 @@
-import { BackendUnavailableError, FlexgenError, type HostNeed, type HostReserve, OutOfMemoryError } from '@flexgen/spec'
+import {
+  BackendUnavailableError,
+  FlexgenError,
+  type HostContents,
+  type HostNeed,
+  type HostReserve,
+  OutOfMemoryError,
+} from '@flexgen/spec'
 import type { Koffi } from '../../ffi/koffi-library.ts'
 import type { MappedMemory, PageMemory } from '@flexgen/backend-kit'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
@@ -85,19 +92,19 @@ export class PinnedSlabs {
     this.#options = options
   }
 
-  /** Zero-filled memory. @throws {FlexgenError} `OUT_OF_MEMORY`, or where it must be page-locked and cannot be */
-  allocate(byteLength: number): PinnedMemory {
+  /** Memory, zero-filled unless anything may be in it. @throws {FlexgenError} `OUT_OF_MEMORY`, or where it must be page-locked and cannot be */
+  allocate(byteLength: number, contents: HostContents = 'zeros'): PinnedMemory {
     if (byteLength < smallBytes) return this.#alone(byteLength)
     const size = Math.ceil(byteLength / pageBytes) * pageBytes
     for (const slab of this.#slabs) {
       const start = slab.free.take(size)
-      if (start !== undefined) return this.#piece(slab, start, size)
+      if (start !== undefined) return this.#piece(slab, start, size, contents)
     }
     const slabBytes = wholePages(Math.max(size, this.#nextBytes))
     this.#nextBytes = Math.min(2 * this.#nextBytes, mostSlabBytes)
     this.#makeRoom(slabBytes)
     const slab = this.#addSlab(slabBytes)
-    return this.#piece(slab, slab.free.take(size)!, size)
+    return this.#piece(slab, slab.free.take(size)!, size, contents)
   }
 
   /** Memory is made ready ahead, and kept, for somebody who will hold so much. */
@@ -181,10 +188,10 @@ export class PinnedSlabs {
     slab.locking = undefined
   }
 
-  #piece(slab: Slab, start: number, size: number): PinnedMemory {
+  #piece(slab: Slab, start: number, size: number, contents: HostContents): PinnedMemory {
     const address = slab.address + BigInt(start)
     const buffer: ArrayBuffer = this.#koffi.view(address, size)
-    if (start < slab.usedTo) new Uint8Array(buffer).fill(0)
+    if (start < slab.usedTo && contents === 'zeros') new Uint8Array(buffer).fill(0)
     slab.usedTo = Math.max(slab.usedTo, start + size)
     this.#prepare()
     return {
