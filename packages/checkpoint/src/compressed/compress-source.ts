@@ -1,29 +1,22 @@
-import { quantizeColumns, quantizeRows } from '@flexgen/quantize'
 import {
   AbortedError,
   CorruptDataError,
-  type DType,
   type GroupDType,
   pieceRows,
   type TensorInfo,
   tensorBytes,
   type WeightSource,
 } from '@flexgen/spec'
+import type { DummySource } from '../dummy/create-dummy-source.ts'
+import type { CompressedTensor } from './compressed-tensor.ts'
+import { quantizeValues } from './quantize-values.ts'
+import { createRepeatedReader } from './repeated-reader.ts'
 import { createScratch, type Scratch } from './scratch.ts'
 import { checkRange } from '../source/tensor-range.ts'
 import { quoteName } from '../text/one-line.ts'
 
 /** Bytes of the original that are compressed at a time. */
 const stepBytes = 4 * 2 ** 20
-
-type Original = Extract<DType, 'float32' | 'float16' | 'bfloat16'>
-
-/** A matrix that is compressed as it is read. */
-interface CompressedTensor {
-  readonly info: TensorInfo
-  readonly form: GroupDType
-  readonly original: TensorInfo & { readonly dtype: Original }
-}
 
 /**
  * A source whose matrices come in 4 bits a value, compressed as they are read; what is not among `forms`, no matrix of
@@ -32,6 +25,7 @@ interface CompressedTensor {
  */
 export function compressSource(source: WeightSource, forms: ReadonlyMap<string, GroupDType>): WeightSource {
   const scratch = createScratch()
+  const readRepeated = isRepeating(source) ? createRepeatedReader(source, scratch) : undefined
   const compressed = new Map<string, CompressedTensor>()
   const tensors = new Map<string, TensorInfo>()
   for (const [name, original] of source.tensors) {
@@ -57,7 +51,9 @@ export function compressSource(source: WeightSource, forms: ReadonlyMap<string, 
       const tensor = compressed.get(name)
       if (tensor === undefined) return source.read(name, byteOffset, target, signal)
       checkRange(name, tensor.info.byteLength, byteOffset, target.byteLength)
-      await readCompressed(source, tensor, scratch, byteOffset, target, signal)
+      const done = (await readRepeated?.(tensor, byteOffset, target, signal)) ?? 0
+      if (done === target.byteLength) return
+      await readCompressed(source, tensor, scratch, byteOffset + done, target.subarray(done), signal)
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
@@ -65,6 +61,10 @@ export function compressSource(source: WeightSource, forms: ReadonlyMap<string, 
 
 function isOriginal(info: TensorInfo): info is CompressedTensor['original'] {
   return info.dtype === 'float32' || info.dtype === 'float16' || info.dtype === 'bfloat16'
+}
+
+function isRepeating(source: WeightSource): source is DummySource {
+  return 'repeated' in source
 }
 
 /** Compresses the lines (pieces of whole groups) that a byte range touches, some at a time. */
@@ -91,7 +91,7 @@ async function readCompressed(
     const bytes = scratch.take(Math.ceil(rowCount / lineRows) * lineBytes)
     try {
       await source.read(info.name, firstRow * rowBytes, raw, signal)
-      if (quantize(form, original.dtype, raw, width, bytes) > 0) {
+      if (quantizeValues(form, original.dtype, raw, width, bytes) > 0) {
         throw new CorruptDataError(`${quoteName(info.name)} has values that 4 bits cannot hold: NaN or infinite`)
       }
       const start = line * lineBytes
@@ -103,12 +103,4 @@ async function readCompressed(
       scratch.give(bytes)
     }
   }
-}
-
-/** @returns how many groups could not be bounded */
-function quantize(form: GroupDType, dtype: Original, raw: Uint8Array, width: number, target: Uint8Array): number {
-  const compress = form === 'q4g64' ? quantizeRows : quantizeColumns
-  const { buffer, byteLength } = raw
-  if (dtype === 'float32') return compress(dtype, new Float32Array(buffer, 0, byteLength / 4), width, target)
-  return compress(dtype, new Uint16Array(buffer, 0, byteLength / 2), width, target)
 }

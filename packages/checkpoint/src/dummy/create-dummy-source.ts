@@ -12,6 +12,7 @@ import { checkedElementCount, isCountList } from '../source/checked-shape.ts'
 import { describeTensor } from '../source/stored-tensor.ts'
 import { checkRange, unknownTensor } from '../source/tensor-range.ts'
 import { quoteName } from '../text/one-line.ts'
+import { copyRepeated } from './copy-repeated.ts'
 import type { DummyDType } from './encode-value.ts'
 import { makeTile } from './make-tile.ts'
 import { mixSeed } from './mix-seed.ts'
@@ -22,16 +23,27 @@ export interface DummySourceOptions {
   readonly tensors: Iterable<{ readonly name: string; readonly shape: readonly number[] }>
   readonly dtype: DummyDType
   readonly seed: number
-  /** Size of the repeated tile at most, 64 MiB by default; a few elements are added. */
+  /** Size of the repeated tile at most, 1 MiB by default; a few elements are added. */
   readonly tileBytes?: number | undefined
+}
+
+/** Values that a tensor repeats without end. */
+export interface RepeatedValues {
+  /** An odd number of values of the tensor's dtype; all matrices repeat the same ones. */
+  readonly tile: Uint8Array
+  /** Element of the tile with which the tensor starts. */
+  readonly start: number
 }
 
 /** Generated weights; `tileBytes` is what they hold in memory once the first one was read. */
 export interface DummySource extends WeightSource {
   readonly tileBytes: number
+  /** What a tensor is a repetition of: whoever makes something of every value needs to do so once only. */
+  repeated(name: string): RepeatedValues
 }
 
-const defaultTileBytes = 64 * 2 ** 20
+/** Stays in a core's cache while it is copied, and has more values than tables have rows. */
+const defaultTileBytes = 2 ** 20
 /** Copied before other work gets a turn. */
 const stepBytes = 16 * 2 ** 20
 /** `init_std` of OPT in the configs of the Hugging Face hub. */
@@ -89,26 +101,27 @@ export function createDummySource(options: DummySourceOptions): DummySource {
 
   let isDisposed = false
 
-  async function read(name: string, byteOffset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
+  function infoOf(name: string): TensorInfo {
     const info = infos.get(name)
     if (info === undefined) throw unknownTensor(name, description)
-    checkRange(name, info.byteLength, byteOffset, target.byteLength)
-    if (target.byteLength === 0) return
+    return info
+  }
+
+  function repeated(name: string): RepeatedValues {
+    const info = infoOf(name)
     if (isDisposed) throw new InternalError(`cannot read ${quoteName(name)}: the ${description} are closed`)
     const home = isScale(info) ? scales : values
-    const tile = (home.bytes ??= home.make())
-    let at = ((mixSeed(name, seed) % home.elements) * itemBytes + byteOffset) % tile.byteLength
-    for (let done = 0; done < target.byteLength;) {
+    return { tile: (home.bytes ??= home.make()), start: mixSeed(name, seed) % home.elements }
+  }
+
+  async function read(name: string, byteOffset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
+    checkRange(name, infoOf(name).byteLength, byteOffset, target.byteLength)
+    if (target.byteLength === 0) return
+    const { tile, start } = repeated(name)
+    for (let done = 0; done < target.byteLength; done += stepBytes) {
       if (done > 0) await setImmediate()
       if (signal?.aborted) throw new AbortedError(`reading ${quoteName(name)} was stopped`, { cause: signal.reason })
-      const step = target.subarray(done, done + stepBytes)
-      for (let filled = 0; filled < step.byteLength;) {
-        const piece = tile.subarray(at, at + step.byteLength - filled)
-        step.set(piece, filled)
-        filled += piece.byteLength
-        at = (at + piece.byteLength) % tile.byteLength
-      }
-      done += step.byteLength
+      copyRepeated(tile, start * itemBytes + byteOffset + done, target.subarray(done, done + stepBytes))
     }
   }
 
@@ -118,11 +131,10 @@ export function createDummySource(options: DummySourceOptions): DummySource {
     tensors: infos,
     tileBytes: (scales.elements + values.elements) * itemBytes,
     extents: (name, byteOffset, byteLength) => {
-      const info = infos.get(name)
-      if (info === undefined) throw unknownTensor(name, description)
-      checkRange(name, info.byteLength, byteOffset, byteLength)
+      checkRange(name, infoOf(name).byteLength, byteOffset, byteLength)
       return undefined
     },
+    repeated,
     read,
     [Symbol.asyncDispose]: () => {
       isDisposed = true

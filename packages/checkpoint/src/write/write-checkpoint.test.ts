@@ -6,6 +6,7 @@ import { type GroupDType, nodeFileSystem, type WeightSource } from '@flexgen/spe
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expectCode } from '../../test/support/expect-code.ts'
 import { readTensor } from '../../test/support/read-all.ts'
+import { withRead } from '../../test/support/with-read.ts'
 import { compressSource } from '../compressed/compress-source.ts'
 import { createDummySource } from '../dummy/create-dummy-source.ts'
 import { openCheckpoint } from '../open-checkpoint.ts'
@@ -80,13 +81,10 @@ describe('a checkpoint that was written', () => {
     const tensors = [{ name: 'weight', shape: shapes['weight']! }]
     const original = createDummySource({ tensors, dtype: 'float16', seed: 3 })
     const reads: number[] = []
-    const counted: WeightSource = {
-      ...original,
-      read: (name, offset, target) => {
-        reads.push(target.byteLength)
-        return original.read(name, offset, target)
-      },
-    }
+    const counted = withRead(original, (name, offset, target) => {
+      reads.push(target.byteLength)
+      return original.read(name, offset, target)
+    })
     const source = compressSource(counted, forms)
     await writeCheckpoint(source, planCheckpoint(source, ['weight']), folder)
     expect(reads.reduce((sum, bytes) => sum + bytes, 0)).toBe(130 * 9000 * 2)
