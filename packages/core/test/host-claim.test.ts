@@ -26,13 +26,17 @@ it('an engine has the KV of its workload made ready, keeps what its plan counts 
   expect(ram.cache).toBeGreaterThan(0)
   expect(claims).toEqual([{ totalBytes: ram.total, readyBytes: ram.cache }])
   await engine.generateAll(requests, { maxNewTokens: 3 })
+  expect(engine.plan.ram.total).toBeLessThan(ram.total)
+  await engine.generateAll(requests, { maxNewTokens: 30 })
+  expect(engine.plan.ram.total).toBeGreaterThan(ram.total)
   await engine.setBudget({ ram: 2000 })
   expect(claims.slice(1)).toEqual([
+    { totalBytes: ram.total, readyBytes: 0 },
     { totalBytes: engine.plan.ram.total, readyBytes: 0 },
     { totalBytes: 2000, readyBytes: 0 },
   ])
   await engine[Symbol.asyncDispose]()
-  expect(claims.slice(3)).toEqual([undefined])
+  expect(claims.slice(4)).toEqual([undefined])
 })
 
 it('has nothing made ready without a workload, and ends its claim where loading fails', async () => {

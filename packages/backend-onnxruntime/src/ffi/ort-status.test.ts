@@ -7,6 +7,22 @@ describe('ortError', () => {
     ['std::bad_alloc', 6, 'OUT_OF_MEMORY'],
     ['Available memory of 100 is smaller than requested bytes of 200', 1, 'OUT_OF_MEMORY'],
     ['CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
+    [
+      'CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED ; GPU=0 ; expr=cublasCreate(&cublas_handle_);',
+      6,
+      'OUT_OF_MEMORY',
+    ],
+    [
+      'CUDNN failure 1001: CUDNN_STATUS_NOT_INITIALIZED ; GPU=0 ; expr=cudnnCreate(&cudnn_handle_);',
+      6,
+      'OUT_OF_MEMORY',
+    ],
+    ['CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
+    ['CUDNN failure 4003: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
+    ['CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);', 6, 'OUT_OF_MEMORY'],
+    ['CUDA error cudaErrorMemoryAllocation', 1, 'OUT_OF_MEMORY'],
+    ['CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0', 1, 'INTERNAL'],
+    ['CUDA failure 700: an illegal memory access was encountered ; GPU=0', 1, 'INTERNAL'],
     ['Could not find an implementation for Gelu(20)', 9, 'UNSUPPORTED_DATA'],
     ['indices element out of data bounds', 2, 'INTERNAL'],
   ])('%s', (message, status, code) => {

@@ -1,13 +1,18 @@
 import { type FlexgenError, InternalError, OutOfMemoryError, UnsupportedDataError } from '@flexgen/spec'
 
 const notImplemented = 9
-const outOfMemoryText =
-  /failed to allocate|bad_alloc|out of memory|cannot allocate|available memory of|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)/i
+const outOfMemoryTexts: readonly RegExp[] = [
+  /failed to allocate|bad_alloc|out of memory|cannot allocate|available memory of/i,
+  // A handle needs memory of the device: without it, both libraries only say that they are not initialized.
+  /CU(BLAS|DNN)_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)/,
+  /CUDNN_STATUS_INTERNAL_ERROR_(HOST|DEVICE)_ALLOCATION_FAILED/,
+  /cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY/,
+]
 
 /** The error for a failed call of ONNX Runtime: its own message, with the code that fits. */
 export function ortError(doing: string, code: number, message: string): FlexgenError {
   const text = `ONNX Runtime cannot ${doing}: ${message.replaceAll(/\s+/g, ' ').trim()}`
-  if (outOfMemoryText.test(message)) return new OutOfMemoryError(text)
+  if (outOfMemoryTexts.some((pattern) => pattern.test(message))) return new OutOfMemoryError(text)
   if (code === notImplemented) return new UnsupportedDataError(text)
   return new InternalError(text)
 }

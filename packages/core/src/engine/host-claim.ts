@@ -20,9 +20,9 @@ export class HostClaim {
     this.#reserve = backend.reserveHost?.(this.#need)
   }
 
-  /** A run begins, which takes what it needs: from now on memory stays, and none is made ahead. */
+  /** A run begins, which takes what it needs: none is made ahead any more, and what the largest run has held stays. */
   beginRun({ ram }: RunPlan): void {
-    this.#plannedBytes = ram.total
+    this.#plannedBytes = Math.max(this.#plannedBytes, ram.total)
     this.#readyBytes = 0
     this.#reserve?.resize(this.#need)
   }

@@ -71,6 +71,7 @@ async function measure(one: Case): Promise<object> {
     },
   }
   const policy = createPolicy(one)
+  const count = policy.gpuBatchSize * policy.numGpuBatches
   await using engine = await createEngine({
     model,
     weights,
@@ -78,10 +79,10 @@ async function measure(one: Case): Promise<object> {
     ram,
     disk,
     policy,
+    workload: { sequences: count, maxPromptTokens: promptLen, maxNewTokens: genLen },
     dtype,
     ...(trace ? { trace: sink } : {}),
   })
-  const count = policy.gpuBatchSize * policy.numGpuBatches
   const requests = Array.from({ length: count }, (_, i) => ({
     promptIds: Array.from({ length: promptLen }, (_unused, j) => 5 + ((i * 7919 + j * 104729) % 50000)),
   }))

@@ -3,9 +3,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { createOnnxRuntimeCudaBackend } from '@flexgen/backend-onnxruntime'
 import type { TestKit } from '@flexgen/conformance'
-import { systemClock } from '@flexgen/spec'
+import { FlexgenError, systemClock } from '@flexgen/spec'
 import { createDiskTier } from '@flexgen/storage'
 import { openBench, openFixture } from '../support/bench.ts'
 import { endOf, outcomeOf } from '../support/run-outcome.ts'
@@ -27,19 +28,26 @@ export function testFaults({ describe, it }: TestKit, gpu: TestedGpu): void {
       await using opened = await openFixture()
       await using backend = await gpu.createBackend()
       const ends = new Set<string>()
+      const others: string[] = []
       for (const steps of stepCounts) {
         await using bench = await openBench({ ...opened, backend, policy, pagePositions: 2 })
         const end = gpu.starve(steps)
+        const noteOther = (error: unknown): void => {
+          const isMemory = FlexgenError.isInstance(error) && error.code === 'OUT_OF_MEMORY'
+          if (!isMemory) others.push(`after ${steps} steps: ${inspect(error)}`)
+        }
         try {
           const loading = bench.createEngine()
-          const loaded = await endOf(loading)
+          const loaded = await endOf(loading, noteOther)
           ends.add(loaded)
           if (loaded === 'ok') {
             const engine = await loading
-            const outcome = await outcomeOf(engine, requests, options)
+            const outcome = await outcomeOf(engine, requests, options, noteOther)
             ends.add(outcome.end)
             end()
-            assert.equal((await outcomeOf(engine, requests, options)).end, 'ok', `after a failure at step ${steps}`)
+            const problems: unknown[] = []
+            const { end: after } = await outcomeOf(engine, requests, options, (error) => problems.push(error))
+            assert.equal(after, 'ok', `after a failure at step ${steps}: ${inspect(problems)}`)
             await engine[Symbol.asyncDispose]()
           }
         } finally {
@@ -48,6 +56,7 @@ export function testFaults({ describe, it }: TestKit, gpu: TestedGpu): void {
         const { deviceBytes, preparedBytes } = backend.memory()
         assert.deepEqual([deviceBytes, preparedBytes, bench.heldBytes()], [0, 0, 0], `at step ${steps}`)
       }
+      assert.deepEqual(others, [])
       assert.deepEqual([...ends].toSorted(), ['OUT_OF_MEMORY', 'ok'])
     })
 

@@ -9,12 +9,22 @@ export interface Outcome {
   readonly end: string
 }
 
-/** `ok` or what an operation fails with; `hung` where it does not end. */
-export async function endOf(operation: Promise<unknown>, limitMs = 60_000): Promise<string> {
+/**
+ * `ok` or what an operation fails with; `hung` where it does not end.
+ * @param onError told what it failed with
+ */
+export async function endOf(
+  operation: Promise<unknown>,
+  onError?: (error: unknown) => void,
+  limitMs = 60_000,
+): Promise<string> {
   const limit = new AbortController()
   const ended = operation.then(
     () => 'ok',
-    (error: unknown) => (FlexgenError.isInstance(error) ? error.code : `not a FlexgenError: ${String(error)}`),
+    (error: unknown) => {
+      onError?.(error)
+      return FlexgenError.isInstance(error) ? error.code : `not a FlexgenError: ${String(error)}`
+    },
   )
   const hung = setTimeout(limitMs, 'hung', { signal: limit.signal }).catch(() => 'hung')
   const end = await Promise.race([ended, hung])
@@ -27,6 +37,7 @@ export async function outcomeOf(
   engine: Engine,
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
+  onError?: (error: unknown) => void,
 ): Promise<Outcome> {
   const results: GenerationResult[] = []
   const run = async (): Promise<void> => {
@@ -34,5 +45,5 @@ export async function outcomeOf(
       if (event.type === 'result') results.push(event.result)
     }
   }
-  return { end: await endOf(run()), results }
+  return { end: await endOf(run(), onError), results }
 }
