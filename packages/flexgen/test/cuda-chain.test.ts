@@ -27,6 +27,7 @@ const little: MeasureEffort = {
   headDim: 64,
   sequences: [1, 4],
   positions: [8, 32],
+  kvBytes: 2 ** 16,
   promptTokens: [8, 16],
   prefillTokens: 32,
   elementwiseTokens: 16,

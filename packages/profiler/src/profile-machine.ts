@@ -2,6 +2,7 @@ import type { ComputeRates, HardwareProfile } from '@flexgen/planner'
 import { type Backend, type DType, UsageError } from '@flexgen/spec'
 import { cardEffort, fullEffort, type MeasureEffort } from './kernels/measure-effort.ts'
 import { measureCompute } from './kernels/measure-compute.ts'
+import type { MemoryRoom } from './kernels/working-set.ts'
 import { measureBeside } from './links/measure-beside.ts'
 import { measureDeviceLinks } from './links/measure-device-links.ts'
 import { type CreateDisk, measureDisk } from './links/measure-disk.ts'
@@ -17,6 +18,8 @@ export interface ProfileMachineOptions {
   readonly createDisk: CreateDisk
   readonly machine: { readonly cpuName: string; readonly cpuCores: number }
   readonly capacity: { readonly ramBytes: number; readonly diskBytes: number }
+  /** Bytes of all last-level caches of the host, so that memory is read and not they; unknown by default. */
+  readonly cacheBytes?: number | undefined
   /** Versions of what is measured with, such as `node`. */
   readonly versions: Readonly<Record<string, string>>
   readonly measuredAt: Date
@@ -47,18 +50,22 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
     signal?.throwIfAborted()
     onStep?.(what, done++, total)
   }
+  const roomOf = ({ device }: Backend): MemoryRoom =>
+    device.hostVisible
+      ? { cacheBytes: options.cacheBytes ?? 0, freeBytes: Math.min(device.memoryBytes, options.capacity.ramBytes) }
+      : { cacheBytes: 0, freeBytes: device.memoryBytes }
   step('disk')
   const disk = await measureDisk(createDisk, main, effort)
   const rates: ComputeRates[] = []
   let ramBytesPerSecond = 0
   for (const backend of backends) {
     step(`kernels of ${backend.name}`)
-    const measured = await measureCompute(backend, backend.device.hostVisible ? effort : ofCard)
+    const measured = await measureCompute(backend, backend.device.hostVisible ? effort : ofCard, roomOf(backend))
     rates.push(measured.rates)
     if (backend.device.hostVisible) ramBytesPerSecond = Math.max(ramBytesPerSecond, measured.weightBytesPerSecond)
   }
   if (host !== undefined) step(`kernels of ${host.name}`)
-  const onHost = host === undefined ? undefined : await measureCompute(host, effort)
+  const onHost = host === undefined ? undefined : await measureCompute(host, effort, roomOf(host))
   step('links')
   const { hostVisible, memoryBytes, description } = main.device
   const deviceLinks = hostVisible ? undefined : await measureDeviceLinks(main, ofCard)
@@ -68,10 +75,17 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
     deviceLinks === undefined || host === undefined
       ? []
       : [
-          await measureHostAttention(main, host, dtypeOf(onHost!.rates), ofCard, {
-            hostToDevice: deviceLinks.links.hostToDevice!.pinned.bytesPerSecond,
-            ramRead,
-          }),
+          await measureHostAttention(
+            main,
+            host,
+            dtypeOf(onHost!.rates),
+            ofCard,
+            {
+              hostToDevice: deviceLinks.links.hostToDevice!.pinned.bytesPerSecond,
+              ramRead,
+            },
+            roomOf(host),
+          ),
         ]
   step('reading beside computing')
   const [device, ...others] = rates

@@ -22,6 +22,7 @@ const little: MeasureEffort = {
   headDim: 64,
   sequences: [1, 2],
   positions: [4, 16],
+  kvBytes: 2 ** 16,
   promptTokens: [4, 8],
   prefillTokens: 16,
   elementwiseTokens: 16,

@@ -8,6 +8,7 @@ import { createResourceStack } from '../engine/resource-stack.ts'
 import { expandHome } from '../model/expand-home.ts'
 import { backends as registry } from '../registry/backends.ts'
 import { openBackend } from '../registry/open-backend.ts'
+import { lastLevelCacheBytes } from './last-level-caches.ts'
 import { roomOf } from './load-hardware.ts'
 
 /** How this machine is measured. */
@@ -54,6 +55,7 @@ export async function profileHere(options: ProfileHereOptions = {}): Promise<Har
       createDisk: (direct) => createDiskTier({ offloadDir, clock: systemClock, direct }),
       machine: { cpuName: cpus()[0]?.model.trim() ?? 'unknown', cpuCores: availableParallelism() },
       capacity: await roomOf(offloadDir),
+      cacheBytes: await lastLevelCacheBytes(),
       versions: { node: process.version },
       measuredAt: new Date(),
       onStep: options.onStep,

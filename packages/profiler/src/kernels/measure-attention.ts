@@ -1,9 +1,11 @@
 import type { DecodeAttentionRate, PrefillAttentionRate } from '@flexgen/planner'
-import { type Backend, bytesOf, cachePageBytes, type DType, type HostBuffer, type Span, spanOf } from '@flexgen/spec'
+import { type Backend, cachePageBytes, type DType } from '@flexgen/spec'
 import { timeRuns } from '../timing/time-runs.ts'
+import { bindAttention, createKvRows } from './kv-rows.ts'
 import type { MeasureEffort } from './measure-effort.ts'
 import { Probe } from './probe.ts'
 import { attentionGraph } from './probe-graphs.ts'
+import type { MemoryRoom } from './working-set.ts'
 
 /** Attention: its speed where much is read, and what a row costs where little is. */
 export interface MeasuredAttention {
@@ -16,7 +18,7 @@ export interface MeasuredAttention {
 const leastShare = 0.2
 
 /**
- * Speeds of attention.
+ * Speeds of attention. Decode steps walk over more KV than caches hold, as those of a run do.
  * @param cacheDtypes dtypes of KV to measure decode steps in
  * @param stageSeconds cost of a call, which is counted elsewhere
  */
@@ -26,17 +28,23 @@ export async function measureAttention(
   cacheDtypes: readonly DType[],
   effort: MeasureEffort,
   stageSeconds: number,
+  room: MemoryRoom,
 ): Promise<MeasuredAttention> {
-  const { heads, headDim, timing, sequences, positions } = effort
+  const { heads, headDim, timing, sequences, positions, kvBytes } = effort
+  const graph = attentionGraph(heads, headDim, dtype)
   const decodeAttention: DecodeAttentionRate[] = []
   const rowSeconds: number[] = []
   for (const cacheDtype of cacheDtypes) {
+    await using probe = new Probe(backend)
+    const kernel = await probe.compile(graph)
+    const spec = { kvHeads: heads, headDim, maxPositions: positions[1], dtype: cacheDtype }
+    const rows = await createKvRows(probe, spec, Math.max(...sequences), room, kvBytes)
     for (const batch of sequences) {
       const times: number[] = []
       let spread = 0
       for (const length of positions) {
-        await using probe = new Probe(backend)
-        await bindAttention(probe, { batch, seq: 1, length, dtype, cacheDtype, heads, headDim })
+        probe.unbind()
+        await bindAttention(probe, kernel, rows, { batch, seq: 1, length })
         const measured = await timeRuns((runs) => probe.run(runs), timing)
         times.push(measured.seconds)
         spread = measured.spread
@@ -57,15 +65,9 @@ export async function measureAttention(
   for (const promptTokens of effort.promptTokens) {
     await using probe = new Probe(backend)
     const batch = Math.max(1, Math.min(effort.sequences.at(-1)!, Math.floor(effort.prefillTokens / promptTokens)))
-    await bindAttention(probe, {
-      batch,
-      seq: promptTokens,
-      length: promptTokens,
-      dtype,
-      cacheDtype: dtype,
-      heads,
-      headDim,
-    })
+    const cache = probe.allocateCache({ kvHeads: heads, headDim, maxPositions: promptTokens, dtype }, batch)
+    const rows = Array.from({ length: batch }, (_, row) => ({ cache, row }))
+    await bindAttention(probe, await probe.compile(graph), rows, { batch, seq: promptTokens, length: promptTokens })
     const { seconds, spread } = await timeRuns((runs) => probe.run(runs), timing)
     const own = Math.max(leastShare * seconds, seconds - stageSeconds)
     const flops = 4 * promptTokens ** 2 * heads * headDim * batch
@@ -74,56 +76,6 @@ export async function measureAttention(
   // Of one sequence alone no lane runs beside another.
   const many = rowSeconds.slice(1)
   return { decodeAttention, prefillAttention, attentionRowSeconds: median(many.length > 0 ? many : rowSeconds) }
-}
-
-/** Sizes of a run of attention. */
-export interface AttentionRun {
-  readonly batch: number
-  readonly seq: number
-  /** Positions of every row after the run. */
-  readonly length: number
-  readonly dtype: DType
-  readonly cacheDtype: DType
-  readonly heads: number
-  readonly headDim: number
-}
-
-/** Binds attention over KV of its own. */
-export async function bindAttention(probe: Probe, run: AttentionRun): Promise<void> {
-  const { batch, seq, length, dtype, cacheDtype, heads, headDim } = run
-  const kernel = await probe.compile(attentionGraph(heads, headDim, dtype))
-  const cache = probe.allocateCache({ kvHeads: heads, headDim, maxPositions: length, dtype: cacheDtype }, batch)
-  const positions = await numbers(
-    probe,
-    Int32Array.from({ length: batch * seq }, (_, i) => length - seq + (i % seq)),
-  )
-  const lengths = await numbers(probe, new Int32Array(batch).fill(length))
-  const binding = await probe.bind(
-    kernel,
-    { batch, seq },
-    new Map([
-      ['positions', positions],
-      ['lengths', lengths],
-    ]),
-  )
-  binding.setCache(
-    'kv',
-    Array.from({ length: batch }, (_, row) => ({ cache, row })),
-  )
-}
-
-async function numbers(probe: Probe, values: Int32Array): Promise<Span> {
-  const span = await probe.allocate('int32', values.byteLength)
-  const bytes = new Uint8Array(values.buffer)
-  if (probe.backend.device.hostVisible) {
-    bytesOf(span as Span<HostBuffer>).set(bytes)
-    return span
-  }
-  const host = probe.backend.allocateHost(values.byteLength)
-  host.bytes.set(bytes)
-  await probe.queue.copyIn(span, spanOf(host)).whenDone()
-  probe.backend.free(host)
-  return span
 }
 
 function median(values: readonly number[]): number {

@@ -6,6 +6,7 @@ import { measureAttention } from './measure-attention.ts'
 import { measureProducts } from './measure-products.ts'
 import { Probe, type ProbeShape } from './probe.ts'
 import { elementwiseGraph, smallLayerGraph } from './probe-graphs.ts'
+import type { MemoryRoom } from './working-set.ts'
 
 /** What a backend computes at, and how fast it reads weights. */
 export interface MeasuredCompute {
@@ -17,7 +18,11 @@ export interface MeasuredCompute {
 const smallWidth = 64
 
 /** Measures a backend through its contract: products, attention, what stands around them, and what a call costs. */
-export async function measureCompute(backend: Backend, effort: MeasureEffort): Promise<MeasuredCompute> {
+export async function measureCompute(
+  backend: Backend,
+  effort: MeasureEffort,
+  room: MemoryRoom,
+): Promise<MeasuredCompute> {
   const { computeDtypes, cacheDtypes } = backend.capabilities
   // A checkpoint of halves is computed in halves where the backend can.
   const dtype: DType = computeDtypes.includes('float16') ? 'float16' : computeDtypes[0]!
@@ -26,9 +31,9 @@ export async function measureCompute(backend: Backend, effort: MeasureEffort): P
   const width = effort.heads * effort.headDim
   const shape = { batch: 1, seq: elementwiseTokens }
   const elementwise = await timeOf(backend, effort, elementwiseGraph(width, dtype), shape)
-  const { matmul, weightBytesPerSecond } = await measureProducts(backend, dtype, effort)
+  const { matmul, weightBytesPerSecond } = await measureProducts(backend, dtype, effort, room)
   const cached = [dtype, ...(cacheDtypes.includes('q4g64') ? (['q4g64'] as const) : [])]
-  const attention = await measureAttention(backend, dtype, cached, effort, stageSeconds)
+  const attention = await measureAttention(backend, dtype, cached, effort, stageSeconds, room)
   const wide = matmul.find(({ weights, rows }) => weights === 'prepared' && rows === effort.rows[0])!
   return {
     weightBytesPerSecond,

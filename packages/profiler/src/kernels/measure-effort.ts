@@ -16,6 +16,8 @@ export interface MeasureEffort {
   /** Sequences and two lengths of decode attention. */
   readonly sequences: readonly number[]
   readonly positions: readonly [number, number]
+  /** Bytes of KV that decode attention walks over at least, before it reads any again. */
+  readonly kvBytes: number
   readonly promptTokens: readonly number[]
   /** Tokens of a run of attention over prompts at most, and of what stands around products. */
   readonly prefillTokens: number
@@ -40,6 +42,7 @@ export const fullEffort: MeasureEffort = {
   headDim: 64,
   sequences: [1, 4, 8, 32],
   positions: [64, 512],
+  kvBytes: 2 ** 30,
   promptTokens: [16, 64, 256, 512],
   prefillTokens: 1024,
   elementwiseTokens: 256,

@@ -4,6 +4,7 @@ import { timeRuns } from '../timing/time-runs.ts'
 import type { MeasureEffort } from './measure-effort.ts'
 import { Probe } from './probe.ts'
 import { productGraph, productWeights } from './probe-graphs.ts'
+import { type MemoryRoom, workingSetBytes } from './working-set.ts'
 
 /** Products, and how fast their weights are read for one row: the speed of memory. */
 export interface MeasuredProducts {
@@ -23,11 +24,15 @@ function formsOf(backend: Backend): { weights: MatmulRate['weights']; weightDtyp
   ]
 }
 
+/** How often caches fit into the matrices that take turns. */
+const cacheTimes = 4
+
 /** Speeds of products by rows and form of the weights, with matrices that take turns so that no cache holds them. */
 export async function measureProducts(
   backend: Backend,
   dtype: DType,
   { width, matrices, productsPerRun, rows, timing }: MeasureEffort,
+  room: MemoryRoom,
 ): Promise<MeasuredProducts> {
   const matmul: MatmulRate[] = []
   let weightBytesPerSecond = 0
@@ -37,7 +42,8 @@ export async function measureProducts(
     const kernel = await probe.compile(graph)
     const names = productWeights(productsPerRun)
     const isHeld = weights !== 'bound'
-    const runs = Math.max(1, Math.floor(matrices / productsPerRun))
+    const leastMatrices = workingSetBytes(room, 0, cacheTimes) / tensorBytes(weightDtype, [width, width])
+    const runs = Math.max(1, Math.floor(matrices / productsPerRun), Math.ceil(leastMatrices / productsPerRun))
     const held: Awaited<ReturnType<Probe['prepare']>>[] = []
     const bound: ReadonlyMap<string, Span>[] = []
     for (let i = 0; i < runs; i++) {

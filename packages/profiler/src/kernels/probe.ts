@@ -1,10 +1,12 @@
 import {
   type Backend,
   type Binding,
+  bytesOf,
   type CacheBuffer,
   type DeviceBuffer,
   type DType,
   dtypeBytes,
+  type GraphValue,
   type HostBuffer,
   type Kernel,
   type LayerGraph,
@@ -52,7 +54,7 @@ export class Probe {
         .filter(({ name }) => names.includes(name))
         .map(({ name, dtype, shape }) => {
           const buffer = this.backend.allocateHost(tensorBytes(dtype as DType, shape as readonly number[]))
-          fill(buffer.bytes, dtype as DType)
+          fillWithSmallNumbers(buffer.bytes, dtype as DType)
           return [name, spanOf(buffer)] as const
         }),
     )
@@ -69,7 +71,7 @@ export class Probe {
   async allocate(dtype: DType, byteLength: number): Promise<Span> {
     const { backend } = this
     const host = backend.allocateHost(byteLength)
-    fill(host.bytes, dtype)
+    fillWithSmallNumbers(host.bytes, dtype)
     if (backend.device.hostVisible) {
       this.#buffers.push(host)
       return spanOf(host)
@@ -79,6 +81,27 @@ export class Probe {
     await this.queue.copyIn(spanOf(device), spanOf(host)).whenDone()
     backend.free(host)
     return spanOf(device)
+  }
+
+  /** Memory for a value of a graph, its free sizes those of a run. */
+  allocateValue(dtype: DType, shape: GraphValue['shape'], run: ProbeShape): Promise<Span> {
+    return this.allocate(dtype, tensorBytes(dtype, sizesOf(shape, run)))
+  }
+
+  /** Integers where kernels can bind them. */
+  async allocateNumbers(values: Int32Array): Promise<Span> {
+    const { backend } = this
+    const span = await this.allocate('int32', values.byteLength)
+    const bytes = new Uint8Array(values.buffer)
+    if (backend.device.hostVisible) {
+      bytesOf(span as Span<HostBuffer>).set(bytes)
+      return span
+    }
+    const host = backend.allocateHost(values.byteLength)
+    host.bytes.set(bytes)
+    await this.queue.copyIn(span, spanOf(host)).whenDone()
+    backend.free(host)
+    return span
   }
 
   /** KV rows of one layer; the probe gives them back. */
@@ -94,16 +117,15 @@ export class Probe {
    */
   async bind(
     kernel: Kernel,
-    { batch, seq }: ProbeShape,
+    run: ProbeShape,
     given: ReadonlyMap<string, Span> = new Map(),
     held: readonly string[] = [],
   ): Promise<Binding> {
     const binding = kernel.createBinding()
     for (const { name, dtype, shape } of [...kernel.graph.inputs, ...kernel.graph.outputs]) {
       if (held.includes(name)) continue
-      const sizes = shape.map((size) => (size === 'batch' ? batch : size === 'seq' ? seq : size))
-      const byteLength = tensorBytes(dtype as DType, sizes)
-      binding.set(name, given.get(name) ?? (await this.allocate(dtype as DType, byteLength)), sizes)
+      const span = given.get(name) ?? (await this.allocateValue(dtype as DType, shape, run))
+      binding.set(name, span, sizesOf(shape, run))
     }
     this.#bound.push({ kernel, binding })
     return binding
@@ -135,8 +157,12 @@ export class Probe {
   }
 }
 
+function sizesOf(shape: GraphValue['shape'], { batch, seq }: ProbeShape): number[] {
+  return shape.map((size) => (size === 'batch' ? batch : size === 'seq' ? seq : size))
+}
+
 /** Numbers that no kernel is slower or faster for: small, finite, not all alike. */
-function fill(bytes: Uint8Array, dtype: DType): void {
+export function fillWithSmallNumbers(bytes: Uint8Array, dtype: DType): void {
   const width = dtype === 'q4g64' || dtype === 'q4g64c' ? 1 : dtypeBytes(dtype, 1)
   if (dtype === 'int32') return
   if (width === 1) {

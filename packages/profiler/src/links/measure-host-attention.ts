@@ -1,8 +1,10 @@
 import type { SharedLinks } from '@flexgen/planner'
 import { type Backend, type DType, spanOf } from '@flexgen/spec'
-import { bindAttention } from '../kernels/measure-attention.ts'
+import { bindAttention, createKvRows } from '../kernels/kv-rows.ts'
 import type { MeasureEffort } from '../kernels/measure-effort.ts'
 import { Probe } from '../kernels/probe.ts'
+import { attentionGraph } from '../kernels/probe-graphs.ts'
+import type { MemoryRoom } from '../kernels/working-set.ts'
 import { secondsOf, timeRuns } from '../timing/time-runs.ts'
 
 /** What host and link do alone. */
@@ -21,11 +23,19 @@ export async function measureHostAttention(
   dtype: DType,
   effort: MeasureEffort,
   alone: AloneRates,
+  room: MemoryRoom,
 ): Promise<SharedLinks> {
-  const { heads, headDim, positions, sequences, timing, copyBytes, besideSeconds } = effort
+  const { heads, headDim, positions, sequences, timing, copyBytes, besideSeconds, kvBytes } = effort
   await using probe = new Probe(host)
   const [, length] = positions
-  await bindAttention(probe, { batch: sequences.at(-1)!, seq: 1, length, dtype, cacheDtype: dtype, heads, headDim })
+  const batch = sequences.at(-1)!
+  const spec = { kvHeads: heads, headDim, maxPositions: length, dtype }
+  const rows = await createKvRows(probe, spec, batch, room, kvBytes)
+  await bindAttention(probe, await probe.compile(attentionGraph(heads, headDim, dtype)), rows, {
+    batch,
+    seq: 1,
+    length,
+  })
   const { seconds: aloneSeconds } = await timeRuns((runs) => probe.run(runs), timing)
   const queue = device.createQueue('profile beside')
   const [target, source] = [device.allocate(copyBytes), device.allocateHost(copyBytes)]
