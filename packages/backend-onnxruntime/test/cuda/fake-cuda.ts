@@ -10,7 +10,7 @@ const koffi = await loadKoffi()
 export const fakeDriverPath = buildFakeDriver
 
 type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
-type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
+type FakeLong = 'fakeAwaitedCopies' | 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
 
