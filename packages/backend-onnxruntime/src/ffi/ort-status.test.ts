@@ -17,6 +17,12 @@ describe('ortError', () => {
       6,
       'OUT_OF_MEMORY',
     ],
+    [
+      'CUBLAS failure 3: the resource allocation failed ; GPU=0 ; expr=cublasCreate(&cublas_handle_);',
+      6,
+      'OUT_OF_MEMORY',
+    ],
+    ['CUBLAS failure 13: the function failed to launch on the GPU ; GPU=0', 1, 'INTERNAL'],
     ['CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
     ['CUDNN failure 4003: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0', 1, 'OUT_OF_MEMORY'],
     ['CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);', 6, 'OUT_OF_MEMORY'],

@@ -20,6 +20,7 @@ EXPORT int fakeFailAllocation = 0; // the n-th allocation from now on fails; 0: 
 EXPORT int fakeFailRegister = 0;   // whether host memory cannot be page-locked
 EXPORT int64_t fakeDeviceBytes = 0;
 EXPORT int64_t fakeHandles = 0;    // streams and events that live
+EXPORT int64_t fakeAwaitedCopies = 0; // copies before the event that a stream was last told to wait for, on that event's stream
 EXPORT int64_t fakeRegistered = 0; // registered ranges of host memory
 EXPORT int64_t fakeRefused = 0;    // ranges of host memory that could not be registered
 
@@ -70,6 +71,7 @@ EXPORT Status cuMemsetD8Async(uint64_t address, unsigned char byte, size_t bytes
 }
 static Status copy(uint64_t target, uint64_t source, size_t bytes, void* stream) {
   if (stream == NULL) return invalidHandle;
+  ++*(int64_t*)stream;
   memmove((void*)(uintptr_t)target, (void*)(uintptr_t)source, bytes);
   return success;
 }
@@ -104,11 +106,16 @@ EXPORT Status cuMemHostGetDevicePointer_v2(void** out, void* address, unsigned f
 }
 EXPORT Status cuMemHostUnregister(void* address) { __atomic_sub_fetch(&fakeRegistered, 1, __ATOMIC_SEQ_CST); return address ? success : invalidValue; }
 
-typedef struct { int late; double atMs; } Event;
-EXPORT Status cuStreamCreate(void** stream, unsigned flags) { (void)flags; *stream = malloc(16); fakeHandles++; return success; }
+typedef struct { int late; double atMs; int64_t copies; } Event;
+EXPORT Status cuStreamCreate(void** stream, unsigned flags) { (void)flags; *stream = calloc(1, 16); fakeHandles++; return success; }
 EXPORT Status cuStreamDestroy_v2(void* stream) { free(stream); fakeHandles--; return success; }
 EXPORT Status cuStreamSynchronize(void* stream) { return stream ? success : invalidHandle; }
-EXPORT Status cuStreamWaitEvent(void* stream, void* event, unsigned flags) { (void)flags; return stream && event ? success : invalidHandle; }
+EXPORT Status cuStreamWaitEvent(void* stream, Event* event, unsigned flags) {
+  (void)flags;
+  if (stream == NULL || event == NULL) return invalidHandle;
+  fakeAwaitedCopies = event->copies;
+  return success;
+}
 EXPORT Status cuEventCreate(void** event, unsigned flags) { (void)flags; *event = calloc(1, sizeof(Event)); fakeHandles++; return success; }
 EXPORT Status cuEventDestroy_v2(void* event) { free(event); fakeHandles--; return success; }
 EXPORT Status cuEventRecord(Event* event, void* stream) {
@@ -116,6 +123,7 @@ EXPORT Status cuEventRecord(Event* event, void* stream) {
   if (stream == NULL) return invalidHandle;
   event->late = fakeLateQueries;
   event->atMs = now += 0.01;
+  event->copies = *(int64_t*)stream;
   return success;
 }
 EXPORT Status cuEventQuery(Event* event) { return event->late-- > 0 ? notReady : success; }

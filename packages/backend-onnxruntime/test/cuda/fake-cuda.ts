@@ -10,7 +10,11 @@ const koffi = await loadKoffi()
 export const fakeDriverPath = buildFakeDriver
 
 type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
+<<<<<<< HEAD
 type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered' | 'fakeRefused'
+=======
+type FakeLong = 'fakeAwaitedCopies' | 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
+>>>>>>> wB
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
 

@@ -1,4 +1,4 @@
-import { type Backend, spanOf } from '@flexgen/spec'
+import { type Backend, SettableEvent, spanOf } from '@flexgen/spec'
 import { createHostBuffer } from '@flexgen/conformance'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
@@ -41,6 +41,33 @@ describe('a CUDA backend', () => {
     const target = createHostBuffer(size)
     await queue.copyOut(spanOf(target), spanOf(device)).whenDone()
     expect(Buffer.compare(target.bytes, host.bytes)).toBe(0)
+  })
+
+  it('a queue that was held back waits for the copy that it was told to, not for those behind it', async () => {
+    await using backend = await createFakeBackend()
+    const [device, host] = [backend.allocate(64), backend.allocateHost(64)]
+    const [stores, loads] = [backend.createQueue('stores'), backend.createQueue('loads')]
+    // Their memory is page-locked from here on.
+    await stores.copyOut(spanOf(host), spanOf(device)).whenDone()
+    await loads.copyIn(spanOf(device), spanOf(host)).whenDone()
+    setFake('fakeLateQueries', 100)
+    const [read, laterRead] = [new SettableEvent(), new SettableEvent()]
+    loads.wait(read)
+    loads.wait(stores.copyOut(spanOf(host), spanOf(device)))
+    const loaded = loads.copyIn(spanOf(device), spanOf(host))
+    for (let i = 0; i < 3; i++) stores.copyOut(spanOf(host), spanOf(device))
+    read.settle(0)
+    expect(readFake('fakeAwaitedCopies')).toBe(2)
+    // Also where that copy was held back itself.
+    stores.wait(laterRead)
+    const stored = stores.copyOut(spanOf(host), spanOf(device))
+    stores.copyOut(spanOf(host), spanOf(device))
+    loads.wait(stored)
+    const loadedLater = loads.copyIn(spanOf(device), spanOf(host))
+    laterRead.settle(0)
+    expect(readFake('fakeAwaitedCopies')).toBe(6)
+    setFake('fakeLateQueries', 2)
+    await Promise.all([loaded.whenDone(), loadedLater.whenDone()])
   })
 
   it.each([1, 2, 3])(

@@ -7,6 +7,8 @@ export class CudaEvent extends SettableEvent {
   issued: IssuedOrder | undefined
   /** Why it was never issued. */
   failure: { readonly error: unknown } | undefined
+  /** Whether another queue waits for it, so that it needs an event of its own on the device. */
+  isAwaited = false
   #listeners: (() => void)[] = []
 
   /** Calls the listener once the operation is issued or has failed before. */

@@ -46,7 +46,7 @@ interface Task extends Work {
 
 type Entry = Task | QueueEvent
 
-/** Copies of so many bytes are waited for one by one; smaller ones have no event of their own. */
+/** Copies of so many bytes are waited for one by one; smaller ones have an event of their own where another queue waits for them. */
 const markedBytes = 256 * 1024
 
 /** A queue of the CUDA backend: hands its operations to streams as soon as nothing on the host holds them back. */
@@ -154,8 +154,19 @@ export class CudaQueue implements Queue, Polled {
 
   wait(event: QueueEvent): void {
     if (this.#failure !== undefined || (event.isDone() && event.error === undefined)) return
+    if (event instanceof CudaEvent) this.#ask(event)
     this.#pending.push(event)
     this.#pump()
+  }
+
+  /**
+   * Asks for an event behind an operation and nothing else: this queue may be held back until much more was issued there, and
+   * would wait for all of it.
+   */
+  #ask(event: CudaEvent): void {
+    const { issued } = event
+    if (issued === undefined) event.isAwaited = true
+    else if (issued.order !== this.#order) issued.order.markUpTo(issued.number)
   }
 
   cancel(reason: unknown = new AbortedError('the queue was cancelled')): void {
@@ -267,7 +278,7 @@ export class CudaQueue implements Queue, Polled {
       if (this.#trace !== undefined) task.start = timedEvents.record(this.#order.stream)
       task.issue(this.#order.stream)
       if (this.#trace !== undefined) task.end = timedEvents.record(this.#order.stream)
-      task.event.issued = this.#order.add(task.isRun || task.sizeBytes >= markedBytes)
+      task.event.issued = this.#order.add(task.isRun || task.event.isAwaited || task.sizeBytes >= markedBytes)
     } catch (error) {
       task.event.failure = { error }
       this.#fail(error)

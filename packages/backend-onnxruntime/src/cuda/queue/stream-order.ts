@@ -70,6 +70,11 @@ export class StreamOrder {
     }
   }
 
+  /** Lets an operation that others will wait for have its event now, before more is issued behind it. */
+  markUpTo(number: number): void {
+    if (number > this.#reachedCount) this.#mark(number)
+  }
+
   /** Lets everything issued from now on wait for an operation of another queue. */
   await({ order, number }: IssuedOrder): void {
     if (order === this || number <= order.#reachedCount) return
