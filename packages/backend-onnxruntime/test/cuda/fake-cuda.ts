@@ -10,11 +10,7 @@ const koffi = await loadKoffi()
 export const fakeDriverPath = buildFakeDriver
 
 type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
-<<<<<<< HEAD
-type FakeLong = 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered' | 'fakeRefused'
-=======
-type FakeLong = 'fakeAwaitedCopies' | 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered'
->>>>>>> wB
+type FakeLong = 'fakeAwaitedCopies' | 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered' | 'fakeRefused'
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
 
