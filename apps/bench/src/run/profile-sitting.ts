@@ -12,6 +12,16 @@ export function measuresMachine({ suite, compare, flags }: BenchOptions): boolea
 }
 
 /**
+ * The sides with a profile of this sitting. Runs are predicted by it alone: corrected by the runs before, the second
+ * repetition would be compared with the first one.
+ */
+export function predictedBy(hardware: string, sides: readonly Side[]): readonly Side[] {
+  return sides.map((side) =>
+    side.kind === 'flexgen' ? { ...side, settings: { ...side.settings, hardware, history: false } } : side,
+  )
+}
+
+/**
  * Measures the machine before anything else runs, and gives the sides a profile of this sitting.
  * @param folder where it is kept as `hardware.json`
  * @throws {FlexgenError} what measuring fails with
@@ -29,5 +39,5 @@ export async function profileSitting(
   const { result } = await runChild({ type: 'profile', options }, { signal })
   const hardware = path.resolve(folder, 'hardware.json')
   await writeJsonFile(hardware, result)
-  return sides.map((side) => (side.kind === 'flexgen' ? { ...side, settings: { ...side.settings, hardware } } : side))
+  return predictedBy(hardware, sides)
 }
