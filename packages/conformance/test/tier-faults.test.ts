@@ -24,6 +24,7 @@ const failures = [
 const writes = failures.map((what) => `${what} fails what is behind it, too; written again, all is right`)
 const reads = [
   'EIO fails a read and what is behind it; read again, all is right',
+  'EIO fails a read of ranges; read again, all is right',
   'EIO in a checkpoint file fails its extents; read again, all is right',
 ]
 const allocations = ['makeFolder', 'open', 'truncate', 'write'].map(

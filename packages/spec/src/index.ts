@@ -51,7 +51,7 @@ export type {
   Queue,
   RunShape,
 } from './backend.ts'
-export type { Region, Tier, TierQueue, TierStats } from './tier.ts'
+export type { Region, RegionRange, Tier, TierQueue, TierStats } from './tier.ts'
 export type { Policy, TierPercent } from './policy.ts'
 export type { Tokenizer, TokenStream } from './tokenizer.ts'
 export type { FileHandle, FileSystem, OpenMode } from './file/file-system.ts'

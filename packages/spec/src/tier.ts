@@ -8,6 +8,15 @@ export interface Region {
   readonly byteLength: number
 }
 
+/** A byte range of a region, and its place in the target that it is read into. */
+export interface RegionRange {
+  readonly region: Region
+  readonly byteOffset: number
+  readonly byteLength: number
+  /** In bytes from the start of the target. */
+  readonly targetOffset: number
+}
+
 /** What a tier holds and has moved. */
 export interface TierStats {
   readonly heldBytes: number
@@ -23,6 +32,8 @@ export interface TierStats {
 export interface TierQueue {
   readonly name: string
   read(target: Span<HostBuffer>, region: Region, byteOffset: number): QueueEvent
+  /** Reads any ranges, in any order and also repeated, as one operation; their places in the target do not overlap. */
+  readRanges(target: Span<HostBuffer>, ranges: readonly RegionRange[]): QueueEvent
   write(region: Region, byteOffset: number, source: Span<HostBuffer>): QueueEvent
   /** Reads extents one behind the other into the target, whose length is their sum. */
   readExtents(target: Span<HostBuffer>, extents: readonly Extent[]): QueueEvent

@@ -60,6 +60,40 @@ describe.skipIf(reason !== undefined)(`direct reads${reason === undefined ? '' :
     expect(tier.stagingBytes()).toBeLessThanOrEqual(4 * (mebibyte + 8192) + 65_536)
   })
 
+  it('give rows of a region in any order through bounded staging buffers', async () => {
+    await using folder = await tempFolder()
+    const opened: string[] = []
+    const fileSystem = {
+      ...nodeFileSystem,
+      open: (...[path, mode]: Parameters<typeof nodeFileSystem.open>) => {
+        opened.push(mode)
+        return nodeFileSystem.open(path, mode)
+      },
+    }
+    await using tier = await makeDiskTier(folder.path, { direct: true, chunkBytes: mebibyte, fileSystem })
+    const [rowBytes, random] = [1010, createRandom(12)]
+    // The region under test does not start where the file does.
+    await tier.allocate(9000)
+    const region = await tier.allocate(content.byteLength)
+    const queue = tier.createQueue('rows')
+    await queue.write(region, 0, spanOf(content)).whenDone()
+    opened.length = 0
+    const rows = Array.from({ length: 1500 }, () => random.integer(0, Math.floor(content.byteLength / rowBytes) - 1))
+    const target = createHostBuffer(rows.length * rowBytes)
+    const ranges = rows.map((row, slot) => ({
+      region,
+      byteOffset: row * rowBytes,
+      byteLength: rowBytes,
+      targetOffset: slot * rowBytes,
+    }))
+    await queue.readRanges(spanOf(target), ranges).whenDone()
+    const expected = rows.map((row) => content.bytes.subarray(row * rowBytes, (row + 1) * rowBytes))
+    expect(Buffer.concat(expected).equals(target.bytes)).toBe(true)
+    expect(opened).toEqual(['read-direct'])
+    expect(tier.stats().regionBytesRead).toBe(target.byteLength)
+    expect(tier.stagingBytes()).toBeLessThanOrEqual(4 * (mebibyte + 8192) + 65_536)
+  })
+
   it('go straight into a target that is aligned as the file is, and touch nothing around it', async () => {
     await using folder = await tempFolder()
     const file = join(folder.path, 'weights.bin')

@@ -89,6 +89,54 @@ describe('order under delayed completions', () => {
     expect(atOnce()).toBe(4)
   })
 
+  it('ranges far apart are read 32 at once, and one that fails ends the operation once all of them have ended', async () => {
+    await using folder = await tempFolder()
+    const gate = Promise.withResolvers<void>()
+    const faults: Fault[] = [
+      { on: 'read', nth: 3, effect: { kind: 'error', code: 'EIO' } },
+      { on: 'read', effect: { kind: 'hold', until: gate.promise } },
+    ]
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults })
+    await using tier = await makeDiskTier(folder.path, { fileSystem })
+    const region = await tier.allocate(50 * 100_000)
+    const queue = tier.createQueue('rows')
+    const target = createHostBuffer(50)
+    const read = queue.readRanges(
+      spanOf(target),
+      Array.from({ length: 50 }, (_, i) => ({ region, byteOffset: i * 100_000, byteLength: 1, targetOffset: i })),
+    )
+    const behind = queue.read(spanOf(createHostBuffer(1)), region, 0)
+    await vi.waitFor(() => expect(fileSystem.calls.get('read')).toBe(32), waiting)
+    await turnLoop()
+    expect(read.isDone()).toBe(false)
+    gate.resolve()
+    await expect(read.whenDone()).rejects.toMatchObject({ code: 'READ_FAILED' })
+    await expect(behind.whenDone()).rejects.toBe(read.error)
+    expect(fileSystem.calls.get('read')).toBe(32)
+  })
+
+  it('cancelled ranges end only when their bytes have stopped moving', async () => {
+    await using folder = await tempFolder()
+    const gate = Promise.withResolvers<void>()
+    const held: Fault = { on: 'read', effect: { kind: 'hold', until: gate.promise } }
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [held] })
+    await using tier = await makeDiskTier(folder.path, { fileSystem })
+    const region = await tier.allocate(50 * 100_000)
+    const queue = tier.createQueue('rows')
+    const read = queue.readRanges(
+      spanOf(createHostBuffer(50)),
+      Array.from({ length: 50 }, (_, i) => ({ region, byteOffset: i * 100_000, byteLength: 1, targetOffset: i })),
+    )
+    await vi.waitFor(() => expect(fileSystem.calls.get('read')).toBe(32), waiting)
+    queue.cancel()
+    await turnLoop()
+    expect(read.isDone()).toBe(false)
+    gate.resolve()
+    await expect(read.whenDone()).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(tier.stats().regionBytesRead).toBe(32)
+    expect(fileSystem.calls.get('read')).toBe(32)
+  })
+
   it('operations of one queue that share bytes do not overtake each other', async () => {
     await using folder = await tempFolder()
     const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: delays(9, 200) })

@@ -4,6 +4,7 @@ import {
   InternalError,
   type QueueEvent,
   type Region,
+  type RegionRange,
   type Span,
   type TierQueue,
 } from '@flexgen/spec'
@@ -44,6 +45,21 @@ export class SimulatedTierQueue implements TierQueue {
     checkSpan(target)
     this.#context.regions.check(region, byteOffset, target.byteLength)
     return this.#push(tierLabels.read, target.byteLength, this.#context.read)
+  }
+
+  readRanges(target: Span<HostBuffer>, ranges: readonly RegionRange[]): QueueEvent {
+    this.#context.regions.checkOpen()
+    checkSpan(target)
+    let sumBytes = 0
+    for (const { region, byteOffset, byteLength, targetOffset } of ranges) {
+      this.#context.regions.check(region, byteOffset, byteLength)
+      if (!(targetOffset >= 0 && targetOffset + byteLength <= target.byteLength))
+        throw new InternalError(
+          `a range of ${byteLength} bytes at ${targetOffset} is not in a target of ${target.byteLength}`,
+        )
+      sumBytes += byteLength
+    }
+    return this.#push(tierLabels.read, sumBytes, this.#context.read)
   }
 
   write(region: Region, byteOffset: number, source: Span<HostBuffer>): QueueEvent {

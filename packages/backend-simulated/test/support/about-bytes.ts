@@ -24,5 +24,6 @@ export const aboutBytes: readonly RegExp[] = [
   // A task would move bytes: a simulated tier takes its time and does not call it.
   /^a queued task keeps its place in the order$/,
   /^the view of a region is its bytes where they lie; only RAM has one$/,
+  /^ranges of regions come to their places/,
   /^extents (of files are read|beyond the end of a file)/,
 ]

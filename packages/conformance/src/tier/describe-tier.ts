@@ -8,6 +8,7 @@ import { faultTests } from './fault-bench.ts'
 import { faultsSuite } from './faults-suite.ts'
 import { lateSuite } from './late-suite.ts'
 import { misuseSuite } from './misuse-suite.ts'
+import { rangesSuite } from './ranges-suite.ts'
 import type { TierKit } from './tier-kit.ts'
 
 /** What the suites of a tier share. */
@@ -36,6 +37,7 @@ export function describeTier(name: string, create: () => Promise<Tier>, kit: Tie
   }
   kit.describe(`${name} is a tier`, () => {
     bytesSuite(context)
+    rangesSuite(context)
     extentsSuite(context)
     for (const [title, check] of Object.entries(orderChecks)) {
       context.test(title, async (tier) => {

@@ -40,6 +40,13 @@ export function faultsSuite({ kit, allocateHost }: TierContext, test: FaultTest)
       await tier.createQueue('extents').readExtents(spanOf(target), extents).whenDone()
       assertBytes(target.bytes, source.bytes, 'extents')
     })
+    const target = allocateHost(size)
+    const range = { region, byteOffset: 7, byteLength: size - 7, targetOffset: 7 }
+    await tier
+      .createQueue('ranges')
+      .readRanges(spanOf(target), [range, { ...range, byteOffset: 0, byteLength: 7, targetOffset: 0 }])
+      .whenDone()
+    assertBytes(target.bytes, source.bytes, 'ranges')
   })
 
   for (const [title, fault, codes] of failingWrites) {
@@ -76,6 +83,21 @@ export function faultsSuite({ kit, allocateHost }: TierContext, test: FaultTest)
     await assertRefused('a failed read', () => read, ['READ_FAILED'])
     await assert.rejects(behind.whenDone(), read.error as object)
     await assertHolds(region, source.bytes)
+  })
+
+  test('EIO fails a read of ranges; read again, all is right', [eio], async ({ tier, arm, filled }) => {
+    const [region, source, target] = [await tier.allocate(size), filled(6), allocateHost(size)]
+    await tier.createQueue('write').write(region, 0, spanOf(source)).whenDone()
+    const half = Math.floor(size / 2)
+    const ranges = [
+      { region, byteOffset: half, byteLength: size - half, targetOffset: half },
+      { region, byteOffset: 0, byteLength: half, targetOffset: 0 },
+    ]
+    const read = (): QueueEvent => tier.createQueue('ranges').readRanges(spanOf(target), ranges)
+    arm()
+    await assertRefused('a failed read', read, ['READ_FAILED'])
+    await read().whenDone()
+    assertBytes(target.bytes, source.bytes, 'ranges')
   })
 
   test('EIO in a checkpoint file fails its extents; read again, all is right', [eio], async ({ tier, arm }) => {

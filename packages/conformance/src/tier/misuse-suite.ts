@@ -16,6 +16,22 @@ export function misuseSuite({ allocateHost, test }: TierContext): void {
     await assertRefused('a write beyond the end', () => queue().write(region, size - 5, spanOf(buffer, 0, 6)))
   })
 
+  test('ranges outside their region or their target are refused', async (tier) => {
+    const region = await tier.allocate(100)
+    const size = region.byteLength
+    const buffer = allocateHost(size + 10)
+    const ranges = [
+      ['a range beyond the end of its region', { byteOffset: size - 5, byteLength: 6, targetOffset: 0 }],
+      ['a range before its region', { byteOffset: -1, byteLength: 6, targetOffset: 0 }],
+      ['a range beyond the end of its target', { byteOffset: 0, byteLength: 6, targetOffset: 5 }],
+      ['a range before its target', { byteOffset: 0, byteLength: 6, targetOffset: -1 }],
+    ] as const
+    for (const [what, range] of ranges)
+      await assertRefused(what, () =>
+        tier.createQueue('ranges').readRanges(spanOf(buffer, 5, 10), [{ region, ...range }]),
+      )
+  })
+
   test('a target of another length than its extents is refused', async (tier) => {
     const target = spanOf(allocateHost(10))
     await assertRefused('a short target', () =>
@@ -28,6 +44,8 @@ export function misuseSuite({ allocateHost, test }: TierContext): void {
     tier.free(region)
     const buffer = spanOf(allocateHost(100))
     await assertRefused('a read of a freed region', () => tier.createQueue('freed').read(buffer, region, 0))
+    const ranges = [{ region, byteOffset: 0, byteLength: 1, targetOffset: 0 }]
+    await assertRefused('a range of a freed region', () => tier.createQueue('freed').readRanges(buffer, ranges))
     await assertRefused('a write to a freed region', () => tier.createQueue('freed').write(region, 0, buffer))
     await assertRefused('a second free', () => tier.free(region))
   })

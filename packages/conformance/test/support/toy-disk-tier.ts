@@ -87,6 +87,19 @@ export async function createToyDiskTier(files: FileSystem, defect?: DiskDefect):
         }
         return push('read', target.byteLength, () => guard('READ_FAILED', read))
       },
+      readRanges(target, ranges) {
+        if (ranges.some((part) => part.targetOffset < 0 || part.targetOffset + part.byteLength > target.byteLength))
+          throw new UsageError('outside the target')
+        const froms = ranges.map(({ region, byteOffset, byteLength }) => offsetOf(region, byteOffset, byteLength))
+        const read = async (): Promise<void> => {
+          for (const [i, { targetOffset, byteLength }] of ranges.entries()) {
+            const part = bytesOf(target).subarray(targetOffset, targetOffset + byteLength)
+            await moveAll(part, (rest, at) => file!.read(rest, froms[i]! + at))
+            stats.regionBytesRead += byteLength
+          }
+        }
+        return push('read ranges', target.byteLength, () => guard('READ_FAILED', read))
+      },
       write(region, byteOffset, source) {
         const from = offsetOf(region, byteOffset, source.byteLength)
         const write = async (): Promise<void> => {

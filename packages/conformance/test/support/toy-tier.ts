@@ -33,6 +33,8 @@ export type ToyDefect =
   | 'openForever'
   | 'countReadsTwice'
   | 'noRangeCheck'
+  | 'noTargetCheck'
+  | 'packRanges'
   | 'noExtentCheck'
   | 'noLengthCheck'
   | 'anyRegion'
@@ -98,6 +100,20 @@ export function createToyTier(defect?: ToyDefect): Tier {
           }
           bytesOf(target).set(part)
           stats.regionBytesRead += target.byteLength * (defect === 'countReadsTwice' ? 2 : 1)
+        })
+      },
+      readRanges(target: Span<HostBuffer>, ranges) {
+        for (const { targetOffset, byteLength } of ranges) {
+          if (defect !== 'noTargetCheck' && (targetOffset < 0 || targetOffset + byteLength > target.byteLength))
+            throw new UsageError('outside the target')
+        }
+        const contents = ranges.map(({ region, byteOffset, byteLength }) => contentOf(region, byteOffset, byteLength))
+        return push('read ranges', target.byteLength, () => {
+          for (const [i, { byteOffset, byteLength, targetOffset }] of ranges.entries()) {
+            const part = contents[i]!.subarray(byteOffset, byteOffset + byteLength)
+            bytesOf(target).set(part, defect === 'packRanges' ? i * byteLength : targetOffset)
+            stats.regionBytesRead += byteLength
+          }
         })
       },
       write(region, byteOffset, source) {

@@ -3,6 +3,7 @@ import {
   type Extent,
   type HostBuffer,
   type QueueEvent,
+  type RegionRange,
   spanOf,
   type Tier,
   type TierQueue,
@@ -39,14 +40,15 @@ export function gatherBytes(table: WeightUnit, idCount: number): number {
 
 /**
  * Reads the table rows of some ids, each once, into `target`, and rewrites the ids to count within them. Only those
- * bytes move, where a whole vocabulary would be read for a handful of rows. Rows of one file are one operation of the
- * queue, however many they are.
+ * bytes move, where a whole vocabulary would be read for a handful of rows. Rows of disk regions are one operation of the
+ * queue, however many they are, and so are slots of files in a row.
  */
 export function gatherRows(options: RowGatherOptions, ids: Int32Array, target: HostBuffer): GatheredRows {
   const { table, ram, diskQueue } = options
   const rowBytes = tableRowBytes(table.unit)
   const slots = new Map<number, number>()
   const extents: Extent[] = []
+  const ranges: RegionRange[] = []
   let ready: QueueEvent | undefined
   /** Queues the reads of the rows before a slot that lie in files and are not queued yet. */
   const flush = (slot: number): void => {
@@ -64,15 +66,18 @@ export function gatherRows(options: RowGatherOptions, ids: Int32Array, target: H
       if (region === undefined) extents.push(...rowExtents(options, id, rowBytes))
       else {
         flush(slot)
-        const row = spanOf(target, slot * rowBytes, rowBytes)
-        const byteOffset = (id - block.firstRow) * rowBytes
-        if (block.tier === 'disk') ready = diskQueue.read(row, region, byteOffset)
-        else bytesOf(row).set(ram.view!(region).bytes.subarray(byteOffset, byteOffset + rowBytes))
+        const [byteOffset, targetOffset] = [(id - block.firstRow) * rowBytes, slot * rowBytes]
+        if (block.tier === 'disk') ranges.push({ region, byteOffset, byteLength: rowBytes, targetOffset })
+        else {
+          const row = ram.view!(region).bytes.subarray(byteOffset, byteOffset + rowBytes)
+          bytesOf(spanOf(target, targetOffset, rowBytes)).set(row)
+        }
       }
     }
     ids[i] = slot
   })
   flush(slots.size)
+  if (ranges.length > 0) ready = diskQueue.readRanges(spanOf(target, 0, slots.size * rowBytes), ranges)
   return { rowCount: slots.size, ready }
 }
 

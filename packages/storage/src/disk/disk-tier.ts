@@ -17,7 +17,7 @@ export interface DiskTier extends Tier {
   readonly kind: 'disk'
   /** What users should know: where direct reads were refused, which left-overs could not be removed. */
   readonly notices: readonly string[]
-  /** RAM held for direct reads, in bytes; at most lanes x (chunk + 8 KiB), rounded up to 64 KiB. */
+  /** RAM held for direct reads and reads of many ranges, in bytes; at most lanes x (chunk + 8 KiB), rounded up to 64 KiB. */
   stagingBytes(): number
 }
 
@@ -38,7 +38,11 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
   const notices = await removeLeftovers(fileSystem, offloadDir)
   const addressOf = options.addressOf ?? (options.direct ? await loadAddressOf() : undefined)
   const notice = (text: string): void => void notices.push(text)
-  const reader = createFileReader(fileSystem, options.direct ? { chunkBytes, lanes, notice, addressOf } : undefined)
+  const reader = createFileReader({
+    fileSystem,
+    lanes,
+    direct: options.direct ? { chunkBytes, notice, addressOf } : undefined,
+  })
   const space = createOffloadSpace({ fileSystem, offloadDir, reader, roomFor })
   const counters = createCounters()
   const busy = new Set<TierQueue>()
@@ -58,6 +62,10 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
     async read({ fileOffset }, byteOffset, target) {
       await space.read(fileOffset + byteOffset, target)
       counters.regionBytesRead += target.byteLength
+    },
+    async readRuns({ fileOffset }, runs) {
+      await space.readRuns(fileOffset, runs)
+      for (const { parts } of runs) for (const { target } of parts) counters.regionBytesRead += target.byteLength
     },
     async write({ fileOffset }, byteOffset, source) {
       await space.write(fileOffset + byteOffset, source)

@@ -1,26 +1,25 @@
 import { constants } from 'node:fs'
 import { dirname } from 'node:path'
 import { type FileHandle, StorageError } from '@flexgen/spec'
-import { blockBytes } from '../tier/piece-bytes.ts'
-import { createAlignedPool } from './aligned-pool.ts'
+import { blockBytes, blockEnd, blockStart } from '../tier/piece-bytes.ts'
+import type { AlignedPool } from './aligned-pool.ts'
 import type { HandleCache } from './handle-cache.ts'
 import type { AddressOf } from './load-address-of.ts'
 import { truncatedError } from './read-fully.ts'
 
 /** Reads around the page cache. */
 export interface DirectReader {
-  readonly stagingBytes: number
   /** Fills `target`, or gives false where the file must be read through the page cache. */
   tryRead(path: string, position: number, target: Uint8Array): Promise<boolean>
+  /** As `tryRead`, with `position` and `buffer` at block starts and whole blocks in length; fewer bytes may be needed. */
+  tryReadBlocks(path: string, position: number, buffer: Uint8Array, neededBytes: number): Promise<boolean>
 }
 
 /** What a direct reader is made from. */
 export interface DirectReaderOptions {
   readonly handles: HandleCache
-  /** Longest read in bytes. */
-  readonly chunkBytes: number
-  /** Reads in flight that have a staging buffer. */
-  readonly lanes: number
+  /** Staging buffers: as many as reads are in flight, each for the longest read and the rest of its two outer blocks. */
+  readonly pool: AlignedPool
   /** Takes one line for people where direct reads are refused. */
   readonly notice: (text: string) => void
   /** Tells addresses; without it every read goes through a staging buffer. */
@@ -29,9 +28,6 @@ export interface DirectReaderOptions {
 
 /** How systems say that a file or file system knows no direct reads; and no memory for the staging buffers. */
 const refusals: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'OUT_OF_MEMORY'])
-
-const blockStart = (position: number): number => Math.floor(position / blockBytes) * blockBytes
-const blockEnd = (position: number): number => Math.ceil(position / blockBytes) * blockBytes
 
 /**
  * Reads whole blocks into an aligned buffer until `neededBytes` are there; the last block of a file may be short.
@@ -57,8 +53,7 @@ async function readBlocks(
  * only), otherwise through a staging buffer. A file system that refuses is named in a notice, once a folder.
  */
 export function createDirectReader(options: DirectReaderOptions): DirectReader {
-  const { handles, chunkBytes, lanes, notice, addressOf } = options
-  const pool = createAlignedPool(lanes, chunkBytes + 2 * blockBytes)
+  const { handles, pool, notice, addressOf } = options
   const refused = new Set<string>()
   const refuse = (folder: string, reason: string): false => {
     if (!refused.has(folder)) notice(`no direct reads in ${folder} (${reason}): read through the page cache`)
@@ -88,23 +83,24 @@ export function createDirectReader(options: DirectReaderOptions): DirectReader {
     if (to < end) await readStaged(handle, path, to, target.subarray(to - position))
   }
 
+  const tryWith = async (path: string, read: (handle: FileHandle) => Promise<void>): Promise<boolean> => {
+    const folder = dirname(path)
+    if (refused.has(folder)) return false
+    if (constants.O_DIRECT === undefined) return refuse(folder, `not available on ${process.platform}`)
+    try {
+      await read(await handles.open(path, 'read-direct'))
+      return true
+    } catch (error) {
+      const { code } = error as { code?: unknown }
+      if (refusals.has(code)) return refuse(folder, String(code))
+      throw StorageError.from(error, `read ${path}`)
+    }
+  }
+
   return {
-    get stagingBytes() {
-      return pool.heldBytes
-    },
-    async tryRead(path, position, target) {
-      const folder = dirname(path)
-      if (refused.has(folder)) return false
-      if (constants.O_DIRECT === undefined) return refuse(folder, `not available on ${process.platform}`)
-      try {
-        await readAny(await handles.open(path, 'read-direct'), path, position, target)
-        return true
-      } catch (error) {
-        const { code } = error as { code?: unknown }
-        if (refusals.has(code)) return refuse(folder, String(code))
-        throw StorageError.from(error, `read ${path}`)
-      }
-    },
+    tryRead: (path, position, target) => tryWith(path, (handle) => readAny(handle, path, position, target)),
+    tryReadBlocks: (path, position, buffer, neededBytes) =>
+      tryWith(path, (handle) => readBlocks(handle, path, position, buffer, neededBytes)),
   }
 }
 

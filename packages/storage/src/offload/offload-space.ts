@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type FileHandle, type FileSystem, StorageError } from '@flexgen/spec'
 import type { FileReader } from '../file/file-reader.ts'
 import { writeFully } from '../file/write-fully.ts'
+import type { ReadRun } from '../tier/read-batches.ts'
 import { createFreeList, roundToBlocks } from './free-list.ts'
 import { createOffloadFolder, offloadFile, removeOffloadFolder } from './offload-folder.ts'
 import type { RoomFor } from './room-for.ts'
@@ -12,6 +13,8 @@ export interface OffloadSpace {
   take(byteLength: number): Promise<number>
   give(byteOffset: number, byteLength: number): void
   read(position: number, target: Uint8Array): Promise<void>
+  /** Reads runs whose positions count from `base`. */
+  readRuns(base: number, runs: readonly ReadRun[]): Promise<void>
   write(position: number, source: Uint8Array): Promise<void>
   /** Removes the file and its folder; the reader must have closed its files. */
   remove(): Promise<void>
@@ -88,6 +91,7 @@ export function createOffloadSpace({ fileSystem, offloadDir, reader, roomFor }: 
     },
     give: (byteOffset, byteLength) => freeList.give(byteOffset, byteLength),
     read: async (position, target) => reader.read((await file()).path, position, target),
+    readRuns: async (base, runs) => reader.readRuns((await file()).path, base, runs),
     async write(position, source) {
       const { path, handle } = await file()
       await writeFully(handle, path, position, source)

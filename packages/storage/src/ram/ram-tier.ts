@@ -59,7 +59,7 @@ export function createRamTier(options: RamTierOptions): RamTier {
     overBudget: (message) => new OutOfMemoryError(message),
     giveBack: (region) => freeHost(region.buffer),
   })
-  const reader = createFileReader(fileSystem)
+  const reader = createFileReader({ fileSystem, lanes: 1 })
   const takeTurn = createTurnTaker()
   const busy = new Set<TierQueue>()
 
@@ -73,6 +73,15 @@ export function createRamTier(options: RamTierOptions): RamTier {
         target.set(bytesOf(spanOf(buffer, byteOffset, target.byteLength)))
         counters.regionBytesRead += target.byteLength
       }),
+    readRuns: ({ buffer }, runs) => {
+      const parts = runs.flatMap((run) => run.parts)
+      const sizeBytes = parts.reduce((sum, { target }) => sum + target.byteLength, 0)
+      return takeTurn(sizeBytes, () => {
+        for (const { position, target } of parts)
+          bytesOf(target).set(bytesOf(spanOf(buffer, position, target.byteLength)))
+        counters.regionBytesRead += sizeBytes
+      })
+    },
     write: ({ buffer }, byteOffset, source) =>
       takeTurn(source.byteLength, () => {
         buffer.bytes.set(source, byteOffset)

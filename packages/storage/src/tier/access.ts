@@ -1,4 +1,4 @@
-import type { HostBuffer, Region, Span } from '@flexgen/spec'
+import type { HostBuffer, Region, RegionRange, Span } from '@flexgen/spec'
 
 /** A range of bytes that an operation reads or writes. */
 export interface Access {
@@ -19,6 +19,17 @@ export function memoryAccess(span: Span<HostBuffer>, writes: boolean): Access {
 /** The part of a region that an operation touches. */
 export function regionAccess(region: Region, byteOffset: number, byteLength: number, writes: boolean): Access {
   return { owner: region, start: byteOffset, end: byteOffset + byteLength, writes }
+}
+
+/** What reads of ranges touch, one access a region: from its first byte that is read to its last. */
+export function regionHulls(ranges: readonly RegionRange[]): readonly Access[] {
+  const hulls = new Map<Region, Access>()
+  for (const { region, byteOffset, byteLength } of ranges) {
+    const { start, end } = hulls.get(region) ?? { start: byteOffset, end: byteOffset }
+    const [from, to] = [Math.min(start, byteOffset), Math.max(end, byteOffset + byteLength)]
+    hulls.set(region, regionAccess(region, from, to - from, false))
+  }
+  return [...hulls.values()]
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Region } from '@flexgen/spec'
+import type { ReadRun } from './read-batches.ts'
 import type { OwnedRegion } from './region-table.ts'
 
 /** What a tier's queues need of their tier: the moving of bytes, one piece at a time. */
@@ -12,6 +13,8 @@ export interface ByteStore<Owned extends OwnedRegion> {
   /** @throws {InternalError} once the tier was disposed */
   checkOpen(): void
   read(region: Owned, byteOffset: number, target: Uint8Array): void | Promise<void>
+  /** Reads the runs of a batch at once; what fails ends once all of them have ended. */
+  readRuns(region: Owned, runs: readonly ReadRun[]): void | Promise<void>
   write(region: Owned, byteOffset: number, source: Uint8Array): void | Promise<void>
   readFile(path: string, position: number, target: Uint8Array): Promise<void>
 }

@@ -9,3 +9,13 @@ export function pieceBytes(position: number, remainingBytes: number, chunkBytes:
   const end = Math.floor((position + chunkBytes) / blockBytes) * blockBytes
   return Math.min(remainingBytes, end - position)
 }
+
+/** Start of the block that a position lies in. */
+export function blockStart(position: number): number {
+  return Math.floor(position / blockBytes) * blockBytes
+}
+
+/** The first start of a block that is not before a position. */
+export function blockEnd(position: number): number {
+  return Math.ceil(position / blockBytes) * blockBytes
+}

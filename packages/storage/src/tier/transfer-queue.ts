@@ -6,17 +6,19 @@ import {
   InternalError,
   type QueueEvent,
   type Region,
+  type RegionRange,
   type Span,
   spanOf,
   TaskQueue,
   type TierQueue,
   type TraceSink,
 } from '@flexgen/spec'
-import { type Access, conflict, memoryAccess, regionAccess } from './access.ts'
+import { type Access, conflict, memoryAccess, regionAccess, regionHulls } from './access.ts'
 import type { ByteStore } from './byte-store.ts'
 import { checkRange } from './check.ts'
 import { OperationList } from './operation.ts'
 import { pieceBytes } from './piece-bytes.ts'
+import { batchReads, type ReadPart, smallPartBytes } from './read-batches.ts'
 import type { OwnedRegion } from './region-table.ts'
 
 /** What a queue of a tier is made from. */
@@ -57,12 +59,28 @@ export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
   read(target: Span<HostBuffer>, region: Region, byteOffset: number): QueueEvent {
     const owned = this.#check(target, region, byteOffset)
     const accesses = [memoryAccess(target, true), regionAccess(owned, byteOffset, target.byteLength, false)]
-    return this.#add(accesses, (piece) =>
-      this.#cut('read', byteOffset, target, piece, (position, bytes) => {
-        checkHeld(owned)
-        return this.#store.read(owned, position, bytes)
-      }),
-    )
+    return this.#add(accesses, (piece) => this.#cutRead(owned, byteOffset, target, piece))
+  }
+
+  readRanges(target: Span<HostBuffer>, ranges: readonly RegionRange[]): QueueEvent {
+    this.#store.checkOpen()
+    checkRange('a host buffer', target.byteOffset, target.byteLength, target.buffer.byteLength)
+    const partsByRegion = new Map<Owned, ReadPart[]>()
+    for (const { region, byteOffset, byteLength, targetOffset } of ranges) {
+      const owned = this.#store.check(region, byteOffset, byteLength)
+      checkRange('a target', targetOffset, byteLength, target.byteLength)
+      const parts = partsByRegion.get(owned) ?? []
+      if (parts.length === 0) partsByRegion.set(owned, parts)
+      parts.push({
+        position: byteOffset,
+        target: spanOf(target.buffer, target.byteOffset + targetOffset, byteLength),
+      })
+    }
+    return this.#add([memoryAccess(target, true), ...regionHulls(ranges)], (piece) => {
+      // An operation without bytes keeps its place in the order, too.
+      if (ranges.length === 0) piece(this.#tasks.push('read', 0, () => {}))
+      for (const [owned, parts] of partsByRegion) this.#readParts(owned, parts, piece)
+    })
   }
 
   write(region: Region, byteOffset: number, source: Span<HostBuffer>): QueueEvent {
@@ -131,6 +149,26 @@ export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
       if (this.#operations.isEmpty) this.#busy.delete(this)
     })
     return event
+  }
+
+  #cutRead(owned: Owned, byteOffset: number, target: Span<HostBuffer>, piece: Piece): void {
+    this.#cut('read', byteOffset, target, piece, (position, bytes) => {
+      checkHeld(owned)
+      return this.#store.read(owned, position, bytes)
+    })
+  }
+
+  #readParts(owned: Owned, parts: readonly ReadPart[], piece: Piece): void {
+    const isSmall = ({ target }: ReadPart): boolean => target.byteLength <= smallPartBytes
+    for (const { position, target } of parts.filter((part) => !isSmall(part)))
+      this.#cutRead(owned, position, target, piece)
+    for (const { sizeBytes, runs } of batchReads(parts.filter(isSmall))) {
+      const read = (): void | Promise<void> => {
+        checkHeld(owned)
+        return this.#store.readRuns(owned, runs)
+      }
+      piece(this.#tasks.push('read', sizeBytes, read))
+    }
   }
 
   #cut(label: string, start: number, span: Span<HostBuffer>, piece: Piece, move: Move): void {
