@@ -163,8 +163,10 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   const storedCache = linearForm<EngineShareName>(isHost ? {} : { cr: stored, cn: stored })
   // Layers of mlp alone: whoever attends, or moves KV, rests meanwhile.
   const apart = scaleForm(dense, weights.apartShare)
-  // Of one batch nothing is attended yet before its projections, or any more behind them.
-  const ends = scaleForm(dense, (1 - weights.apartShare) / batches)
+  // Of one batch nothing is attended yet before its projections, or any more behind them; with several, whole layers start
+  // before the one before has ended, and layers with an mlp between them do not.
+  const pauses = batches === 1 || weights.apartShare > 0
+  const ends = scaleForm(dense, pauses ? (1 - weights.apartShare) / batches : 0)
   return {
     resources: {
       ramToDevice,
