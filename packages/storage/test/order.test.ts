@@ -89,6 +89,35 @@ describe('order under delayed completions', () => {
     expect(atOnce()).toBe(4)
   })
 
+  it('small extents of a file that lie close together are one read, in any order', async () => {
+    await using folder = await tempFolder()
+    const content = patterned(2 * mebibyte, 6)
+    const files = ['one.bin', 'two.bin'].map((name) => join(folder.path, name))
+    for (const file of files) await writeFile(file, content.bytes)
+    const spans: TraceSpan[] = []
+    const fileSystem = createFaultyFileSystem(nodeFileSystem, { faults: [] })
+    await using tier = await makeDiskTier(folder.path, { fileSystem })
+    const extents = [90_000, 50, 700_000, 30_000, 50].map((byteOffset, i) => ({
+      path: files[i % 2]!,
+      byteOffset,
+      byteLength: i === 2 ? 300_000 : 1000,
+    }))
+    const target = createHostBuffer(304_000)
+    await tier
+      .createQueue('extents', { span: (span) => spans.push(span) })
+      .readExtents(spanOf(target), extents)
+      .whenDone()
+    const parts = extents.map(({ byteOffset, byteLength }) =>
+      content.bytes.subarray(byteOffset, byteOffset + byteLength),
+    )
+    expect(Buffer.concat(parts).equals(target.bytes)).toBe(true)
+    // Of the first file a long extent, and two that are far apart; of the second two close ones.
+    expect(new Set(spans.map(({ label }) => label))).toEqual(new Set(['read file']))
+    expect(spans.map(({ sizeBytes }) => sizeBytes).toSorted((a, b) => a - b)).toEqual([2000, 2000, 300_000])
+    expect(fileSystem.calls.get('read')).toBe(4)
+    expect(tier.stats().extentBytesRead).toBe(304_000)
+  })
+
   it('ranges far apart are read 32 at once, and one that fails ends the operation once all of them have ended', async () => {
     await using folder = await tempFolder()
     const gate = Promise.withResolvers<void>()

@@ -7,6 +7,7 @@ import { removeLeftovers } from '../offload/remove-leftovers.ts'
 import { nodeRoomFor } from '../offload/room-for.ts'
 import type { ByteStore } from '../tier/byte-store.ts'
 import { createCounters } from '../tier/counters.ts'
+import { partBytes } from '../tier/read-batches.ts'
 import { type OwnedRegion, RegionTable } from '../tier/region-table.ts'
 import { stopQueues } from '../tier/stop-queues.ts'
 import { TransferQueue } from '../tier/transfer-queue.ts'
@@ -65,7 +66,7 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
     },
     async readRuns({ fileOffset }, runs) {
       await space.readRuns(fileOffset, runs)
-      for (const { parts } of runs) for (const { target } of parts) counters.regionBytesRead += target.byteLength
+      counters.regionBytesRead += partBytes(runs)
     },
     async write({ fileOffset }, byteOffset, source) {
       await space.write(fileOffset + byteOffset, source)
@@ -74,6 +75,10 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
     async readFile(path, position, target) {
       await reader.read(path, position, target)
       counters.extentBytesRead += target.byteLength
+    },
+    async readFileRuns(path, runs) {
+      await reader.readRuns(path, 0, runs)
+      counters.extentBytesRead += partBytes(runs)
     },
   }
 

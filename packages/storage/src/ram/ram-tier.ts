@@ -15,6 +15,7 @@ import { createFileReader } from '../file/file-reader.ts'
 import type { ByteStore } from '../tier/byte-store.ts'
 import { checkOption } from '../tier/check.ts'
 import { createCounters } from '../tier/counters.ts'
+import { partBytes } from '../tier/read-batches.ts'
 import { type OwnedRegion, RegionTable } from '../tier/region-table.ts'
 import { stopQueues } from '../tier/stop-queues.ts'
 import { TransferQueue } from '../tier/transfer-queue.ts'
@@ -74,10 +75,9 @@ export function createRamTier(options: RamTierOptions): RamTier {
         counters.regionBytesRead += target.byteLength
       }),
     readRuns: ({ buffer }, runs) => {
-      const parts = runs.flatMap((run) => run.parts)
-      const sizeBytes = parts.reduce((sum, { target }) => sum + target.byteLength, 0)
+      const sizeBytes = partBytes(runs)
       return takeTurn(sizeBytes, () => {
-        for (const { position, target } of parts)
+        for (const { position, target } of runs.flatMap((run) => run.parts))
           bytesOf(target).set(bytesOf(spanOf(buffer, position, target.byteLength)))
         counters.regionBytesRead += sizeBytes
       })
@@ -90,6 +90,10 @@ export function createRamTier(options: RamTierOptions): RamTier {
     async readFile(path, position, target) {
       await reader.read(path, position, target)
       counters.extentBytesRead += target.byteLength
+    },
+    async readFileRuns(path, runs) {
+      await reader.readRuns(path, 0, runs)
+      counters.extentBytesRead += partBytes(runs)
     },
   }
 

@@ -17,4 +17,6 @@ export interface ByteStore<Owned extends OwnedRegion> {
   readRuns(region: Owned, runs: readonly ReadRun[]): void | Promise<void>
   write(region: Owned, byteOffset: number, source: Uint8Array): void | Promise<void>
   readFile(path: string, position: number, target: Uint8Array): Promise<void>
+  /** As `readRuns`, of a file. */
+  readFileRuns(path: string, runs: readonly ReadRun[]): Promise<void>
 }

@@ -21,6 +21,13 @@ export interface ReadBatch {
   readonly runs: readonly ReadRun[]
 }
 
+/** Bytes of the parts of runs. */
+export function partBytes(runs: readonly ReadRun[]): number {
+  let sumBytes = 0
+  for (const { parts } of runs) for (const { target } of parts) sumBytes += target.byteLength
+  return sumBytes
+}
+
 /** Longest part that is read together with others; longer ones gain nothing by it. */
 export const smallPartBytes: number = 128 * 2 ** 10
 

@@ -18,7 +18,7 @@ import type { ByteStore } from './byte-store.ts'
 import { checkRange } from './check.ts'
 import { OperationList } from './operation.ts'
 import { pieceBytes } from './piece-bytes.ts'
-import { batchReads, type ReadPart, smallPartBytes } from './read-batches.ts'
+import { batchReads, type ReadPart, type ReadRun, smallPartBytes } from './read-batches.ts'
 import type { OwnedRegion } from './region-table.ts'
 
 /** What a queue of a tier is made from. */
@@ -37,8 +37,15 @@ type Piece = (event: QueueEvent) => void
 /** Moves the bytes of one piece; `position` is the place in the region or file. */
 type Move = (position: number, bytes: Uint8Array) => void | Promise<void>
 
+/** A region or file that is read. */
+interface Place {
+  readonly label: string
+  readonly read: Move
+  readonly readRuns: (runs: readonly ReadRun[]) => void | Promise<void>
+}
+
 /**
- * The queue of every tier: cuts transfers into pieces, so that one large transfer uses all lanes, and keeps
+ * The queue of every tier: cuts transfers into pieces, so that one large transfer uses all lanes, joins small reads, and keeps
  * operations that share bytes in order although several are in flight.
  */
 export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
@@ -59,27 +66,25 @@ export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
   read(target: Span<HostBuffer>, region: Region, byteOffset: number): QueueEvent {
     const owned = this.#check(target, region, byteOffset)
     const accesses = [memoryAccess(target, true), regionAccess(owned, byteOffset, target.byteLength, false)]
-    return this.#add(accesses, (piece) => this.#cutRead(owned, byteOffset, target, piece))
+    return this.#add(accesses, (piece) =>
+      this.#readParts(this.#regionPlace(owned), [{ position: byteOffset, target }], piece),
+    )
   }
 
   readRanges(target: Span<HostBuffer>, ranges: readonly RegionRange[]): QueueEvent {
     this.#store.checkOpen()
     checkRange('a host buffer', target.byteOffset, target.byteLength, target.buffer.byteLength)
-    const partsByRegion = new Map<Owned, ReadPart[]>()
-    for (const { region, byteOffset, byteLength, targetOffset } of ranges) {
+    const parts = ranges.map(({ region, byteOffset, byteLength, targetOffset }) => {
       const owned = this.#store.check(region, byteOffset, byteLength)
       checkRange('a target', targetOffset, byteLength, target.byteLength)
-      const parts = partsByRegion.get(owned) ?? []
-      if (parts.length === 0) partsByRegion.set(owned, parts)
-      parts.push({
-        position: byteOffset,
-        target: spanOf(target.buffer, target.byteOffset + targetOffset, byteLength),
-      })
-    }
+      const part = spanOf(target.buffer, target.byteOffset + targetOffset, byteLength)
+      return { owned, position: byteOffset, target: part }
+    })
     return this.#add([memoryAccess(target, true), ...regionHulls(ranges)], (piece) => {
       // An operation without bytes keeps its place in the order, too.
-      if (ranges.length === 0) piece(this.#tasks.push('read', 0, () => {}))
-      for (const [owned, parts] of partsByRegion) this.#readParts(owned, parts, piece)
+      if (parts.length === 0) piece(this.#tasks.push('read', 0, () => {}))
+      for (const [owned, within] of Map.groupBy(parts, (part) => part.owned))
+        this.#readParts(this.#regionPlace(owned), within, piece)
     })
   }
 
@@ -106,13 +111,13 @@ export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
       throw new InternalError(`extents of ${sumBytes} bytes do not fill a target of ${target.byteLength} bytes`)
     return this.#add([memoryAccess(target, true)], (piece) => {
       let at = target.byteOffset
-      for (const { path, byteOffset, byteLength } of extents) {
-        const part = spanOf(target.buffer, at, byteLength)
-        this.#cut('read file', byteOffset, part, piece, (position, bytes) =>
-          this.#store.readFile(path, position, bytes),
-        )
+      const parts = extents.map(({ path, byteOffset, byteLength }) => {
+        const part = { path, position: byteOffset, target: spanOf(target.buffer, at, byteLength) }
         at += byteLength
-      }
+        return part
+      })
+      for (const [path, within] of Map.groupBy(parts, (part) => part.path))
+        this.#readParts(this.#filePlace(path), within, piece)
     })
   }
 
@@ -151,24 +156,34 @@ export class TransferQueue<Owned extends OwnedRegion> implements TierQueue {
     return event
   }
 
-  #cutRead(owned: Owned, byteOffset: number, target: Span<HostBuffer>, piece: Piece): void {
-    this.#cut('read', byteOffset, target, piece, (position, bytes) => {
-      checkHeld(owned)
-      return this.#store.read(owned, position, bytes)
-    })
-  }
-
-  #readParts(owned: Owned, parts: readonly ReadPart[], piece: Piece): void {
-    const isSmall = ({ target }: ReadPart): boolean => target.byteLength <= smallPartBytes
-    for (const { position, target } of parts.filter((part) => !isSmall(part)))
-      this.#cutRead(owned, position, target, piece)
-    for (const { sizeBytes, runs } of batchReads(parts.filter(isSmall))) {
-      const read = (): void | Promise<void> => {
+  #regionPlace(owned: Owned): Place {
+    return {
+      label: 'read',
+      read: (position, bytes) => {
+        checkHeld(owned)
+        return this.#store.read(owned, position, bytes)
+      },
+      readRuns: (runs) => {
         checkHeld(owned)
         return this.#store.readRuns(owned, runs)
-      }
-      piece(this.#tasks.push('read', sizeBytes, read))
+      },
     }
+  }
+
+  #filePlace(path: string): Place {
+    return {
+      label: 'read file',
+      read: (position, bytes) => this.#store.readFile(path, position, bytes),
+      readRuns: (runs) => this.#store.readFileRuns(path, runs),
+    }
+  }
+
+  #readParts({ label, read, readRuns }: Place, parts: readonly ReadPart[], piece: Piece): void {
+    // One part alone goes straight to its target.
+    const isSmall = ({ target }: ReadPart): boolean => parts.length > 1 && target.byteLength <= smallPartBytes
+    for (const part of parts) if (!isSmall(part)) this.#cut(label, part.position, part.target, piece, read)
+    for (const { sizeBytes, runs } of batchReads(parts.filter(isSmall)))
+      piece(this.#tasks.push(label, sizeBytes, () => readRuns(runs)))
   }
 
   #cut(label: string, start: number, span: Span<HostBuffer>, piece: Piece, move: Move): void {
