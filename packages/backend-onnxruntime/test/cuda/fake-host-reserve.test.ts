@@ -43,6 +43,16 @@ describe('host memory that is reserved', () => {
     expect(registered()).toBe(0)
   })
 
+  it('is passed by no more than what has no place in it', async () => {
+    await using backend = await createFakeBackend()
+    backend.reserveHost!({ totalBytes: 64 * megabyte, readyBytes: 64 * megabyte })
+    await becomes(1)
+    const buffers = [40, 30, 30, 30].map((size) => backend.allocateHost(size * megabyte))
+    // One that was reserved, and one for each that has no room in it: none of those has room for another.
+    await becomes(4)
+    for (const buffer of buffers) backend.free(buffer)
+  })
+
   it('makes way for what does not fit into it', async () => {
     await using backend = await createFakeBackend()
     backend.reserveHost!({ totalBytes: 100 * megabyte, readyBytes: 50 * megabyte })

@@ -55,6 +55,15 @@ async function open(): Promise<TestedGpu | undefined> {
   }
 }
 
+/** Tests that ran out of time go on behind the scenes, and would keep the process: it ends in any case. */
+function endInTime(mostSeconds: number): void {
+  const end = (): void => {
+    process.stderr.write(`test:cuda ran out of time after ${mostSeconds} s\n`)
+    process.exit(1)
+  }
+  setTimeout(end, mostSeconds * 1000).unref()
+}
+
 const gpu = await open()
 if (gpu !== undefined) {
   process.stdout.write(`# ${gpu.description}\n`)
@@ -62,4 +71,6 @@ if (gpu !== undefined) {
     const timeout = seconds[name] * 1000 * (isFake ? fakeFactor : 1)
     void describe(name, { timeout }, () => parts[name]({ describe, it }, gpu))
   }
+  const sum = wanted.reduce((total, name) => total + seconds[name as Part], 0)
+  endInTime(sum * (isFake ? fakeFactor : 1) + 60)
 }

@@ -100,7 +100,10 @@ export class PinnedSlabs {
       const start = slab.free.take(size)
       if (start !== undefined) return this.#piece(slab, start, size, contents)
     }
-    const slabBytes = wholePages(Math.max(size, this.#nextBytes))
+    // Room for later users ends with what is reserved: what then still has no place in the slabs gets just its own.
+    const { totalBytes } = this.#reserves.need
+    const spareBytes = totalBytes === 0 ? this.#nextBytes : Math.min(this.#nextBytes, totalBytes - this.#heldBytes)
+    const slabBytes = wholePages(Math.max(size, spareBytes))
     this.#nextBytes = Math.min(2 * this.#nextBytes, mostSlabBytes)
     this.#makeRoom(slabBytes)
     const slab = this.#addSlab(slabBytes)
