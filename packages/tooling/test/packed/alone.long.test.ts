@@ -41,11 +41,12 @@ describe.concurrent.each(libraries)('$name in an empty project', ({ folder, name
     const args = ['--input-type=module', '-e', script]
     const { stdout, stderr } = await runNode(node, args, (await byItself()).folder)
     expect(stderr).toBe('')
-    return Number(stdout)
+    return Number.parseFloat(stdout)
   }
 
   it.each(nodes)('is imported by Node %s', async (_, node) => {
-    expect(await importMs(node)).toBeGreaterThan(0)
+    // A number is printed once the import has ended; the system may have counted no time at all for it.
+    expect(await importMs(node)).not.toBeNaN()
   })
 
   it('has types that need nothing else', async () => {
