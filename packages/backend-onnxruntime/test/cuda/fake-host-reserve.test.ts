@@ -51,6 +51,7 @@ describe('host memory that is reserved', () => {
     // One that was reserved, and one for each that has no room in it: none of those has room for another.
     await becomes(4)
     for (const buffer of buffers) backend.free(buffer)
+    expect(backend.memory().hostBytes).toBe(0)
   })
 
   it('makes way for what does not fit into it', async () => {
