@@ -3,14 +3,8 @@ import type { Backend } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
 import type { GenerateOptions, GenerationResult, PolicyOptions, Workload } from '../src/index.ts'
 import { openBench, openFixture } from './support/bench.ts'
+import { fiveRequests } from './support/five-requests.ts'
 
-const requests = [
-  [2, 5, 9, 4],
-  [7, 4, 8],
-  [3, 4, 11],
-  [9, 9, 2],
-  [12, 6, 7],
-].map((promptIds) => ({ promptIds }))
 const maxNewTokens = 4
 const vocabularyBytes = 128 * 4
 
@@ -44,7 +38,7 @@ async function run(
   }
   await using bench = await openBench({ backend, model, weights, policy, trace, workload, pagePositions: 4 })
   await using engine = await bench.createEngine()
-  const results = await engine.generateAll(requests, { maxNewTokens, ignoreEos: true, ...options })
+  const results = await engine.generateAll(fiveRequests, { maxNewTokens, ignoreEos: true, ...options })
   return { results, fetched, ramLogitBytes: engine.plan.ram.logits }
 }
 

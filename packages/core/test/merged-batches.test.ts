@@ -2,14 +2,7 @@ import { createReferenceBackend } from '@flexgen/backend-reference'
 import { describe, expect, it } from 'vitest'
 import type { PolicyOptions } from '../src/index.ts'
 import { openBench, openFixture } from './support/bench.ts'
-
-const requests = [
-  [2, 5, 9, 4],
-  [7, 4, 8],
-  [3, 4, 11],
-  [9, 9, 2],
-  [12, 6, 7],
-].map((promptIds) => ({ promptIds }))
+import { fiveRequests } from './support/five-requests.ts'
 
 interface Run {
   readonly ids: readonly (readonly number[])[]
@@ -31,7 +24,7 @@ async function run(policy: PolicyOptions, hostVisible = true): Promise<Run> {
   await using engine = await bench.createEngine()
   const sweeps: number[] = []
   const ids: (readonly number[])[] = []
-  for await (const event of engine.generate(requests, { maxNewTokens: newTokens, ignoreEos: true })) {
+  for await (const event of engine.generate(fiveRequests, { maxNewTokens: newTokens, ignoreEos: true })) {
     if (event.type === 'sweep') sweeps.push(runs)
     if (event.type === 'result') ids.push(event.result.ids)
   }

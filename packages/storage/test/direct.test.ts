@@ -3,7 +3,7 @@ import { open, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFaultyFileSystem, createHostBuffer, createRandom, type Fault } from '@flexgen/conformance'
-import { bytesOf, type Extent, nodeFileSystem, spanOf } from '@flexgen/spec'
+import { bytesOf, type Extent, type FileSystem, nodeFileSystem, spanOf } from '@flexgen/spec'
 import { array, assert, asyncProperty, nat, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadAddressOf } from '../src/file/load-address-of.ts'
@@ -11,6 +11,19 @@ import { makeDiskTier, patterned } from './support/tiers.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 const mebibyte = 2 ** 20
+
+/** A file system that keeps the modes in which files are opened. */
+function recordOpens(): { readonly fileSystem: FileSystem; readonly opened: string[] } {
+  const opened: string[] = []
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    open: (path, mode) => {
+      opened.push(mode)
+      return nodeFileSystem.open(path, mode)
+    },
+  }
+  return { fileSystem, opened }
+}
 
 /** Why direct reads cannot be tested here; undefined where they can. */
 async function whyNotDirect(): Promise<string | undefined> {
@@ -62,14 +75,7 @@ describe.skipIf(reason !== undefined)(`direct reads${reason === undefined ? '' :
 
   it('give rows of a region in any order through bounded staging buffers', async () => {
     await using folder = await tempFolder()
-    const opened: string[] = []
-    const fileSystem = {
-      ...nodeFileSystem,
-      open: (...[path, mode]: Parameters<typeof nodeFileSystem.open>) => {
-        opened.push(mode)
-        return nodeFileSystem.open(path, mode)
-      },
-    }
+    const { fileSystem, opened } = recordOpens()
     await using tier = await makeDiskTier(folder.path, { direct: true, chunkBytes: mebibyte, fileSystem })
     const [rowBytes, random] = [1010, createRandom(12)]
     // The region under test does not start where the file does.
@@ -136,14 +142,7 @@ describe.skipIf(reason !== undefined)(`direct reads${reason === undefined ? '' :
 
   it('are really direct: they leave the page cache alone', async () => {
     await using folder = await tempFolder()
-    const opened: string[] = []
-    const fileSystem = {
-      ...nodeFileSystem,
-      open: (...[path, mode]: Parameters<typeof nodeFileSystem.open>) => {
-        opened.push(mode)
-        return nodeFileSystem.open(path, mode)
-      },
-    }
+    const { fileSystem, opened } = recordOpens()
     const file = join(folder.path, 'weights.bin')
     await writeFile(file, content.bytes)
     await using tier = await makeDiskTier(folder.path, { direct: true, fileSystem })
