@@ -10,7 +10,7 @@ export interface HostBytes {
   readonly byteLength: number
 }
 
-/** So large are the pieces of a copy: between them small copies of other queues get their turn. */
+/** So large are the pieces of a copy, which end within a fraction of a millisecond each. */
 const pieceBytes = 8 * 2 ** 20
 
 /**
