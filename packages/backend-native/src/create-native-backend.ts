@@ -30,7 +30,7 @@ import { NativeQueue } from './queue/native-queue.ts'
 
 /** How the host kernels run. */
 export interface NativeBackendOptions {
-  /** Threads that compute, pinned to cores; all cores by default. */
+  /** Threads that compute; as many as there are cores by default, each of them pinned to one then. */
   readonly threads?: number
   /** Path of the library; `FLEXGEN_NATIVE_LIBRARY`, a prebuilt one, or one that is compiled here by default. */
   readonly libraryPath?: string
@@ -112,7 +112,9 @@ export async function createNativeBackend(options: NativeBackendOptions = {}): P
 }
 
 function openContext(library: NativeLibrary, threads: number, level: string | undefined): bigint {
-  const handle = library.open(threads, 1, level || null)
+  // Who leaves cores to others has others beside the threads: pinned ones would wait behind them while a core is free.
+  const isPinned = threads >= availableParallelism()
+  const handle = library.open(threads, Number(isPinned), level || null)
   if (handle !== null && handle !== 0n) return handle
   throw level
     ? new BackendUnavailableError(`this machine has no host kernels for '${level}', or no threads are left`, {

@@ -19,6 +19,8 @@ export interface LaneLoad {
   /** The run of attention waits for these. */
   readonly ready: readonly QueueEvent[]
   readonly slot: Slot<CacheBuffer> | undefined
+  /** End of the copies into the slot; undefined where nothing is copied. */
+  readonly copied: QueueEvent | undefined
 }
 
 /** Slots for streamed rows: one is loaded while the other is attended. */
@@ -128,6 +130,6 @@ export class LaneLoading {
   end(): LaneLoad {
     // Even where nothing is copied (prefill), the run must wait for the slot's last users.
     const slotReady = this.#copied === undefined ? (this.#slot?.after ?? []) : [this.#copied]
-    return { ready: [...this.#waits, ...slotReady], slot: this.#slot }
+    return { ready: [...this.#waits, ...slotReady], slot: this.#slot, copied: this.#copied }
   }
 }

@@ -183,7 +183,7 @@ export class CacheStore {
       lane.copied(this.units.loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
       return { row, place, isStreamed: true }
     })
-    const nothing: LaneLoad = { ready: [], slot: undefined }
+    const nothing: LaneLoad = { ready: [], slot: undefined, copied: undefined }
     return { rows: loaded, lanes: { device: loading.device.end(), host: loading.host?.end() ?? nothing } }
   }
 

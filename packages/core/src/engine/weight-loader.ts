@@ -51,12 +51,18 @@ interface Loading extends LoadedLayer {
   readonly pinned: Set<WeightUnit>
   readonly spans: Map<string, Span>
   readonly ready: QueueEvent[]
+  /** Shares that its bytes come in, and how many of them may come by now. */
+  readonly shares: number
+  sharesAllowed: number
 }
 
 /**
  * Streams the weights of layers in the order in which they are asked for, matrix by matrix, as far ahead as the ring
  * has room. A host-visible backend binds the ring that the tiers fill; another gets copies in a ring of its own.
  * Everything is queued, nothing is waited for: whoever releases a layer makes room for the next one at once.
+ *
+ * A layer comes in shares, each behind what else is to come over the link by then: the KV of a batch that was queued behind a
+ * whole layer of OPT-6.7B waited 8 ms for it on an H100, which has one engine for all copies of a direction.
  */
 export class WeightLoader {
   /**
@@ -70,6 +76,8 @@ export class WeightLoader {
   readonly #bounce: SlotPool<HostBuffer>
   /** Asked for and not yet taken, oldest first. */
   readonly #layers: Loading[] = []
+  /** What the next copy to a device with memory of its own comes behind. */
+  #behind: QueueEvent | undefined
 
   constructor(options: WeightLoaderOptions) {
     this.#options = options
@@ -145,10 +153,20 @@ export class WeightLoader {
     })
   }
 
-  /** Asks for a layer; its turn comes after all that were asked for before. */
-  request(runtime: LayerRuntime): void {
+  /** Asks for a layer in so many shares, none of which comes yet; its turn comes after all that were asked for before. */
+  request(runtime: LayerRuntime, shares: number): void {
     const units = streamedUnits(runtime, this.#options.backend.device.hostVisible).map(({ unit }) => unit)
-    this.#layers.push({ runtime, units, pinned: new Set(), spans: new Map(), ready: [] })
+    this.#layers.push({ runtime, units, pinned: new Set(), spans: new Map(), ready: [], shares, sharesAllowed: 0 })
+  }
+
+  /**
+   * Lets the next share of the layer that was asked for last come.
+   * @param behind end of what the link is to bring before
+   */
+  proceed(behind: QueueEvent | undefined): void {
+    const layer = this.#layers.at(-1)
+    if (layer !== undefined) layer.sharesAllowed++
+    this.#behind = behind ?? this.#behind
     this.#issue()
   }
 
@@ -186,9 +204,11 @@ export class WeightLoader {
   /** Queues whatever the ring has room for; what is kept is there already, or comes to stay. */
   #issue(): void {
     for (const layer of this.#layers) {
-      for (let i = layer.spans.size; i < layer.units.length; i++) {
+      const allowed = unitsAllowed(layer)
+      for (let i = layer.spans.size; i < allowed; i++) {
         if (!this.#issueUnit(layer, layer.units[i]!)) return
       }
+      if (allowed < layer.units.length) return
     }
   }
 
@@ -238,7 +258,8 @@ export class WeightLoader {
   #copyIn(unit: WeightUnit, target: Span<DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent {
     const { copyQueue, ram, diskQueue } = this.#options
     const { blocks } = this.#options.resting.get(unit)!
-    for (const event of after) copyQueue.wait(event)
+    for (const event of this.#behind === undefined ? after : [...after, this.#behind]) copyQueue.wait(event)
+    this.#behind = undefined
     let last: QueueEvent | undefined
     for (const block of blocks) {
       const { region, buffer } = block
@@ -268,6 +289,19 @@ export class WeightLoader {
   #readFile(unit: WeightUnit, block: RowBlock, at: number, target: Span<HostBuffer>): QueueEvent {
     return readUnit(this.#options.diskQueue, this.#options.source, unit, block.byteOffset + at, target)
   }
+}
+
+/** Units of which at least half belongs to the shares that may come; all of them with the last share. */
+function unitsAllowed({ units, shares, sharesAllowed }: Loading): number {
+  if (sharesAllowed >= shares) return units.length
+  const allowedBytes = (units.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) * sharesAllowed) / shares
+  let [count, bytes] = [0, 0]
+  for (const { sizeBytes } of units) {
+    if (bytes + sizeBytes / 2 > allowedBytes) break
+    bytes += sizeBytes
+    count++
+  }
+  return count
 }
 
 /** Sizes of the pieces that each layer streams through the ring that kernels bind. */

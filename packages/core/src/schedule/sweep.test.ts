@@ -68,10 +68,10 @@ describe('sweep', () => {
         const shape = shapeOf(options)
         const steps = [...sweep(shape)]
         for (let layer = 0; layer < options.layers; layer++) {
-          const weight = indexOf(steps, 'loadWeight', layer, 0)
-          expect(weight).toBeGreaterThanOrEqual(0)
-          expect(weight).toBeLessThan(indexOf(steps, 'compute', layer, 0))
           for (let batch = 0; batch < options.batches; batch++) {
+            const weight = indexOf(steps, 'loadWeight', layer, batch)
+            expect(weight).toBeGreaterThanOrEqual(0)
+            expect(weight).toBeLessThan(indexOf(steps, 'compute', layer, 0))
             const compute = indexOf(steps, 'compute', layer, batch)
             const end = shape.isSplit(layer) ? indexOf(steps, 'compute', layer, batch, 'end') : compute
             if (shape.isSplit(layer)) {
@@ -103,7 +103,7 @@ describe('sweep', () => {
         }
         const keys = steps.map((step) => `${step.task} ${step.layer} ${step.batch} ${step.part}`)
         const repeated = keys.length - new Set(keys).size
-        expect(repeated).toBe(options.continues ? Math.min(options.lookAhead, options.layers) : 0)
+        expect(repeated).toBe(options.continues ? options.batches * Math.min(options.lookAhead, options.layers) : 0)
       }),
     )
   })
@@ -114,7 +114,9 @@ describe('sweep', () => {
         const first = [...sweep({ ...shapeOf(options), continues: true })]
         const second = [...sweep({ ...shapeOf(options), startsWarm: true, continues: false })]
         const asked = [...first, ...second].filter((step) => step.task === 'loadWeight').map((step) => step.layer)
-        const order = Array.from({ length: options.layers }, (_, i) => i)
+        const order = Array.from({ length: options.layers * options.batches }, (_, i) =>
+          Math.floor(i / options.batches),
+        )
         expect(asked).toEqual([...order, ...order])
       }),
     )

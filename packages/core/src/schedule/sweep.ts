@@ -12,8 +12,9 @@ export interface LiveRow {
 export type TaskName = 'loadWeight' | 'loadCache' | 'loadHidden' | 'compute' | 'storeHidden' | 'storeCache' | 'sample'
 
 /**
- * One step: a task for one layer and GPU batch. A `loadWeight` belongs to the whole layer, its batch is 0. A layer whose
- * attention runs elsewhere has two `compute` steps a batch: `start` up to and with attention, `end` what comes after.
+ * One step: a task for one layer and GPU batch. The `loadWeight` of a batch is a share of the layer's weights (FlexGen's
+ * load_weight(i, j, k)). A layer whose attention runs elsewhere has two `compute` steps a batch: `start` up to and with
+ * attention, `end` what comes after.
  */
 export interface Step {
   readonly task: TaskName
@@ -58,8 +59,8 @@ interface Started {
 /**
  * The zig-zag block schedule for one token of every live row: layer by layer, and within a layer batch by batch,
  * so that all batches share each loaded weight (paper section 3.2). Pure: knows no bytes and no time. Loads come
- * before the computation that needs them, by `lookAhead` layers for weights and by one batch for cache and hidden;
- * stores come one batch after. Of a split layer each batch ends after the next one has started, so that attention
+ * before the computation that needs them, by `lookAhead` layers for weights, a share with each batch, and by one batch for
+ * cache and hidden; stores come one batch after. Of a split layer each batch ends after the next one has started, so that attention
  * elsewhere runs beside the dense part of the next batch; the last batch after the first one of the next layer, so that
  * attention elsewhere does not pause between layers.
  */
@@ -67,15 +68,14 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   const { firstLayer, endLayer, batches, lookAhead } = shape
   if (batches === 0 || endLayer <= firstLayer) return
   const ahead = Math.min(lookAhead, endLayer - firstLayer)
-  if (!shape.startsWarm) for (let j = 0; j < ahead; j++) yield step('loadWeight', firstLayer + j, 0)
+  if (!shape.startsWarm) for (let j = 0; j < ahead; j++) yield* wholeLoad(firstLayer + j, batches)
   yield* loads(shape, firstLayer, 0)
   let started: Started | undefined
   for (let layer = firstLayer; layer < endLayer; layer++) {
     for (let batch = 0; batch < batches; batch++) {
-      if (batch === 0) {
-        if (layer + ahead < endLayer) yield step('loadWeight', layer + ahead, 0)
-        else if (shape.continues) yield step('loadWeight', firstLayer + layer + ahead - endLayer, 0)
-      }
+      if (ahead === 0 && batch === 0) yield* wholeLoad(layer, batches)
+      else if (ahead > 0 && layer + ahead < endLayer) yield step('loadWeight', layer + ahead, batch)
+      else if (ahead > 0 && shape.continues) yield step('loadWeight', firstLayer + layer + ahead - endLayer, batch)
       const next = batch + 1 < batches ? { layer, batch: batch + 1 } : { layer: layer + 1, batch: 0 }
       const hasNext = next.layer < endLayer
       // Where the next hidden state is an output that is still to come, it is loaded after this computation.
@@ -109,6 +109,11 @@ function mayStartBeside({ isSplit, isReady, endLayer }: SweepShape, layer: numbe
 function* endOf({ endLayer }: SweepShape, { layer, batch }: Started): Generator<Step, void, void> {
   yield { ...step('compute', layer, batch), part: 'end' }
   yield step(layer === endLayer - 1 ? 'sample' : 'storeHidden', layer, batch)
+}
+
+/** All shares of a layer's weights at once. */
+function* wholeLoad(layer: number, batches: number): Generator<Step, void, void> {
+  for (let batch = 0; batch < batches; batch++) yield step('loadWeight', layer, batch)
 }
 
 function* loads(shape: SweepShape, layer: number, batch: number): Generator<Step, void, void> {
