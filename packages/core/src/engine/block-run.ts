@@ -42,7 +42,7 @@ const queuedLayers = 4
  * Longest time for which steps are handed over without a turn of the event loop. Work that the host starts, such as attention
  * beside a card, begins in such a turn: on an H100 its first batch waited 16 ms for four layers to be handed over.
  */
-const mostTurnMs = 1
+const mostTurnMs = 0.5
 
 /** Runs the sweeps of one block of sequences: the only place where schedule, stores and kernels meet. */
 export class BlockRun {
