@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -84,13 +84,21 @@ describe('the original beside ours', () => {
         kind: 'command',
         title: 'FlexLLMGen',
         command:
-          `py ${runnerPath} ${folder} --model facebook/opt-30b --path _DUMMY_ --percent 12 78 0 100 0 100 ` +
+          `py ${runnerPath} ${folder} --weights normal --model facebook/opt-30b --path _DUMMY_ --percent 12 78 0 100 0 100 ` +
           '--gpu-batch-size 32 --num-gpu-batches 5 --prompt-len 512 --gen-len 32 --sep-layer False ' +
           '--cpu-cache-compute --log-file /dev/null --verbose 1',
       },
     ])
     // The original does that by itself.
     expect(warmUpTokens).toBe(1)
+  })
+
+  it('has weights like ours, or on demand those that the original makes by itself', () => {
+    const { sides } = listSides({ flags, compare: { folder, weights: 'ones' } })
+    expect(sides[1]!.title).toBe('FlexLLMGen on ones')
+    expect(sides[1]).toMatchObject({
+      command: expect.stringContaining(`${folder} --weights ones --model`) as string,
+    })
   })
 
   it('leaves ours a policy of its own', () => {
@@ -110,6 +118,7 @@ describe('the original beside ours', () => {
       sides: [{ prefill: { ofMedians: 10 }, total: { ofMedians: 10 } }],
     })
     expect(report.comparison!.sides[0]!.decode.ofMedians).toBeCloseTo(10, 9)
+    expect(readFileSync(path.join(place, 'a', 'report.csv'), 'utf8')).toContain(`${folder} --weights normal --model`)
     expect(printed.find((line) => line.startsWith('speed against FlexLLMGen'))).toBeDefined()
   })
 

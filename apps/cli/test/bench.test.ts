@@ -17,6 +17,12 @@ describe('flags of bench that do not go together', () => {
     [['--log-file', 'x.log', '--no-log'], '--log-file', '--no-log'],
     [['--resume'], '--resume', '--output-dir'],
     [['--only', 'x'], '--only', '--suite'],
+    [['--flexllmgen-weights', 'ones'], '--flexllmgen-weights', '--compare'],
+    [
+      ['--compare', 'flexllmgen', '--flexllmgen', '.', '--flexllmgen-weights', 'zeros'],
+      '--flexllmgen-weights',
+      'normal, ones',
+    ],
     [['--suite', 'quality', '--compress-weight'], '--suite quality', '--compress-weight'],
     [['--suite', 'quality', '--repeat', '2'], '--suite quality', '--repeat'],
   ])('%j: one error that names both', async (args, first, second) => {

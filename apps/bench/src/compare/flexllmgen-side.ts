@@ -6,12 +6,20 @@ import { flagTable } from '../case/flag-table.ts'
 import { quoteWord } from '../case/split-words.ts'
 import type { Side } from '../run/side.ts'
 
-/** Where the original is, and what runs it. */
+/**
+ * What the original's made-up weights are: `normal` values of deviation 0.02 as ours, or the `ones` that it makes by itself,
+ * which a GPU at its power limit multiplies faster (an H100 at 795 TFLOP/s in float16, normal values at 648).
+ */
+export type FlexLlmGenWeights = 'normal' | 'ones'
+
+/** Where the original is, what runs it, and with which weights. */
 export interface FlexLlmGenPlace {
   /** A checkout of FlexLLMGen. */
   readonly folder: string
   /** Python with PyTorch; `python3` by default. */
   readonly python?: string | undefined
+  /** Default `normal`. */
+  readonly weights?: FlexLlmGenWeights | undefined
 }
 
 /** Runs a checkout without network. */
@@ -24,7 +32,10 @@ const foreign: readonly (keyof CaseFlags)[] = ['placement', 'reallocateTiming', 
  * The original as a side: the same shapes, made-up weights and, where nothing else is said, the same policy.
  * @throws {UsageError} for flags that it cannot run with
  */
-export function sideOfFlexLlmGen(flags: CaseFlags, { folder, python = 'python3' }: FlexLlmGenPlace): Side {
+export function sideOfFlexLlmGen(
+  flags: CaseFlags,
+  { folder, python = 'python3', weights = 'normal' }: FlexLlmGenPlace,
+): Side {
   const given = foreign.find((key) => flags[key] !== undefined)
   if (given !== undefined) {
     throw new UsageError(`--compare flexllmgen: the original has no --${flagTable[given].names[0]}`)
@@ -40,6 +51,7 @@ export function sideOfFlexLlmGen(flags: CaseFlags, { folder, python = 'python3' 
     throw new UsageError('--compare flexllmgen: the original runs one block: leave --num-prompts out')
   }
   const words = [
+    ['--weights', weights],
     ['--model', flags.model ?? 'facebook/opt-6.7b'],
     ['--path', '_DUMMY_'],
     ['--percent', ...percent],
@@ -61,5 +73,5 @@ export function sideOfFlexLlmGen(flags: CaseFlags, { folder, python = 'python3' 
     ['--log-file', '/dev/null', '--verbose', 1],
   ]
   const command = [python, runnerPath, folder, ...words.flat()].map((word) => quoteWord(String(word))).join(' ')
-  return { kind: 'command', title: 'FlexLLMGen', command }
+  return { kind: 'command', title: weights === 'ones' ? 'FlexLLMGen on ones' : 'FlexLLMGen', command }
 }

@@ -26,6 +26,10 @@ export function addBenchOptions(command: Command): void {
       'flexllmgen',
     ]),
     option('--flexllmgen <folder>', 'its checkout, for --compare'),
+    option(
+      '--flexllmgen-weights <values>',
+      'its made-up weights: normal, the default, as ours; or ones, as it makes them itself, which a GPU multiplies faster',
+    ).choices(['normal', 'ones']),
     option('--python <program>', 'Python with PyTorch that runs it (default python3)'),
   ])
   addGroup(command, 'Measuring:', [

@@ -12,6 +12,7 @@ interface BenchFlags extends Omit<BenchOptions, 'flags' | 'commands' | 'compare'
   readonly command?: readonly string[]
   readonly compare?: 'flexllmgen'
   readonly flexllmgen?: string
+  readonly flexllmgenWeights?: 'normal' | 'ones'
   readonly python?: string
   readonly verbose: number
   readonly quiet?: boolean
@@ -32,6 +33,7 @@ export function addBench(program: Command, context: CliContext): void {
       against,
       compare,
       flexllmgen,
+      flexllmgenWeights: weights,
       python,
       repeat,
       warmUp,
@@ -58,7 +60,7 @@ export function addBench(program: Command, context: CliContext): void {
         only,
         commands,
         against,
-        ...(compare !== undefined && { compare: { folder: flexllmgen!, python } }),
+        ...(compare !== undefined && { compare: { folder: flexllmgen!, python, weights } }),
         repeat,
         warmUp,
         warmUpTokens,
@@ -94,6 +96,7 @@ const benchRules: FlagRules = {
     { flag: 'only', oneOf: ['suite'], why: 'it chooses cases of a suite' },
     { flag: 'compare', oneOf: ['flexllmgen'], why: 'it runs that checkout' },
     { flag: 'flexllmgen', oneOf: ['compare'], why: 'it is what --compare flexllmgen runs' },
+    { flag: 'flexllmgenWeights', oneOf: ['compare'], why: 'they are those of the original' },
     { flag: 'python', oneOf: ['compare'], why: 'it runs the original' },
   ],
 }
