@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CaseFlags } from '../src/case/case-flags.ts'
 import { settingsOf } from '../src/case/case-settings.ts'
 import type { Measurement } from '../src/measure/measurement.ts'
@@ -37,39 +37,50 @@ describe('placement that follows a simulated run', () => {
     expect(wide.deviceRows).toBeGreaterThan(narrow.deviceRows)
   })
 
-  it('sends KV to the disk where RAM is taken, at its speed, and brings it back', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'flexgen-ram-'))
-    const scenario = path.join(folder, 'ram.json')
-    const changes = [
-      { atSweep: 8, budget: 'ram', bytes: 15.5e9 },
-      { atSweep: 14, budget: 'ram', bytes: 60e9 },
-    ]
-    writeFileSync(scenario, JSON.stringify({ schemaVersion: 1, changes }))
-    try {
-      const job = {
-        ...machine,
-        promptLen: 512,
-        maxNewTokens: 40,
-        percent: [100, 0, 0, 100, 100, 0],
-        maxDeviceMemory: '16GiB',
-      }
-      const { replacement, notices } = await measure({ ...job, ...follows, maxRam: '60GB', scenario })
+  describe('where RAM is taken', () => {
+    const job = {
+      ...machine,
+      promptLen: 512,
+      maxNewTokens: 40,
+      percent: [100, 0, 0, 100, 100, 0],
+      maxDeviceMemory: '16GiB',
+      maxRam: '60GB',
+    }
+    let folder: string
+    beforeAll(() => void (folder = mkdtempSync(path.join(tmpdir(), 'flexgen-ram-'))))
+    afterAll(() => rmSync(folder, { recursive: true }))
+
+    async function taken(bytes: number) {
+      const scenario = path.join(folder, `${bytes}.json`)
+      const changes = [
+        { atSweep: 8, budget: 'ram', bytes },
+        { atSweep: 14, budget: 'ram', bytes: 60e9 },
+      ]
+      writeFileSync(scenario, JSON.stringify({ schemaVersion: 1, changes }))
+      const { replacement, notices } = await measure({ ...job, ...follows, scenario })
       expect(notices.filter((line) => line.includes('cannot shrink'))).toEqual([])
-      const { timeline, moveSeconds } = replacement!
-      const narrow = timeline.filter(({ limits }) => limits.ram === 15.5e9)
+      const narrow = replacement!.timeline.filter(({ limits }) => limits.ram === bytes)
       expect(narrow.length).toBeGreaterThan(4)
-      for (const { planned, diskRows } of narrow) {
-        expect(planned.ram).toBeLessThanOrEqual(15.5e9)
-        expect(diskRows).toBeGreaterThan(0)
-      }
+      for (const { planned } of narrow) expect(planned.ram).toBeLessThanOrEqual(bytes)
+      return { ...replacement!, narrow }
+    }
+
+    it('lets the copies of pinned weights leave first, in no time', async () => {
+      const { steps, timeline, moveSeconds } = await taken(10e9)
+      expect(steps.find(({ what }) => what === 'budget')!.leftRamBytes).toBeGreaterThan(1e9)
+      expect(timeline.every(({ diskRows }) => diskRows === 0)).toBe(true)
+      expect(moveSeconds).toBe(0)
+    })
+
+    it('sends KV to the disk for the rest, at its speed, and brings it back', async () => {
+      const { narrow, timeline, moveSeconds } = await taken(2e9)
+      expect(narrow.every(({ diskRows }) => diskRows > 0)).toBe(true)
       expect(timeline.at(-1)!.diskRows).toBe(0)
       // Whole pages of 64 positions, at the 1.5 GB/s or so that the profile's disk writes.
       const pages = narrow[0]!.diskRows * Math.floor(520 / 64) * 64 * 2 * 4096 * 2
       expect(moveSeconds).toBeGreaterThan(pages / 3e9)
       expect(moveSeconds).toBeLessThan(pages / 0.75e9)
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    })
   })
 
   it.each(['link-slower', 'host-slower'])(

@@ -4,6 +4,7 @@ import { type Backend, nodeFileSystem } from '@flexgen/spec'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Decision, Engine, GenerationResult, Reallocator, ReplacementReport } from '../src/index.ts'
 import { type BenchParts, openBench, type OpenedFixture, openFixture } from './support/bench.ts'
+import { inNoFile } from './support/in-no-file.ts'
 
 let opened: OpenedFixture
 beforeAll(async () => void (opened = await openFixture()))
@@ -11,7 +12,7 @@ afterAll(() => opened[Symbol.asyncDispose]())
 
 const requests = [[1, 2, 3], [4], [5, 6], [7, 8, 9, 10]].map((promptIds) => ({ promptIds, maxNewTokens: 24 }))
 
-/** KV everywhere that it may be: on a host, in RAM beside a device, on a device whose RAM has no room. */
+/** KV everywhere that it may be, beside weights in no file, which stay where they are: on a host, in RAM beside a device, on a device whose RAM has no room. */
 const places = {
   'on a host': { hostVisible: true, percent: [100, 0, 100, 0, 100, 0] },
   'in RAM beside a device': { hostVisible: false, percent: [100, 0, 0, 100, 100, 0] },
@@ -55,15 +56,15 @@ interface Ran {
 async function run(
   { hostVisible, ...policy }: (typeof places)[keyof typeof places],
   onSweep: (engine: Engine, sweep: number) => Promise<void>,
-  parts: Partial<Pick<BenchParts, 'fileSystem' | 'maxDiskBytes' | 'replacement'>> = {},
+  parts: Partial<Pick<BenchParts, 'fileSystem' | 'maxDiskBytes' | 'replacement' | 'weights'>> = {},
 ): Promise<Ran> {
   const backend = createReferenceBackend({ hostVisible })
-  const { model, weights } = opened
+  const { model } = opened
   await using bench = await openBench({
     backend,
     host: 'hostAttentionPercent' in policy ? createReferenceBackend() : undefined,
     model,
-    weights,
+    weights: inNoFile(opened.weights),
     policy: { ...policy, gpuBatchSize: 2, numGpuBatches: 2 },
     pagePositions: 4,
     maxRamBytes: 10e6,
@@ -255,7 +256,8 @@ describe('RAM that is taken in mid-run', () => {
     const place = { hostVisible: true, percent: [0, 100, 100, 0, 100, 0] } as never
     const read: number[] = []
     const note = (engine: Engine): void => void read.push(engine.report().sweeps.at(-1)!.diskBytesRead.weights)
-    const expected = await run(place, async (engine) => note(engine))
+    const { weights } = opened
+    const expected = await run(place, async (engine) => note(engine), { weights })
     // All that rests in RAM was there before the first sweep.
     expect(read.every((bytes) => bytes === 0)).toBe(true)
     const { planned, pinnedBytes } = expected.replacement.timeline[4]!
@@ -268,7 +270,7 @@ describe('RAM that is taken in mid-run', () => {
         if (sweep === 10) await engine.setBudget({ ram: 10e6 })
         note(engine)
       },
-      { replacement: { timing: 2 } },
+      { weights, replacement: { timing: 2 } },
     )
     expect(errors).toEqual([])
     expect(results).toEqual(expected.results)

@@ -6,7 +6,7 @@ import { bytesOf, spanOf, systemClock, type TraceSpan } from '@flexgen/spec'
 import { createDiskTier, createRamTier } from '@flexgen/storage'
 import { describe, expect, it } from 'vitest'
 import { gatherRows, type RowGatherOptions } from '../src/engine/row-gather.ts'
-import type { RestingBlock } from '../src/engine/resident-weights.ts'
+import type { RestingBlock } from '../src/engine/resting-weights.ts'
 
 const [rowBytes, rowCount] = [200, 3000]
 /** Rows of a block; blocks of the disk and of RAM take turns. */

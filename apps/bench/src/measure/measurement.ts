@@ -151,6 +151,9 @@ const replacementStep = z.object({
   why: z.string(),
   pinnedBytes: amount,
   droppedBytes: amount,
+  // Reports that were written before weights could leave RAM have neither.
+  leftRamBytes: amount.default(0),
+  returnedRamBytes: amount.default(0),
   promotedRows: amount,
   demotedRows: amount,
   toHostRows: amount,

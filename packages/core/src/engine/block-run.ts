@@ -168,7 +168,7 @@ export class BlockRun {
     const unit = findGatheredTable(parts.runtimes)
     if (unit === undefined) return undefined
     const { ram, weights } = parts.options
-    return { ram, source: weights, diskQueue: run.queues.rowRead, table: parts.resting.get(unit)! }
+    return { ram, source: weights, diskQueue: run.queues.rowRead, table: parts.resting.get(unit) }
   }
 
   /**

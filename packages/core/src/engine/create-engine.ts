@@ -2,6 +2,7 @@ import { AbortedError, type Backend, type DType, systemClock, UnsupportedDataErr
 import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
+import { HeldRegions } from './held-regions.ts'
 import { HostClaim } from './host-claim.ts'
 import { LoadedEngine } from './loaded-engine.ts'
 import { compileLayers } from './compile-layers.ts'
@@ -11,6 +12,8 @@ import { planRun } from '../plan/plan-run.ts'
 import { MemoryBudget } from '../replacement/memory-budget.ts'
 import { placePinned } from './place-pinned.ts'
 import { loadResident } from './resident-weights.ts'
+import { RestingWeights } from './resting-weights.ts'
+import { bounceBytes } from './weight-loader.ts'
 import { WeightPins } from './weight-pins.ts'
 
 /**
@@ -87,10 +90,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const totalBytes = units.reduce((sum, unit) => sum + unit.sizeBytes, 0)
     let doneBytes = 0
     const startedAtMs = clock.now()
+    const ram = new HeldRegions(options.ram)
+    cleanup.add(() => ram.freeAll())
     const rested = await loadResident(
       {
         backend,
-        ram: options.ram,
+        ram,
         disk: options.disk,
         source,
         cleanup,
@@ -103,14 +108,22 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       runtimes,
     )
-    const pins = new WeightPins(backend)
-    cleanup.add(() => pins.free())
+    const { hostVisible } = backend.device
+    const hasBounce = bounceBytes(runtimes, hostVisible) > 0
+    const resting = new RestingWeights(rested, { backend, ram, source, hasBounce })
+    const pins = new WeightPins(backend, (byteLength) =>
+      hostVisible ? backend.allocateHost(byteLength) : backend.allocate(byteLength),
+    )
+    cleanup.add(() => {
+      resting.returned.free()
+      pins.free()
+    })
     const loadSeconds = (clock.now() - startedAtMs) / 1000
     const budget = new MemoryBudget(limits, (changed) => hostClaim.limit(changed))
     return new LoadedEngine({
       ...shape,
       plan,
-      resting: rested,
+      resting,
       pins,
       wantedPins,
       budget,

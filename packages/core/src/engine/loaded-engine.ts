@@ -55,7 +55,8 @@ export class LoadedEngine implements Engine {
     const bounds = checkRequests(engine.model, requests, options, allPositions)
     const { device, ram } = this.#parts.budget.limits
     const limited = { ...engine, maxDeviceBytes: device, maxRamBytes: ram }
-    this.plan = planRun({ ...this.#parts, options: limited }, bounds)
+    const { missingBytes } = this.#parts.resting
+    this.plan = planRun({ ...this.#parts, options: limited, missingRamBytes: missingBytes }, bounds)
     checkBudgets(this.plan, limited)
     this.#parts.hostClaim.beginRun(this.plan)
     // A budget that was set between two runs.

@@ -6,7 +6,7 @@ import type { MemoryBudget } from '../replacement/memory-budget.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { EngineOptions } from './engine-options.ts'
 import type { HostClaim } from './host-claim.ts'
-import type { RestingUnit } from './resident-weights.ts'
+import type { RestingWeights } from './resting-weights.ts'
 import type { WeightPins } from './weight-pins.ts'
 
 /** A model whose resident weights are loaded: what `createEngine` hands to the engine. */
@@ -15,7 +15,7 @@ export interface LoadedParts extends PlannedModel {
   readonly units: readonly WeightUnit[]
   readonly placement: readonly UnitPlacement[]
   readonly plan: RunPlan
-  readonly resting: ReadonlyMap<WeightUnit, RestingUnit>
+  readonly resting: RestingWeights
   /** Streamed matrices that stay where kernels read them. */
   readonly pins: WeightPins
   /** Matrices that the policy wants on the device, where placement may change: then they are pinned. */

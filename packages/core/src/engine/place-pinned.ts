@@ -2,7 +2,7 @@ import type { Backend, Policy, WeightSource } from '@flexgen/spec'
 import { joinNeighbours, type UnitPlacement } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { CutModel } from '../plan/cut-model.ts'
-import { inFiles } from './read-unit.ts'
+import { canBeReadAgain } from './read-unit.ts'
 
 /** Where weights rest, and the matrices that are pinned over that. */
 export interface PinnedPlacement {
@@ -33,8 +33,7 @@ export function placePinned(
     place.tier === 'device'
       ? 0
       : place.blocks.reduce((sum, { tier, byteLength }) => sum + (tier === 'ram' ? byteLength : 0), 0)
-  // Of a token table only rows are read where it is not in RAM as a whole.
-  const mayLeave = units.map((unit) => unit.kind === 'matrix' && unit.spec.access !== 'rows' && inFiles(source, unit))
+  const mayLeave = units.map((unit) => canBeReadAgain(source, unit))
   return {
     placement: wanted.map((place, i) => (mayLeave[i] ? restInFiles(place) : place)),
     wantedPins: units.filter((unit, i) => mayLeave[i] && ramBytes(wanted[i]!) >= unit.sizeBytes / 2),

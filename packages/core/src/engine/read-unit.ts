@@ -57,6 +57,14 @@ export function readUnit(
   return last
 }
 
+/**
+ * Whether RAM need not keep a unit, because files hold the very bytes: a matrix. Of a token table only rows are read where it is not
+ * in RAM as a whole.
+ */
+export function canBeReadAgain(source: WeightSource, unit: WeightUnit): boolean {
+  return unit.kind === 'matrix' && unit.spec.access !== 'rows' && inFiles(source, unit)
+}
+
 /** Whether every part of a unit lies in files, so that the disk tier reads the checkpoint itself. */
 export function inFiles(source: WeightSource, unit: WeightUnit): boolean {
   return unit.spec.parts.every((part) => source.extents(part.tensor, 0, 1) !== undefined)

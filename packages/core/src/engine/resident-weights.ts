@@ -18,12 +18,14 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { Cleanup } from './cleanup.ts'
 import { HeldBuffers } from './held-buffers.ts'
 import { deviceUnits, isPrepared, type LayerRuntime, type PlacedUnit, type StageRuntime } from './layer-runtime.ts'
+import type { HeldRegions } from './held-regions.ts'
 import { inFiles, readUnit } from './read-unit.ts'
+import type { RestingBlock, RestingUnit } from './resting-weights.ts'
 
 /** What loading needs. */
 export interface LoadContext {
   readonly backend: Backend
-  readonly ram: Tier
+  readonly ram: HeldRegions
   readonly disk: Tier
   readonly source: WeightSource
   /** Gets a step for everything that stays. */
@@ -31,20 +33,6 @@ export interface LoadContext {
   readonly signal: AbortSignal | undefined
   readonly trace: TraceSink | undefined
   readonly onBytes: (sizeBytes: number) => void
-}
-
-/** Where a row block rests. */
-export interface RestingBlock extends RowBlock {
-  /** In RAM always, on disk where the checkpoint has no bytes of its own. */
-  readonly region: Region | undefined
-  /** On the device. */
-  readonly buffer: DeviceBuffer | undefined
-}
-
-/** Where the rows of a streamed unit rest once loaded; a host-visible backend knows no blocks on the device. */
-export interface RestingUnit {
-  readonly unit: WeightUnit
-  readonly blocks: readonly RestingBlock[]
 }
 
 interface LoadQueues {
@@ -238,12 +226,11 @@ async function uploadBlock(
 }
 
 async function allocateRam(
-  { ram, cleanup }: LoadContext,
+  { ram }: LoadContext,
   byteLength: number,
 ): Promise<{ region: Region; span: Span<HostBuffer> }> {
   const region = await ram.allocate(byteLength)
-  cleanup.add(() => ram.free(region))
-  return { region, span: spanOf(ram.view!(region)) }
+  return { region, span: spanOf(ram.view(region)) }
 }
 
 /** Events of a queue settle in order, so the first that failed is the first that is awaited. */

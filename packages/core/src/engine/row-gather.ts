@@ -11,7 +11,7 @@ import {
 } from '@flexgen/spec'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { tensorRanges } from './read-unit.ts'
-import type { RestingBlock, RestingUnit } from './resident-weights.ts'
+import type { RestingBlock, RestingUnit } from './resting-weights.ts'
 
 /** Where gathered rows come from. */
 export interface RowGatherOptions {

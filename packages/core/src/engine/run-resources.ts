@@ -120,7 +120,10 @@ export class RunResources {
       ...weightQueues,
     })
     cleanup.add(() => this.loader.dropRing())
-    cleanup.add(() => parts.pins.endRun())
+    cleanup.add(() => {
+      parts.pins.endRun()
+      resting.returned.endRun()
+    })
     cleanup.add(() => {
       for (const { bindings } of boundKernels(runtimes)) for (const { binding } of bindings.splice(0)) binding.release()
     })

@@ -204,7 +204,7 @@ export class StageRunner {
         // Else it lies in the RAM tier, where kernels of a host-visible backend read it.
         binding.set(
           spec.name,
-          span ?? spanOf(parts.options.ram.view!(parts.resting.get(placed.unit)!.blocks[0]!.region!)),
+          span ?? spanOf(parts.options.ram.view!(parts.resting.get(placed.unit).blocks[0]!.region!)),
           spec.shape,
         )
       }

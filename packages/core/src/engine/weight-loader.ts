@@ -15,10 +15,10 @@ import { type RowBlock, rowBlockMaxBytes } from '../placement/place-weights.ts'
 import type { WeightUnit } from '../placement/weight-unit.ts'
 import { type LayerRuntime, streamedUnits } from './layer-runtime.ts'
 import { readUnit } from './read-unit.ts'
-import type { RestingUnit } from './resident-weights.ts'
+import type { RestingWeights } from './resting-weights.ts'
 import { SlotPool } from './slot-pool.ts'
 import { alignedBytes, StagingRing } from './staging-ring.ts'
-import type { WeightPins } from './weight-pins.ts'
+import type { PinnedSpan, WeightPins } from './weight-pins.ts'
 
 /** The streamed weights of one layer for one sweep. */
 export interface LoadedLayer {
@@ -31,7 +31,7 @@ export interface LoadedLayer {
 export interface WeightLoaderOptions {
   readonly backend: Backend
   readonly source: WeightSource
-  readonly resting: ReadonlyMap<WeightUnit, RestingUnit>
+  readonly resting: RestingWeights
   readonly ram: Tier
   readonly diskQueue: TierQueue
   readonly ramQueue: TierQueue
@@ -73,7 +73,8 @@ export class WeightLoader {
   readonly #options: WeightLoaderOptions
   /** The last one is what new pieces come from; earlier ones are there until their pieces have been released. */
   #rings: StagingRing<HostBuffer | DeviceBuffer>[] = []
-  readonly #bounce: SlotPool<HostBuffer>
+  /** Made once something comes from files where nothing did when the run began. */
+  #bounce: SlotPool<Span<HostBuffer>> | undefined
   /** Asked for and not yet taken, oldest first. */
   readonly #layers: Loading[] = []
   /** What the next copy to a device with memory of its own comes behind. */
@@ -82,7 +83,7 @@ export class WeightLoader {
   constructor(options: WeightLoaderOptions) {
     this.#options = options
     if (options.ringBytes > 0) this.#rings = [new StagingRing(this.#allocate(options.ringBytes))]
-    this.#bounce = new SlotPool(options.bounce)
+    if (options.bounce.length > 0) this.#bounce = new SlotPool(options.bounce.map((buffer) => spanOf(buffer)))
   }
 
   /** Bytes of the ring, and of earlier ones of which pieces are still held. */
@@ -241,7 +242,7 @@ export class WeightLoader {
   /** Fills a host span with a whole unit from wherever its row blocks rest. */
   #read(unit: WeightUnit, target: Span<HostBuffer>, after: readonly QueueEvent[]): QueueEvent[] {
     const { diskQueue, ramQueue } = this.#options
-    const { blocks } = this.#options.resting.get(unit)!
+    const { blocks } = this.#options.resting.get(unit)
     /** By queue, the last event: the others have ended before. */
     const ready = new Map<TierQueue, QueueEvent>()
     for (const block of blocks) {
@@ -254,12 +255,26 @@ export class WeightLoader {
     return [...ready.values()]
   }
 
+  /** Copies a unit to the device that RAM keeps since it came back; it comes back on the first pass. */
+  #copyReturned(unit: WeightUnit, { span, ready }: PinnedSpan, target: Span<DeviceBuffer>): QueueEvent {
+    const { copyQueue, resting } = this.#options
+    const source = span as Span<HostBuffer>
+    const arrives = ready ?? this.#read(unit, source, [])
+    if (ready === undefined) resting.returned.filled(unit, arrives)
+    for (const event of arrives) copyQueue.wait(event)
+    const copied = copyQueue.copyIn(target, source)
+    resting.returned.release(unit, span, copied)
+    return copied
+  }
+
   /** Copies a unit to the device, blocks in RAM or on the device from where they rest, and disk blocks through the bounce buffers. */
   #copyIn(unit: WeightUnit, target: Span<DeviceBuffer>, after: readonly QueueEvent[]): QueueEvent {
-    const { copyQueue, ram, diskQueue } = this.#options
-    const { blocks } = this.#options.resting.get(unit)!
+    const { copyQueue, ram, diskQueue, resting } = this.#options
     for (const event of this.#behind === undefined ? after : [...after, this.#behind]) copyQueue.wait(event)
     this.#behind = undefined
+    const returned = resting.returned.take(unit)
+    if (returned !== undefined) return this.#copyReturned(unit, returned, target)
+    const { blocks } = resting.get(unit)
     let last: QueueEvent | undefined
     for (const block of blocks) {
       const { region, buffer } = block
@@ -273,13 +288,14 @@ export class WeightLoader {
         last = copyQueue.copyIn(part(0, block.byteLength), spanOf(ram.view!(region!)))
         continue
       }
+      const bounce = (this.#bounce ??= new SlotPool(resting.passage))
       for (let at = 0; at < block.byteLength;) {
-        const { item, after: used } = this.#bounce.take()
-        const span = spanOf(item, 0, Math.min(item.byteLength, block.byteLength - at))
+        const { item, after: used } = bounce.take()
+        const span = spanOf(item.buffer, item.byteOffset, Math.min(item.byteLength, block.byteLength - at))
         for (const event of used) diskQueue.wait(event)
         copyQueue.wait(region === undefined ? this.#readFile(unit, block, at, span) : diskQueue.read(span, region, at))
         last = copyQueue.copyIn(part(at, span.byteLength), span)
-        this.#bounce.release(item, last)
+        bounce.release(item, last)
         at += span.byteLength
       }
     }

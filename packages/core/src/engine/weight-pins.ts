@@ -26,14 +26,17 @@ export interface PinnedSpan {
  */
 export class WeightPins {
   readonly #backend: Backend
+  readonly #allocate: (byteLength: number) => HostBuffer | DeviceBuffer
   readonly #frames = new Map<WeightUnit, Frame>()
   /** Dropped while a layer that was asked for still reads them. */
   readonly #leaving = new Map<WeightUnit, Frame>()
   #heldBytes = 0
   #changes = 0
 
-  constructor(backend: Backend) {
+  /** @param allocate gives a frame of so many bytes, which the backend frees */
+  constructor(backend: Backend, allocate: (byteLength: number) => HostBuffer | DeviceBuffer) {
     this.#backend = backend
+    this.#allocate = allocate
   }
 
   /** Bytes of all frames, also of those that are dropped but still read. */
@@ -55,13 +58,16 @@ export class WeightPins {
     return this.#frames.has(unit)
   }
 
+  /** Whether a matrix is kept and there to the last byte. */
+  isThere(unit: WeightUnit): boolean {
+    const ready = this.#frames.get(unit)?.ready
+    return ready?.every((event) => event.isDone() && event.error === undefined) ?? false
+  }
+
   /** Keeps a matrix from its next pass on. @throws {FlexgenError} `OUT_OF_MEMORY`; then it streams on */
   pin(unit: WeightUnit): void {
     if (this.#frames.has(unit)) return
-    const { device } = this.#backend
-    const buffer = device.hostVisible
-      ? this.#backend.allocateHost(unit.sizeBytes)
-      : this.#backend.allocate(unit.sizeBytes)
+    const buffer = this.#allocate(unit.sizeBytes)
     this.#heldBytes += unit.sizeBytes
     this.#changes += 1
     this.#frames.set(unit, { buffer, ready: undefined, readers: 0, after: [], isDropped: false })

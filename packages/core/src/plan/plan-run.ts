@@ -36,6 +36,8 @@ export interface PlannedModel {
   /** Where KV off the device may be attended; undefined where only the device attends. */
   readonly attentionHost: Backend | undefined
   readonly cacheMoves: CacheMoving
+  /** Bytes of weights that are placed in RAM and have left it. */
+  readonly missingRamBytes?: number | undefined
 }
 
 /** Layers whose weights stream ahead of the one that computes, where memory allows. */
@@ -99,7 +101,7 @@ export function planRun(planned: PlannedModel, workload: Workload | undefined): 
   const onHost = ({ host, device }: PlannedBytes): number => host + (hostVisible ? device : 0)
   const fixed = {
     preparedWeights: hostVisible ? prepared : 0,
-    ramWeights: weights.ram + (hostVisible ? vectors + keptBlocks : 0),
+    ramWeights: weights.ram - (planned.missingRamBytes ?? 0) + (hostVisible ? vectors + keptBlocks : 0),
     cache: onHost(cache),
     cacheStaging: onHost(cacheStaging),
     hidden: onHost(hidden) + onHost(activations),

@@ -22,7 +22,7 @@ interface Hold {
   readonly limits: MemoryLimits
   readonly before: MemoryLimits
   readonly rows: readonly MovingRow[]
-  readonly left: { droppedBytes: number; demotedRows: number; toDiskRows: number }
+  readonly left: { droppedBytes: number; leftRamBytes: number; demotedRows: number; toDiskRows: number }
 }
 
 /**
@@ -39,12 +39,14 @@ export class BudgetHold {
   /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
   async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
     const { room, ramRoom, mover, note } = this.#options
-    const left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
+    const left = { droppedBytes: 0, leftRamBytes: 0, demotedRows: 0, toDiskRows: 0 }
     const hold: Hold = { limits, before, rows, left }
     if (room.free(limits) < 0) await room.forgetAhead()
     if (!room.isHost) {
-      mover.makeRam(0, limits)
       this.#checkRam(limits, rows)
+      const missingBytes = ramRoom.missingBytes
+      mover.makeRam(0, limits)
+      left.leftRamBytes = ramRoom.missingBytes - missingBytes
       await this.#toDisk('ram', () => -ramRoom.free(limits), hold)
     }
     const missing = -room.free(limits)
@@ -126,10 +128,12 @@ export class BudgetHold {
   }
 
   #checkRam(limits: MemoryLimits, rows: readonly MovingRow[]): void {
-    const { room, ramRoom, count } = this.#options
-    const missing = -ramRoom.free(limits)
+    const { room, ramRoom, mover, count } = this.#options
+    const missing = -mover.ramBytes(limits) - ramRoom.idleBytes
     const { host, streamed } = count(rows)
-    this.#check(missing - this.#freedByDisk(host + streamed))
+    const stays =
+      ramRoom.boundBytes > 0 ? ': weights that lie in no file stay in RAM while the device has them pinned' : ''
+    this.#check(missing - this.#freedByDisk(host + streamed), stays)
     // What is on the disk is attended on the device, through slots.
     if (missing > 0) this.#check(room.slotGrowthBytes - room.free(limits) - room.droppableBytes)
   }
@@ -159,9 +163,9 @@ export class BudgetHold {
   }
 
   /** @throws {InfeasibleError} where something lacks */
-  #check(lacks: number): void {
+  #check(lacks: number, because = ''): void {
     if (lacks <= 0) return
-    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move`
+    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move${because}`
     this.#options.note({ what: 'refused', why })
     throw infeasible(why)
   }

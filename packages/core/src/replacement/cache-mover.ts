@@ -158,9 +158,11 @@ export class CacheMover {
   roomFor(home: RowHome, limits: MemoryLimits, from: RowHome = 'device', isAtOnce = false): number {
     const block = this.movable
     if (block === undefined) return 0
-    const { parts, room } = this.#options
+    const { parts, room, ramRoom } = this.#options
     const { units } = block.store
     const ramBytes = room.isHost ? room.free(limits) : this.ramBytes(limits)
+    // Within limits that shrink pins may leave, which read the copies behind them.
+    const idleBytes = home === 'ram' && !room.isHost && !isAtOnce ? ramRoom.idleBytes : 0
     if (home === 'disk') {
       const { disk, maxDiskBytes = Number.POSITIVE_INFINITY } = parts.options
       const onDisk = Math.floor((maxDiskBytes - disk.stats().heldBytes) / Math.max(1, units.diskRowBytes))
@@ -171,7 +173,7 @@ export class CacheMover {
       return Math.min(onDisk, Math.max(spare, tails))
     }
     const tail = isAtOnce && from === 'disk' && (home === 'ram' || room.isHost) ? units.pageBytes : 0
-    const free = (home === 'ram' ? ramBytes : room.free(limits)) + tail
+    const free = (home === 'ram' ? ramBytes + idleBytes : room.free(limits)) + tail
     return Math.max(0, Math.floor(free / rowBytesOf(block)))
   }
 
@@ -180,9 +182,11 @@ export class CacheMover {
     return this.#options.ramRoom.free(limits) + (this.movable?.store.units.shadowBytes ?? 0)
   }
 
-  /** Has so many bytes of RAM free beside a device, as far as shadows take them. */
+  /** Has so many bytes of RAM free beside a device, as far as shadows and copies of weights that nobody reads take them. */
   makeRam(sizeBytes: number, limits: MemoryLimits): void {
-    this.movable?.store.units.dropShadows(sizeBytes - this.#options.ramRoom.free(limits))
+    const { ramRoom } = this.#options
+    this.movable?.store.units.dropShadows(sizeBytes - ramRoom.free(limits))
+    ramRoom.dropIdle(sizeBytes - ramRoom.free(limits))
   }
 
   /** Counts what others have moved. */

@@ -1,4 +1,3 @@
-import { OutOfMemoryError } from '@flexgen/spec'
 import type { LoadedParts } from '../engine/loaded-parts.ts'
 import type { WeightLoader } from '../engine/weight-loader.ts'
 import { defaultLookAhead } from '../plan/plan-run.ts'
@@ -8,6 +7,7 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import { type BlockCache, isMovable, rowBytesOf } from './block-cache.ts'
 import type { MemoryLimits } from './memory-budget.ts'
 import { PinChoice } from './pin-choice.ts'
+import { refusing } from './refusing.ts'
 
 /**
  * The memory in which pinned matrices, the ring that the others stream through, and KV of the device share what the rest of a
@@ -53,7 +53,7 @@ export class DeviceRoom {
     const { limits } = this.#parts.budget
     const room = (): number => this.#room(limits, this.#used(0, this.#plannedCacheBytes))
     // With all that is wanted the ring may be small; so what is too much is left out again, from the end.
-    this.#refusing(() => this.pins.pinThese(wantedPins, () => room() >= 0))
+    refusing(() => this.pins.pinThese(wantedPins, () => room() >= 0), this.#onRefusal)
     while (room() < this.#wantedRing().least && this.pins.drop(1) > 0);
     const isLimited = this.#limit(limits) !== undefined
     if (takesAll && isLimited) for (let more = 1; more > 0;) more = this.pin(room() - this.#wantedRing().wanted)
@@ -117,7 +117,7 @@ export class DeviceRoom {
   /** Pins matrices of at most so many bytes. @returns bytes that are pinned now and were not before */
   pin(mostBytes: number): number {
     const before = this.#parts.pins.pinnedBytes
-    if (mostBytes > 0) this.#refusing(() => this.pins.pin(mostBytes))
+    if (mostBytes > 0) refusing(() => this.pins.pin(mostBytes), this.#onRefusal)
     return this.#parts.pins.pinnedBytes - before
   }
 
@@ -181,7 +181,7 @@ export class DeviceRoom {
     const lacks = bytes - this.#room(this.#parts.budget.limits, this.usedBytes)
     if (lacks > 0) await this.drop(lacks)
     if (this.#room(this.#parts.budget.limits, this.usedBytes) < bytes) return false
-    const isDone = this.#refusing(() => this.#block!.store.growSlots(this.#slotRows(forBatch)))
+    const isDone = refusing(() => this.#block!.store.growSlots(this.#slotRows(forBatch)), this.#onRefusal)
     if (isDone) this.#slotBytes += bytes
     return isDone
   }
@@ -201,7 +201,7 @@ export class DeviceRoom {
       this.pins.drop(lacks)
     }
     if (this.#room(limits, this.usedBytes) < bytes) return false
-    const isDone = this.#refusing(() => block.moves.makeScratch())
+    const isDone = refusing(() => block.moves.makeScratch(), this.#onRefusal)
     if (isDone) this.#slotBytes += bytes
     await this.drop(0, limits)
     return isDone
@@ -233,17 +233,5 @@ export class DeviceRoom {
   async trimRing(): Promise<void> {
     const usable = this.#loader?.usableRingBytes ?? 0
     if (usable > this.#wantedRing().wanted * 1.3) await this.#settleRing(this.#parts.budget.limits)
-  }
-
-  /** Does what may find no memory: then that is told, and the run goes on. @returns whether it was done */
-  #refusing(act: () => unknown): boolean {
-    try {
-      act()
-      return true
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error
-      this.#onRefusal(error.message)
-      return false
-    }
   }
 }

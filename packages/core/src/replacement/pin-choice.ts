@@ -32,6 +32,16 @@ export class PinChoice {
     }
   }
 
+  /** Matrices that are pinned and there, those that are dropped last first. */
+  get there(): WeightUnit[] {
+    return this.#units.filter((unit) => this.#pins.isThere(unit))
+  }
+
+  /** Matrices that stream, those that are pinned first first. */
+  get streamed(): WeightUnit[] {
+    return this.#units.filter((unit) => !this.#pins.has(unit))
+  }
+
   /** Bytes of matrices that stream on every sweep. */
   get streamedBytes(): number {
     return this.#look().streamedBytes

@@ -26,6 +26,8 @@ export class ReplacementLog {
     this.#steps.push({
       pinnedBytes: 0,
       droppedBytes: 0,
+      leftRamBytes: 0,
+      returnedRamBytes: 0,
       promotedRows: 0,
       demotedRows: 0,
       toHostRows: 0,

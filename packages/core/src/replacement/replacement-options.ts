@@ -33,6 +33,9 @@ export interface ReplacementStep {
   readonly why: string
   readonly pinnedBytes: number
   readonly droppedBytes: number
+  /** Bytes of matrices that left RAM, because the device has them pinned and files hold them, and that came back. */
+  readonly leftRamBytes: number
+  readonly returnedRamBytes: number
   readonly promotedRows: number
   readonly demotedRows: number
   /** Rows in RAM that are attended on the host from now on, or streamed. */

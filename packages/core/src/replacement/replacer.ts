@@ -13,6 +13,7 @@ import { DeviceRoom } from './device-room.ts'
 import { fitBlock } from './fit-block.ts'
 import { RamRoom } from './ram-room.ts'
 import type { Decision, PlacementFacts, Reallocator, SweepFacts } from './reallocator.ts'
+import { refusing } from './refusing.ts'
 import { ReplacementLog } from './replacement-log.ts'
 import { RandomCopy } from './random-copy.ts'
 import type { MemoryUse, PlacementSample, ReplacementOptions, ReplacementReport } from './replacement-options.ts'
@@ -45,6 +46,9 @@ export class Replacer {
   /** Taken by changes of the budget since the last moment between two sweeps. */
   #unpaidSeconds = 0
   #plannedPeak: MemoryUse = { device: 0, ram: 0 }
+  readonly #onRefusal = (why: string): void => this.#note({ what: 'refused', why })
+  /** Until the machine has less memory than the budget; from the next change of the budget on again. */
+  #takesBack = true
   /** In place of the controller. */
   readonly #randomCopying: RandomCopy | undefined
   /** Sweep and its seconds when timing 3 acted last. */
@@ -59,9 +63,9 @@ export class Replacer {
     this.#clock = clock
     this.use = new SweepUseMeter(hostVisible)
     this.#log = new ReplacementLog(clock, parts.options.trace)
-    const onRefusal = (why: string): void => this.#note({ what: 'refused', why })
+    const onRefusal = this.#onRefusal
     this.#room = new DeviceRoom(parts, plan, cacheBytes, onRefusal)
-    this.#ramRoom = new RamRoom(plan, cacheBytes)
+    this.#ramRoom = new RamRoom(plan, cacheBytes, parts.resting, this.#room.pins)
     const rooms = { room: this.#room, ramRoom: this.#ramRoom }
     this.#mover = new CacheMover({ ...rooms, parts, onRefusal })
     this.#hold = new BudgetHold({
@@ -117,6 +121,7 @@ export class Replacer {
       await this.#room.forgetAhead()
       await this.#room.drop(missing)
     }
+    if (!this.#room.isHost) this.#mover.makeRam(host, this.#parts.budget.limits)
     return fitBlock(plan, { room: this.#room, ramRoom: this.#ramRoom, mover: this.#mover, parts: this.#parts })
   }
 
@@ -159,6 +164,7 @@ export class Replacer {
     await this.#mover.settleSlots()
     await this.holdBudget(rows)
     const startedAtMs = this.#clock.now()
+    this.#takeBack()
     if (this.#randomCopying !== undefined) await this.#randomCopy(this.#randomCopying, rows)
     else if (phase === 'decode' && this.#options.timing !== 1) {
       await this.#follow(rows, { seconds, use, remainingSweeps })
@@ -179,6 +185,8 @@ export class Replacer {
     const startedAtMs = this.#clock.now()
     await budget.apply((wanted) => this.#hold.hold(wanted, rows, before))
     await this.#mover.settleSlots()
+    this.#takesBack = true
+    this.#takeBack()
     this.#measurePlanned()
     this.#unpaidSeconds += (this.#clock.now() - startedAtMs) / 1000
     this.#controller.reset()
@@ -250,11 +258,16 @@ export class Replacer {
       hostRows: isHost ? 0 : count.host,
       streamedRows: isHost ? 0 : count.streamed,
       diskRows: block === undefined ? 0 : count.disk,
-      diskRoomBytes: isHost ? roomBytes : Math.max(roomBytes, this.#mover.ramBytes(this.#parts.budget.limits)),
+      diskRoomBytes: isHost || count.disk === 0 ? roomBytes : Math.max(roomBytes, this.#ramForDisk),
       rowBytes: block === undefined ? 0 : rowBytesOf(block),
       usedRowBytes: block === undefined ? 0 : cachePageBytes(block.plan.cacheSpec, positions),
       canShift: this.#parts.attentionHost !== undefined,
     }
+  }
+
+  /** Bytes of RAM beside a device that KV on disk could have: what is read goes before copies that nobody reads. */
+  get #ramForDisk(): number {
+    return this.#mover.ramBytes(this.#parts.budget.limits) + this.#ramRoom.idleBytes
   }
 
   async #carryOut(decision: Decision, rows: readonly MovingRow[]): Promise<void> {
@@ -262,6 +275,7 @@ export class Replacer {
     if (abortsMoves === true) this.#block?.moves?.abort()
     // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
+    const missingBytes = this.#ramRoom.missingBytes
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
     const mover = this.#mover
     const isBack = what === 'roll back'
@@ -278,6 +292,7 @@ export class Replacer {
     // KV that leaves is there until it has been copied: the room that it leaves is for the next decision.
     const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
     if (pinnedBytes > 0) await this.#room.trimRing()
+    const leftRamBytes = this.#ramRoom.missingBytes - missingBytes
     const moved = { promotedRows, demotedRows, toHostRows, toStreamRows, fromDiskRows, toDiskRows }
     this.#controller.carriedOut({
       pinBytes: pinnedBytes,
@@ -290,7 +305,17 @@ export class Replacer {
       toDiskRows,
     })
     const isMoved = [pinnedBytes, droppedBytes, ...Object.values(moved)].some((amount) => amount > 0)
-    if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, ...moved, predictedGainSeconds })
+    if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, leftRamBytes, ...moved, predictedGainSeconds })
+  }
+
+  /** Matrices that stream from files come back to RAM that is free: they are kept as they pass by. */
+  #takeBack(): void {
+    const { missingBytes } = this.#ramRoom
+    if (this.#room.isHost || missingBytes === 0 || !this.#takesBack) return
+    this.#takesBack = refusing(() => this.#ramRoom.takeBack(this.#parts.budget.limits), this.#onRefusal)
+    const returnedRamBytes = missingBytes - this.#ramRoom.missingBytes
+    const why = 'RAM has room for matrices that stream from files'
+    if (returnedRamBytes > 0) this.#note({ what: 'fill', why, returnedRamBytes })
   }
 
   async #randomCopy(copy: RandomCopy, rows: readonly MovingRow[]): Promise<void> {
