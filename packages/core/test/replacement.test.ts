@@ -252,7 +252,7 @@ describe('placement that changes while it runs', () => {
   it('holds every limit after every sweep, for 40 random scripts of moves and budgets', async () => {
     const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
     const shares = fc.array(fc.double({ min: 0.3, max: 1.3, noNaN: true }), { minLength: 2, maxLength: 5 })
-    const seen = { changes: 0, refused: 0, onDisk: 0, ended: 0 }
+    const seen = { changes: 0, refused: 0, onDisk: 0, ended: 0, leftRamBytes: 0, returnedRamBytes: 0 }
     await fc.assert(
       fc.asyncProperty(cases, shares, shares, async (choice, deviceShares, ramShares) => {
         const { hostVisible, pagePositions, prompts, limits, reallocator: _, timing, script, ...policy } = choice
@@ -289,6 +289,10 @@ describe('placement that changes while it runs', () => {
         })
         if (run === undefined) return void (seen.ended += 1)
         expect(run.results).toEqual(expected.results)
+        for (const { leftRamBytes, returnedRamBytes } of run.report.replacement!.steps) {
+          seen.leftRamBytes += leftRamBytes
+          seen.returnedRamBytes += returnedRamBytes
+        }
         for (const { planned, limits: held, diskRows } of run.report.replacement!.timeline) {
           if (held.ram !== undefined) expect(planned.ram).toBeLessThanOrEqual(held.ram)
           if (held.device !== undefined) expect(planned.device).toBeLessThanOrEqual(held.device)
@@ -299,6 +303,8 @@ describe('placement that changes while it runs', () => {
       { numRuns: 40 },
     )
     expect(seen.onDisk).toBeGreaterThan(0)
+    expect(seen.leftRamBytes).toBeGreaterThan(0)
+    expect(seen.returnedRamBytes).toBeGreaterThan(0)
     expect(seen.refused).toBeGreaterThan(0)
     expect(seen.refused).toBeLessThan(seen.changes)
     expect(seen.ended).toBeLessThan(10)

@@ -22,7 +22,7 @@ interface Hold {
   readonly limits: MemoryLimits
   readonly before: MemoryLimits
   readonly rows: readonly MovingRow[]
-  readonly left: { droppedBytes: number; leftRamBytes: number; demotedRows: number; toDiskRows: number }
+  readonly left: { droppedBytes: number; demotedRows: number; toDiskRows: number }
 }
 
 /**
@@ -39,14 +39,12 @@ export class BudgetHold {
   /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
   async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
     const { room, ramRoom, mover, note } = this.#options
-    const left = { droppedBytes: 0, leftRamBytes: 0, demotedRows: 0, toDiskRows: 0 }
+    const left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
     const hold: Hold = { limits, before, rows, left }
     if (room.free(limits) < 0) await room.forgetAhead()
     if (!room.isHost) {
       this.#checkRam(limits, rows)
-      const missingBytes = ramRoom.missingBytes
       mover.makeRam(0, limits)
-      left.leftRamBytes = ramRoom.missingBytes - missingBytes
       await this.#toDisk('ram', () => -ramRoom.free(limits), hold)
     }
     const missing = -room.free(limits)

@@ -13,12 +13,23 @@ import type { PinChoice } from './pin-choice.ts'
 export class RamRoom {
   readonly #resting: RestingWeights
   readonly #pins: PinChoice
+  readonly #onLeft: (sizeBytes: number) => void
   /** Bytes of all but KV, with every copy of weights there. */
   readonly #fixedBytes: number
   #block: BlockCache | undefined
 
-  /** @param cacheBytes KV of a block, as the run plans it */
-  constructor(plan: RunPlan, cacheBytes: PlannedBytes, resting: RestingWeights, pins: PinChoice) {
+  /**
+   * @param cacheBytes KV of a block, as the run plans it
+   * @param onLeft told how many bytes of copies have left
+   */
+  constructor(
+    plan: RunPlan,
+    cacheBytes: PlannedBytes,
+    resting: RestingWeights,
+    pins: PinChoice,
+    onLeft: (sizeBytes: number) => void,
+  ) {
+    this.#onLeft = onLeft
     this.#resting = resting
     this.#pins = pins
     this.#fixedBytes = plan.ram.total - cacheBytes.host + resting.missingBytes
@@ -61,9 +72,10 @@ export class RamRoom {
     let freed = 0
     if (leastBytes <= 0 || this.idleBytes === 0) return
     for (const unit of this.#idle) {
-      if (freed >= leastBytes) return
+      if (freed >= leastBytes) break
       freed += this.#resting.leave(unit)
     }
+    this.#onLeft(freed)
   }
 
   /**

@@ -65,7 +65,9 @@ export class Replacer {
     this.#log = new ReplacementLog(clock, parts.options.trace)
     const onRefusal = this.#onRefusal
     this.#room = new DeviceRoom(parts, plan, cacheBytes, onRefusal)
-    this.#ramRoom = new RamRoom(plan, cacheBytes, parts.resting, this.#room.pins)
+    this.#ramRoom = new RamRoom(plan, cacheBytes, parts.resting, this.#room.pins, (leftRamBytes) =>
+      this.#note({ what: 'budget', why: 'RAM is wanted where copies of pinned weights lie', leftRamBytes }),
+    )
     const rooms = { room: this.#room, ramRoom: this.#ramRoom }
     this.#mover = new CacheMover({ ...rooms, parts, onRefusal })
     this.#hold = new BudgetHold({
@@ -275,7 +277,6 @@ export class Replacer {
     if (abortsMoves === true) this.#block?.moves?.abort()
     // What is under way for the next sweep holds what is dropped, and KV wants to come in its place.
     if (dropBytes > 0 && decision.promoteRows > 0) await this.#room.forgetAhead()
-    const missingBytes = this.#ramRoom.missingBytes
     const droppedBytes = dropBytes > 0 ? await this.#room.drop(dropBytes) : 0
     const mover = this.#mover
     const isBack = what === 'roll back'
@@ -292,7 +293,6 @@ export class Replacer {
     // KV that leaves is there until it has been copied: the room that it leaves is for the next decision.
     const pinnedBytes = this.#room.pin(Math.min(pinBytes, this.#room.free()))
     if (pinnedBytes > 0) await this.#room.trimRing()
-    const leftRamBytes = this.#ramRoom.missingBytes - missingBytes
     const moved = { promotedRows, demotedRows, toHostRows, toStreamRows, fromDiskRows, toDiskRows }
     this.#controller.carriedOut({
       pinBytes: pinnedBytes,
@@ -305,7 +305,7 @@ export class Replacer {
       toDiskRows,
     })
     const isMoved = [pinnedBytes, droppedBytes, ...Object.values(moved)].some((amount) => amount > 0)
-    if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, leftRamBytes, ...moved, predictedGainSeconds })
+    if (isMoved) this.#note({ what, why, pinnedBytes, droppedBytes, ...moved, predictedGainSeconds })
   }
 
   /** Matrices that stream from files come back to RAM that is free: they are kept as they pass by. */
