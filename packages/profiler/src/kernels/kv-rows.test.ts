@@ -22,7 +22,7 @@ it('makes as much KV as is walked over, in whole caches, and writes all of it', 
       const page = { span: spanOf(host), positions: spec.maxPositions }
       await probe.queue.copyFromCache({ page, ...range }, { ...row, ...range }).whenDone()
       const values = new Float32Array(host.bytes.buffer, host.bytes.byteOffset, rowBytes / 4)
-      expect(values.every((value) => value > 0 && value < 1)).toBe(true)
+      expect(values.every((value) => value !== 0 && Math.abs(value) < 6)).toBe(true)
     }
     backend.free(host)
   }

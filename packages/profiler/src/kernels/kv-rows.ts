@@ -1,14 +1,7 @@
-import {
-  cachePageBytes,
-  type CacheRow,
-  type CacheSpec,
-  type DType,
-  type Kernel,
-  type Span,
-  spanOf,
-} from '@flexgen/spec'
+import { cachePageBytes, type CacheRow, type CacheSpec, type Kernel, type Span, spanOf } from '@flexgen/spec'
 import { type MemoryRoom, workingSetBytes } from './working-set.ts'
-import { fillWithSmallNumbers, type Probe } from './probe.ts'
+import { fillNormal } from './fill-normal.ts'
+import type { Probe } from './probe.ts'
 
 /** Sizes of a run of attention. */
 export interface AttentionRun {
@@ -39,7 +32,7 @@ export async function createKvRows(
   const caches = Math.max(1, Math.ceil(workingSetBytes(room, leastBytes, cacheTimes) / (batch * rowBytes)))
   const { backend, queue } = probe
   const host = backend.allocateHost(rowBytes)
-  fillWithSmallNumbers(host.bytes, spec.dtype)
+  fillNormal(host.bytes, spec.dtype, 'activation')
   const page = { span: spanOf(host), positions: spec.maxPositions }
   const range = { position: 0, count: spec.maxPositions }
   const rows: CacheRow[] = []
@@ -67,8 +60,8 @@ export async function bindAttention(
     ['positions', await probe.allocateNumbers(positions)],
     ['lengths', await probe.allocateNumbers(new Int32Array(batch).fill(length))],
   ])
-  for (const { name, dtype, shape } of [...kernel.graph.inputs, ...kernel.graph.outputs])
-    if (!spans.has(name)) spans.set(name, await probe.allocateValue(dtype as DType, shape, { batch, seq }))
+  for (const value of [...kernel.graph.inputs, ...kernel.graph.outputs])
+    if (!spans.has(value.name)) spans.set(value.name, await probe.allocateValue(value, { batch, seq }))
   for (let first = 0; first + batch <= rows.length; first += batch) {
     const binding = await probe.bind(kernel, { batch, seq }, spans)
     binding.setCache('kv', rows.slice(first, first + batch))

@@ -53,7 +53,7 @@ export async function measureProducts(
       }
       const spans = new Map<string, Span>()
       for (const name of names) {
-        spans.set(name, await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width])))
+        spans.set(name, await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width]), 'weight'))
       }
       bound.push(spans)
     }

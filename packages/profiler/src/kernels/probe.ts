@@ -5,7 +5,6 @@ import {
   type CacheBuffer,
   type DeviceBuffer,
   type DType,
-  dtypeBytes,
   type GraphValue,
   type HostBuffer,
   type Kernel,
@@ -16,6 +15,7 @@ import {
   spanOf,
   tensorBytes,
 } from '@flexgen/spec'
+import { fillNormal, type NumberKind } from './fill-normal.ts'
 
 /** Sizes of the runs of a probe. */
 export interface ProbeShape {
@@ -54,7 +54,7 @@ export class Probe {
         .filter(({ name }) => names.includes(name))
         .map(({ name, dtype, shape }) => {
           const buffer = this.backend.allocateHost(tensorBytes(dtype as DType, shape as readonly number[]))
-          fillWithSmallNumbers(buffer.bytes, dtype as DType)
+          fillNormal(buffer.bytes, dtype as DType, 'weight')
           return [name, spanOf(buffer)] as const
         }),
     )
@@ -67,11 +67,11 @@ export class Probe {
     }
   }
 
-  /** Memory that kernels can bind, filled with small numbers. */
-  async allocate(dtype: DType, byteLength: number): Promise<Span> {
+  /** Memory that kernels can bind, filled with normal numbers. */
+  async allocate(dtype: DType, byteLength: number, kind: NumberKind): Promise<Span> {
     const { backend } = this
     const host = backend.allocateHost(byteLength)
-    fillWithSmallNumbers(host.bytes, dtype)
+    fillNormal(host.bytes, dtype, kind)
     if (backend.device.hostVisible) {
       this.#buffers.push(host)
       return spanOf(host)
@@ -84,14 +84,15 @@ export class Probe {
   }
 
   /** Memory for a value of a graph, its free sizes those of a run. */
-  allocateValue(dtype: DType, shape: GraphValue['shape'], run: ProbeShape): Promise<Span> {
-    return this.allocate(dtype, tensorBytes(dtype, sizesOf(shape, run)))
+  allocateValue({ dtype, shape, role }: GraphValue, run: ProbeShape): Promise<Span> {
+    const byteLength = tensorBytes(dtype as DType, sizesOf(shape, run))
+    return this.allocate(dtype as DType, byteLength, role === 'weight' ? 'weight' : 'activation')
   }
 
   /** Integers where kernels can bind them. */
   async allocateNumbers(values: Int32Array): Promise<Span> {
     const { backend } = this
-    const span = await this.allocate('int32', values.byteLength)
+    const span = await this.allocate('int32', values.byteLength, 'activation')
     const bytes = new Uint8Array(values.buffer)
     if (backend.device.hostVisible) {
       bytesOf(span as Span<HostBuffer>).set(bytes)
@@ -122,9 +123,10 @@ export class Probe {
     held: readonly string[] = [],
   ): Promise<Binding> {
     const binding = kernel.createBinding()
-    for (const { name, dtype, shape } of [...kernel.graph.inputs, ...kernel.graph.outputs]) {
+    for (const value of [...kernel.graph.inputs, ...kernel.graph.outputs]) {
+      const { name, shape } = value
       if (held.includes(name)) continue
-      const span = given.get(name) ?? (await this.allocateValue(dtype as DType, shape, run))
+      const span = given.get(name) ?? (await this.allocateValue(value, run))
       binding.set(name, span, sizesOf(shape, run))
     }
     this.#bound.push({ kernel, binding })
@@ -159,19 +161,4 @@ export class Probe {
 
 function sizesOf(shape: GraphValue['shape'], { batch, seq }: ProbeShape): number[] {
   return shape.map((size) => (size === 'batch' ? batch : size === 'seq' ? seq : size))
-}
-
-/** Numbers that no kernel is slower or faster for: small, finite, not all alike. */
-export function fillWithSmallNumbers(bytes: Uint8Array, dtype: DType): void {
-  const width = dtype === 'q4g64' || dtype === 'q4g64c' ? 1 : dtypeBytes(dtype, 1)
-  if (dtype === 'int32') return
-  if (width === 1) {
-    // A half of 0x1c is a small number wherever it lies: scale, minimum or two nibbles.
-    bytes.fill(0x1c)
-    return
-  }
-  // 2^-9 to 2^-7, as float16, bfloat16 or float32.
-  const high = dtype === 'float16' ? 0x1c : 0x3c
-  for (let i = 0; i < Math.min(bytes.length, 4096); i++) bytes[i] = i % width === width - 1 ? high : i % 7
-  for (let done = 4096; done < bytes.length; done *= 2) bytes.copyWithin(done, 0, Math.min(done, bytes.length - done))
 }

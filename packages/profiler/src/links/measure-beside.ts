@@ -20,7 +20,7 @@ export async function measureBeside(
   const weightDtype = backend.capabilities.weightDtypes.includes('float16') ? 'float16' : 'float32'
   const kernel = await probe.compile(productGraph(width, dtype, weightDtype, 1))
   for (let i = 0; i < matrices; i++) {
-    const matrix = await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width]))
+    const matrix = await probe.allocate(weightDtype, tensorBytes(weightDtype, [width, width]), 'weight')
     await probe.bind(kernel, { batch: rows, seq: 1 }, new Map([['w0', matrix]]))
   }
   const beside = async (direct: boolean): Promise<BesideReads | undefined> => {
