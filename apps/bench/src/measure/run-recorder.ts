@@ -18,11 +18,22 @@ export interface RunRecorderOptions {
 
 /** Work of a queue, or of all queues on a link. */
 interface WorkRecord {
+  /** Of the sweep under way. */
   intervals: Interval[]
+  /** Of sweeps that have ended, by phase; not measured yet. */
+  ended: (readonly [phase: Phase, intervals: readonly Interval[]])[]
   busyMs: Record<Phase, number>
   sizeBytes: Record<Phase, number>
   /** Of the sweep under way. */
   sweepBytes: number
+}
+
+/** A step and the spans that were told of meanwhile. */
+interface TimedStep {
+  readonly token: number
+  readonly spans: readonly TraceSpan[]
+  readonly startMs: number
+  readonly endMs: number
 }
 
 /** Collects from the trace of a run how long each queue worked, the time line of one step, and the layer steps. */
@@ -44,7 +55,10 @@ export class RunRecorder implements TraceSink {
   #runsPerLayer: number | undefined
   #firstRun: { readonly label: string; readonly endMs: number } | undefined
   #spans: TraceSpan[] = []
-  #timeline: Timeline | undefined
+  /** Whether sweeps have ended that were not measured yet: between two sweeps the device waits, and then is no time for it. */
+  #hasEnded = false
+  /** The step that was asked for, once it has ended. */
+  #step: TimedStep | undefined
 
   constructor(options: RunRecorderOptions) {
     this.#options = options
@@ -63,8 +77,8 @@ export class RunRecorder implements TraceSink {
   endSweep(nextToken: number, nowMs: number, phase: Phase = this.#phase): void {
     if (!this.#isOn) return
     this.#phase = phase
-    if (this.#token === this.#options.timelineToken && this.#timeline === undefined) {
-      this.#timeline = timelineOf(this.#token, this.#spans, this.#sweepStartMs, nowMs)
+    if (this.#token === this.#options.timelineToken && this.#step === undefined) {
+      this.#step = { token: this.#token, spans: this.#spans, startMs: this.#sweepStartMs, endMs: nowMs }
     }
     this.#settle(nowMs)
     this.#beginSweep(nextToken, nowMs)
@@ -73,16 +87,18 @@ export class RunRecorder implements TraceSink {
   /** The run has ended, perhaps within a sweep; later spans are not counted. */
   end(nowMs: number): void {
     this.#settle(nowMs)
+    this.#measureEnded()
     this.#isOn = false
   }
 
   span(span: TraceSpan): void {
     if (!this.#isOn) return
+    if (this.#hasEnded) this.#measureEnded()
     const { queue, endMs } = span
     count(this.#queues, queue, span)
     const link = deviceLinkOf(span.label)
     if (link !== undefined) count(this.#links, link, span)
-    if (this.#token === this.#options.timelineToken && this.#timeline === undefined) this.#spans.push(span)
+    if (this.#token === this.#options.timelineToken && this.#step === undefined) this.#spans.push(span)
     if (this.#phase === 'decode' && queue === compute.queue && isWholeLayer(span.label))
       this.#countRun(span.label, endMs)
   }
@@ -115,7 +131,7 @@ export class RunRecorder implements TraceSink {
 
   /** The step that was asked for; undefined before it has ended. */
   get timeline(): Timeline | undefined {
-    return this.#timeline
+    return this.#step && timelineOf(this.#step)
   }
 
   #beginSweep(token: number, nowMs: number): void {
@@ -150,17 +166,29 @@ export class RunRecorder implements TraceSink {
   /** What a queue did in a sweep counts as that phase's, also where it prepared the next. */
   #settle(nowMs: number): void {
     this.#phaseMs[this.#phase] += nowMs - this.#sweepStartMs
-    for (const record of [...this.#queues.values(), ...this.#links.values()]) {
-      record.busyMs[this.#phase] += coveredMs(record.intervals)
+    for (const record of this.#records) {
+      record.ended.push([this.#phase, record.intervals])
       record.intervals = []
       record.sizeBytes[this.#phase] += record.sweepBytes
       record.sweepBytes = 0
     }
+    this.#hasEnded = true
+  }
+
+  #measureEnded(): void {
+    this.#hasEnded = false
+    for (const { busyMs, ended } of this.#records) {
+      for (const [phase, intervals] of ended.splice(0)) busyMs[phase] += coveredMs(intervals)
+    }
+  }
+
+  get #records(): readonly WorkRecord[] {
+    return [...this.#queues.values(), ...this.#links.values()]
   }
 }
 
 function count<Name>(records: Map<Name, WorkRecord>, name: Name, { startMs, endMs, sizeBytes }: TraceSpan): void {
-  const record = records.get(name) ?? { intervals: [], busyMs: zeroes(), sizeBytes: zeroes(), sweepBytes: 0 }
+  const record = records.get(name) ?? { intervals: [], ended: [], busyMs: zeroes(), sizeBytes: zeroes(), sweepBytes: 0 }
   records.set(name, record)
   record.intervals.push([startMs, endMs])
   record.sweepBytes += sizeBytes
@@ -176,7 +204,7 @@ function zeroes(): Record<Phase, number> {
 }
 
 /** Spans cut to the step and counted from its start. */
-function timelineOf(token: number, spans: readonly TraceSpan[], startMs: number, endMs: number): Timeline {
+function timelineOf({ token, spans, startMs, endMs }: TimedStep): Timeline {
   const within = (ms: number): number => Math.min(Math.max(ms - startMs, 0), endMs - startMs)
   return {
     token,
