@@ -23,6 +23,12 @@ export type EngineResource = (typeof engineResources)[number]
 
 type Form = LinearForm<EngineShareName>
 
+/**
+ * What is handed over for a batch of a layer whose KV is attended beside the device: kernels before, beside and behind the
+ * attention, and copies of q, k and v out, of what was attended in, and of the hidden state both ways.
+ */
+const [stagesBeside, copiesBeside] = [3, 6]
+
 /** Seconds of every resource in one sweep over all layers, and what no resource overlaps. */
 export interface SweepTerms {
   readonly resources: Readonly<Record<EngineResource, Form>>
@@ -145,7 +151,9 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     linearForm({}, values * engine.device.elementwiseSeconds),
   ])
   const deviceCompute = sumForms([dense, work.attention])
-  const issue = weights.scheduleLayers * batches * engine.device.stageSeconds
+  const steps = weights.scheduleLayers * batches
+  const handOver = steps * (stagesBeside * engine.device.stageSeconds + copiesBeside * costs.transferSeconds)
+  const issue = mode.hostAttention && !isHost ? handOver : steps * engine.device.stageSeconds
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
     ['cn', rows * fullPages * positionBytes],
