@@ -36,9 +36,9 @@ const smallBlockCost = 1.03
  * What fewer batches may cost: what a step takes of the host is measured by itself, and more in a run. On an H100 32 batches of 3
  * took 2.0 s a token where 1.15 were planned, 12 of 8 took 1.45.
  */
-const fewBatchesCost = 1.01
+const fewBatchesCost = 1.03
 /** Splits with fewer batches that are tried, the best first. */
-const fewBatchesTried = 4
+const fewBatchesTried = 12
 
 /** The best layouts: of all splits, and of all with another gpu batch size. */
 export interface FoundSplits {

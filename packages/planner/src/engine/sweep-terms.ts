@@ -24,12 +24,10 @@ export type EngineResource = (typeof engineResources)[number]
 type Form = LinearForm<EngineShareName>
 
 /**
- * Operations that are handed over for a batch of a layer whose KV is attended beside the device: kernels before, beside and behind
- * the attention and for what the device attends, copies of q, k and v out, of what was attended in, and of the hidden state both
- * ways. Each costs the host what a stage does. On an H100 (88 us a stage) OPT-30B took 1.2 to 1.3 ms for each batch and layer in 32
- * batches of 3 and in 40 of 2, which nothing else explains.
+ * What is handed over for a batch of a layer whose KV is attended beside the device: kernels before, beside and behind the
+ * attention, and copies of q, k and v out, of what was attended in, and of the hidden state both ways.
  */
-const operationsBeside = 10
+const [stagesBeside, copiesBeside] = [3, 6]
 
 /** Seconds of every resource in one sweep over all layers, and what no resource overlaps. */
 export interface SweepTerms {
@@ -153,8 +151,9 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     linearForm({}, values * engine.device.elementwiseSeconds),
   ])
   const deviceCompute = sumForms([dense, work.attention])
-  const operations = mode.hostAttention && !isHost ? operationsBeside : 1
-  const issue = weights.scheduleLayers * batches * operations * engine.device.stageSeconds
+  const steps = weights.scheduleLayers * batches
+  const handOver = steps * (stagesBeside * engine.device.stageSeconds + copiesBeside * costs.transferSeconds)
+  const issue = mode.hostAttention && !isHost ? handOver : steps * engine.device.stageSeconds
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
     ['cn', rows * fullPages * positionBytes],
