@@ -73,9 +73,10 @@ export function* sweep(shape: SweepShape): Generator<Step, void, void> {
   let started: Started | undefined
   for (let layer = firstLayer; layer < endLayer; layer++) {
     for (let batch = 0; batch < batches; batch++) {
-      if (ahead === 0 && batch === 0) yield* wholeLoad(layer, batches)
-      else if (ahead > 0 && layer + ahead < endLayer) yield step('loadWeight', layer + ahead, batch)
-      else if (ahead > 0 && shape.continues) yield step('loadWeight', firstLayer + layer + ahead - endLayer, batch)
+      if (ahead === 0) {
+        if (batch === 0) yield* wholeLoad(layer, batches)
+      } else if (layer + ahead < endLayer) yield step('loadWeight', layer + ahead, batch)
+      else if (shape.continues) yield step('loadWeight', firstLayer + layer + ahead - endLayer, batch)
       const next = batch + 1 < batches ? { layer, batch: batch + 1 } : { layer: layer + 1, batch: 0 }
       const hasNext = next.layer < endLayer
       // Where the next hidden state is an output that is still to come, it is loaded after this computation.

@@ -59,8 +59,8 @@ export function searchEngineSplits(
   const fastest = searchRanked(ranked, below)
   if (fastest === undefined) return undefined
   const isJob = fastest.model.engine.problem.numPrompts !== undefined
-  const smallest = prefersSmall ? smallerBlock : (): FoundLayout => fastest
-  const best = (isJob ? fewerBatches : smallest)(ranked, fastest)
+  const smaller = isJob ? fewerBatches : prefersSmall ? smallerBlock : undefined
+  const best = smaller?.(ranked, fastest) ?? fastest
   const isOther = ({ models }: Ranked): boolean => models[0]!.split.gpuBatchSize !== best.model.split.gpuBatchSize
   const second = runnerUp ? searchRanked(ranked.filter(isOther), below) : undefined
   return { best, ...(second === undefined ? {} : { runnerUp: second }) }

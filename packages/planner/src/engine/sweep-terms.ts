@@ -151,9 +151,10 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
     linearForm({}, values * engine.device.elementwiseSeconds),
   ])
   const deviceCompute = sumForms([dense, work.attention])
-  const steps = weights.scheduleLayers * batches
-  const handOver = steps * (stagesBeside * engine.device.stageSeconds + copiesBeside * costs.transferSeconds)
-  const issue = mode.hostAttention && !isHost ? handOver : steps * engine.device.stageSeconds
+  const { stageSeconds } = engine.device
+  const isBeside = mode.hostAttention && !isHost
+  const stepSeconds = isBeside ? stagesBeside * stageSeconds + copiesBeside * costs.transferSeconds : stageSeconds
+  const issue = weights.scheduleLayers * batches * stepSeconds
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
     ['cn', rows * fullPages * positionBytes],
