@@ -19,7 +19,7 @@ static __device__ void append(const AttentionParams& p) {
     const Value* source = (const Value*)(isValue ? p.v : p.k) + at;
     const bool isThere = item < items;
     float values[8];
-    for (int i = 0; i < 8; i++) values[i] = isThere && d0 + i < p.headDim ? T::get(source[i]) : 0.0f;
+    for (int i = 0; i < 8; i++) values[i] = isThere && token < row.count && d0 + i < p.headDim ? T::get(source[i]) : 0.0f;
     u32 word, scales;
     quantizeGroup(values, &word, &scales);
     if (!isThere) continue;

@@ -1,6 +1,15 @@
 // Attention on caches of plain values. Built to attention.ptx by scripts/build-ptx.py.
 #include "attention.cuh"
 
+template <typename A, typename B>
+struct Same {
+  static const bool value = false;
+};
+template <typename A>
+struct Same<A, A> {
+  static const bool value = true;
+};
+
 /** Grid (seq, batch): the keys and values of one new token to its place in the cache row. */
 template <typename T, typename C>
 static __device__ void append(const AttentionParams& p) {
@@ -11,11 +20,31 @@ static __device__ void append(const AttentionParams& p) {
   const bool isNew = token < row.count;
   const int width = p.kvHeads * p.headDim;
   const u64 from = ((u64)blockIdx.y * p.seq + token) * width;
+  const u64 first = ((u64)row.start + token) * p.headDim, headValues = (u64)p.maxPositions * p.headDim;
+  const int perQuad = sizeof(Quad) / sizeof(Value);
+  if (Same<T, C>::value && p.headDim % perQuad == 0) {
+    const Quad zero = {{0, 0, 0, 0}};
+    const int quads = p.headDim / perQuad;
+    for (int i = threadIdx.x; i < p.kvHeads * quads; i += blockDim.x) {
+      const int head = i / quads;
+      const u64 to = head * headValues + first + (u64)(i - head * quads) * perQuad;
+      const u64 at = from + (u64)i * perQuad;
+      const Quad key = isNew ? *(const Quad*)((const Value*)p.k + at) : zero;
+      const Quad value = isNew ? *(const Quad*)((const Value*)p.v + at) : zero;
+      if (isNew) {
+        *(Quad*)((Kept*)row.keys + to) = key;
+        *(Quad*)((Kept*)row.values + to) = value;
+      }
+      if (p.keptKeys != 0) *(Quad*)((Value*)p.keptKeys + at) = key;
+      if (p.keptValues != 0) *(Quad*)((Value*)p.keptValues + at) = value;
+    }
+    return;
+  }
   for (int i = threadIdx.x; i < width; i += blockDim.x) {
     const int head = i / p.headDim;
-    const u64 to = ((u64)head * p.maxPositions + row.start + token) * p.headDim + (i - head * p.headDim);
-    const Kept key = C::put(T::get(((const Value*)p.k)[from + i]));
-    const Kept value = C::put(T::get(((const Value*)p.v)[from + i]));
+    const u64 to = head * headValues + first + (i - head * p.headDim);
+    const Kept key = C::put(isNew ? T::get(((const Value*)p.k)[from + i]) : 0.0f);
+    const Kept value = C::put(isNew ? T::get(((const Value*)p.v)[from + i]) : 0.0f);
     if (isNew) {
       ((Kept*)row.keys)[to] = key;
       ((Kept*)row.values)[to] = value;

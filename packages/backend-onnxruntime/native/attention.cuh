@@ -2,7 +2,7 @@
 // caches, caches of another dtype, float32, prompts in chunks, sparse decode. A module of its own for each form of
 // cache, which says how keys meet a query and how values are summed.
 #pragma once
-#include "common.cuh"
+#include "reduce.cuh"
 
 struct Row {
   u64 keys;    // [kv heads, max positions, head dim]
@@ -15,31 +15,12 @@ struct Row {
 
 struct AttentionParams {
   u64 q, k, v, y;        // [batch * seq, width]
-  u64 keptKeys, keptValues;  // like k and v: as the cache holds them; 0: not wanted
+  u64 keptKeys, keptValues;  // like k and v: as the cache holds them, 0 behind the new tokens; a null: not wanted
   u64 rows;              // Row [batch]
   int batch, seq, heads, kvHeads, headDim, maxPositions;
   float scale;
   int unused;
 };
-
-static __device__ float warpSum(float value) {
-  for (int lane = 16; lane > 0; lane >>= 1) value += __shfl_xor_sync(0xffffffffu, value, lane);
-  return value;
-}
-static __device__ float warpMax(float value) {
-  for (int lane = 16; lane > 0; lane >>= 1) value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, lane));
-  return value;
-}
-
-static __device__ float blockReduce(float value, float* shared, bool isMax) {
-  value = isMax ? warpMax(value) : warpSum(value);
-  __syncthreads();
-  if ((threadIdx.x & 31) == 0) shared[threadIdx.x >> 5] = value;
-  __syncthreads();
-  float all = shared[0];
-  for (int warp = 1; warp < warps; warp++) all = isMax ? fmaxf(all, shared[warp]) : all + shared[warp];
-  return all;
-}
 
 /** Zeroes all of `past` weights (none negative) but the `keep` largest: a search over their bit patterns. */
 static __device__ void keepLargest(float* weights, int past, int keep, float* shared) {

@@ -74,6 +74,16 @@ struct BF16 {
   static __device__ void putAll(u16* to, const float* values) { putHalves<BF16>(to, values); }
 };
 
+/** Eight values from an address that 16 divides. */
+template <typename T>
+static __device__ void getAll(const typename T::Value* from, float* values) {
+  const int perQuad = sizeof(Quad) / sizeof(typename T::Value);
+  for (int i = 0; i < 8 / perQuad; i++) {
+    const Quad quad = ((const Quad*)from)[i];
+    for (int j = 0; j < perQuad; j++) values[i * perQuad + j] = T::part(quad, j);
+  }
+}
+
 // Four bits a value: a group is 64 values in 9 words, eight values in each of the first eight (the even one of a pair in
 // the high half of its byte), then scale and minimum in float16.
 static const int groupValues = 64;

@@ -18,6 +18,8 @@ import { CudaCacheTable } from './memory/cuda-cache.ts'
 import { CudaMemoryTable } from './memory/cuda-memory-table.ts'
 import { PinnedSlabs } from './memory/pinned-slabs.ts'
 import { createPageToucher } from './memory/touch-pages.ts'
+import { loadCublasLt } from './products/cublaslt-library.ts'
+import { Products } from './products/products.ts'
 import { CompletionPoller } from './queue/completion-poller.ts'
 import { CudaQueue } from './queue/cuda-queue.ts'
 import { EventPool } from './queue/event-pool.ts'
@@ -33,6 +35,8 @@ export interface OnnxRuntimeCudaOptions {
   readonly libraryPath?: string
   /** Path of the driver's library; the system's by default. */
   readonly driverPath?: string
+  /** Path of cuBLASLt; the one that ONNX Runtime has loaded by default. */
+  readonly cublasLtPath?: string
   /**
    * Whether host memory is page-locked: true, or an error; false, and copies are slow; where it can be by default, and
    * a notice says where it cannot.
@@ -52,7 +56,8 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
   const koffi = await loadKoffi()
   const device = openCudaDevice(koffi, clock, ordinal, options.driverPath)
   const notices: string[] = []
-  let sessions: CudaSessions
+  let sessions: CudaSessions | undefined
+  let products: Products
   try {
     const { libraryPath } = options
     const runtime =
@@ -60,7 +65,9 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
         ? findCudaRuntime(koffi, libraryPath)
         : { libraryPath: findLibrary(libraryPath), hint: installHint }
     sessions = await CudaSessions.open(loadOrtApi(koffi, runtime.libraryPath), device, sessionProvider, runtime.hint)
+    products = new Products(loadCublasLt(koffi, options.cublasLtPath), device.driver)
   } catch (error) {
+    sessions?.release()
     device.release()
     throw error
   }
@@ -97,12 +104,14 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     caches,
     sessions,
     deviceKernels: new DeviceKernels(device.driver),
+    products,
     scratch,
     events: new EventPool(device.driver, false),
     timedEvents: new EventPool(device.driver, true),
     streams: new StreamPool(device),
     loading,
     fusedTypes: sessionProvider === 'cuda' ? ['float16', 'bfloat16'] : ['float32', 'float16'],
+    promptTypes: [sessionProvider === 'cuda' ? 'float16' : 'float32'],
     poller: new CompletionPoller(),
     copyRectangle: createRectangleCopy(device.driver),
     lifetime,
@@ -137,6 +146,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
       await pinned.close()
       ledger.close()
       context.deviceKernels.release()
+      products.release()
       for (const part of [context.events, context.timedEvents, context.streams, loading]) part.close()
       sessions.release()
       device.release()

@@ -8,6 +8,7 @@ import type { ComputeScratch } from './kernel/compute-scratch.ts'
 import type { DeviceKernels } from './kernel/device-kernels.ts'
 import type { CudaCacheTable } from './memory/cuda-cache.ts'
 import type { CudaMemoryTable } from './memory/cuda-memory-table.ts'
+import type { Products } from './products/products.ts'
 import type { CompletionPoller } from './queue/completion-poller.ts'
 import type { EventPool } from './queue/event-pool.ts'
 import type { LoadingStream } from './queue/loading-stream.ts'
@@ -23,6 +24,7 @@ export interface CudaContext {
   readonly caches: CudaCacheTable
   readonly sessions: CudaSessions
   readonly deviceKernels: DeviceKernels
+  readonly products: Products
   readonly scratch: ComputeScratch
   readonly events: EventPool
   readonly timedEvents: EventPool
@@ -30,6 +32,8 @@ export interface CudaContext {
   readonly loading: LoadingStream
   /** Types in which the fused attention computes. */
   readonly fusedTypes: readonly TensorType[]
+  /** Those of them in which MultiHeadAttention takes prompts as they are. */
+  readonly promptTypes: readonly TensorType[]
   readonly poller: CompletionPoller
   readonly copyRectangle: ReturnType<typeof createRectangleCopy>
   readonly lifetime: BackendLifetime

@@ -21,11 +21,14 @@ export type StepPlan = DensePlan | AttentionPlan
 
 /** Cuts a graph at each Attention: ONNX Runtime's fused decoder operators are 5 to 15 times off memory speed. */
 export function planGraph(graph: LayerGraph): readonly StepPlan[] {
-  return cutGraph(graph, ({ operator }) => operator === 'Attention').map(({ nodes, inputs, outputs }): StepPlan => {
-    const [node] = nodes
-    if (node!.operator === 'Attention') return { kind: 'attention', node }
-    return { kind: 'dense', nodes: nodes as DensePlan['nodes'], inputs, outputs }
-  })
+  const isAlone = ({ operator }: GraphNode): boolean => operator === 'Attention'
+  return cutGraph(graph, (node, [first]) => !isAlone(node) && !isAlone(first!)).map(
+    ({ nodes, inputs, outputs }): StepPlan => {
+      const [node] = nodes
+      if (node!.operator === 'Attention') return { kind: 'attention', node }
+      return { kind: 'dense', nodes: nodes as DensePlan['nodes'], inputs, outputs }
+    },
+  )
 }
 
 /** Nodes that run together. */
@@ -39,19 +42,17 @@ export interface GraphPiece {
 
 /**
  * Cuts a graph into pieces.
- * @param isAlone whether a node is a piece of its own
- * @param isCut whether a node begins a new piece, given the nodes of the one before it
+ * @param joins whether a node belongs to the piece of those before it
  */
 export function cutGraph(
-  graph: LayerGraph,
-  isAlone: (node: GraphNode) => boolean,
-  isCut: (node: GraphNode, before: readonly GraphNode[]) => boolean = () => false,
+  graph: Pick<LayerGraph, 'nodes' | 'outputs'>,
+  joins: (node: GraphNode, before: readonly GraphNode[]) => boolean,
 ): readonly GraphPiece[] {
   const groups: GraphNode[][] = []
   for (const node of graph.nodes) {
     const last = groups.at(-1)
-    if (last === undefined || isAlone(node) || isAlone(last[0]!) || isCut(node, last)) groups.push([node])
-    else last.push(node)
+    if (last !== undefined && joins(node, last)) last.push(node)
+    else groups.push([node])
   }
   return groups.map((nodes, index) => {
     const written = new Set(nodes.flatMap((node) => node.outputs))

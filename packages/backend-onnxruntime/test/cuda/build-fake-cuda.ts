@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const native = path.join(here, '../../native')
 const kernels = readdirSync(native).filter((name) => name.endsWith('.cu'))
+const plain = ['fake-cuda.c', 'fake-cublaslt.c']
 const sources = [
-  ...['fake-cuda.c', 'cuda-shim.h', 'fake-kernels.cpp', 'build-fake-cuda.ts'].map((name) => path.join(here, name)),
+  ...[...plain, 'cuda-shim.h', 'fake-kernels.cpp', 'build-fake-cuda.ts'].map((name) => path.join(here, name)),
   ...readdirSync(native)
     .filter((name) => /\.cuh?$/.test(name))
     .map((name) => path.join(native, name)),
@@ -31,7 +32,7 @@ export function buildFakeDriver(): string {
   const library = path.join(folder, `libfakecuda-${hash.digest('hex').slice(0, 16)}.so`)
   if (existsSync(library)) return library
   const unfinished = `${library}.${process.pid}`
-  const driver = ['-x', 'c', path.join(here, 'fake-cuda.c')]
+  const driver = plain.flatMap((name) => ['-x', 'c', path.join(here, name)])
   const shim = ['-x', 'c++', '-include', path.join(here, 'cuda-shim.h'), path.join(here, 'fake-kernels.cpp')]
   const parts = [...driver, ...shim, ...kernels.map((name) => path.join(native, name))]
   execFileSync(process.env['CXX'] || 'c++', [...flags, ...checks, '-o', unfinished, ...parts, '-lm', '-ldl'])

@@ -9,8 +9,14 @@ const koffi = await loadKoffi()
 /** The library of the fake driver. */
 export const fakeDriverPath = buildFakeDriver
 
-type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister'
-type FakeLong = 'fakeAwaitedCopies' | 'fakeDeviceBytes' | 'fakeHandles' | 'fakeRegistered' | 'fakeRefused'
+type FakeInt = 'fakeDeviceCount' | 'fakeLateQueries' | 'fakeFailAllocation' | 'fakeFailRegister' | 'fakeFailProduct'
+type FakeLong =
+  | 'fakeAwaitedCopies'
+  | 'fakeDeviceBytes'
+  | 'fakeHandles'
+  | 'fakeProductHandles'
+  | 'fakeRegistered'
+  | 'fakeRefused'
 
 const loaded: { library?: ReturnType<typeof koffi.load> } = {}
 
@@ -35,6 +41,7 @@ export function createFakeBackend(options: OnnxRuntimeCudaOptions = {}): Promise
   return createOnnxRuntimeCudaBackend({
     ...options,
     driverPath: fakeDriverPath(),
+    cublasLtPath: fakeDriverPath(),
     libraryPath: findLibrary(''),
     sessionProvider: 'cpu',
   })

@@ -1,5 +1,5 @@
-import { type Backend, SettableEvent, spanOf } from '@flexgen/spec'
-import { createHostBuffer } from '@flexgen/conformance'
+import { type Backend, elementCount, type LayerGraph, SettableEvent, spanOf } from '@flexgen/spec'
+import { createHostBuffer, floatsOf, floatTensor, runGraph, type TensorData } from '@flexgen/conformance'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createOnnxRuntimeCudaBackend } from '../../src/index.ts'
 import { createFakeBackend, fakeDriverPath, readFake, setFake } from './fake-cuda.ts'
@@ -9,13 +9,20 @@ afterEach(() => {
   setFake('fakeLateQueries', 2)
   setFake('fakeFailAllocation', 0)
   setFake('fakeFailRegister', 0)
+  setFake('fakeFailProduct', 0)
 })
 
 const spec = { kvHeads: 2, headDim: 8, maxPositions: 10, dtype: 'float32' } as const
 
 describe('a CUDA backend', () => {
   it('gives all device memory, streams, events and page-locked memory back', async () => {
-    const before = [readFake('fakeDeviceBytes'), readFake('fakeHandles'), readFake('fakeRegistered')]
+    const left = (): number[] => [
+      readFake('fakeDeviceBytes'),
+      readFake('fakeHandles'),
+      readFake('fakeProductHandles'),
+      readFake('fakeRegistered'),
+    ]
+    const before = left()
     const backend = await createFakeBackend()
     const device = backend.allocate(3 * 2 ** 20)
     const host = backend.allocateHost(3 * 2 ** 20)
@@ -26,7 +33,7 @@ describe('a CUDA backend', () => {
     expect(readFake('fakeRegistered')).toBeGreaterThan(0)
     backend.free(host)
     await backend[Symbol.asyncDispose]()
-    expect([readFake('fakeDeviceBytes'), readFake('fakeHandles'), readFake('fakeRegistered')]).toEqual(before)
+    expect(left()).toEqual(before)
   })
 
   it('copies wait until page-locked memory is there, and large ones go in pieces', async () => {
@@ -144,6 +151,37 @@ describe('a CUDA backend', () => {
       hint: expect.stringContaining('pip install'),
     })
   })
+
+  it.each([
+    [3, 'OUT_OF_MEMORY', 'CUBLAS_STATUS_INVALID_VALUE'],
+    [15, 'UNSUPPORTED_DATA', 'CUBLAS_STATUS_NOT_SUPPORTED'],
+  ])(
+    'a product that cuBLASLt refuses with %i fails with its text, and the next run gives numbers',
+    async (status, code, text) => {
+      await using backend = await createFakeBackend()
+      const graph: LayerGraph = {
+        name: 'product',
+        inputs: [
+          { name: 'x', dtype: 'float32', shape: ['batch', 'seq', 4], role: 'hidden' },
+          { name: 'w', dtype: 'float32', shape: [4, 4], role: 'weight' },
+        ],
+        outputs: [{ name: 'y', dtype: 'float32', shape: ['batch', 'seq', 4], role: 'hidden' }],
+        caches: [],
+        nodes: [{ operator: 'Linear', inputs: ['x', 'w'], outputs: ['y'], attributes: { transposed: true } }],
+      }
+      const ones = (...shape: number[]): TensorData =>
+        floatTensor(shape, new Float32Array(elementCount(shape)).fill(1), 'float32')
+      const run = (batch: number): Promise<Record<string, TensorData>> =>
+        runGraph(backend, graph, { x: ones(batch, 2, 4), w: ones(4, 4) })
+      await run(2)
+      const handles = readFake('fakeProductHandles')
+      setFake('fakeFailProduct', status)
+      await expect(run(3)).rejects.toMatchObject({ code, message: expect.stringContaining(text) as string })
+      expect(readFake('fakeProductHandles')).toBe(handles)
+      const { y } = await run(3)
+      expect([...floatsOf(y!)]).toEqual(Array.from({ length: 24 }, () => 4))
+    },
+  )
 
   it('keeps rows that come one by one side by side, and gives their memory back with the last', async () => {
     await using backend = await createFakeBackend()

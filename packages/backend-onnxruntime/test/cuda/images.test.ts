@@ -13,6 +13,7 @@ describe('compiled kernels', () => {
     ['attention-q4', 6, 'append_bfloat16_q4g64'],
     ['copy', 1, 'copy_bytes'],
     ['groups', 9, 'dequantize_columns_float16'],
+    ['norm', 6, 'layer_norm_bfloat16'],
   ])('%s.ptx has the %i kernels of its source', (module, count, one) => {
     const hash = createHash('sha256').update(native(`${module}.cu`))
     for (const name of headers.toSorted()) hash.update(native(name))

@@ -1,9 +1,8 @@
 import { BackendUnavailableError } from '@flexgen/spec'
+import { bindFunctions, cTypes, type RawFunction } from '../../ffi/c-functions.ts'
 import type { Koffi } from '../../ffi/koffi-library.ts'
-import { type CudaFunctions, cudaFunctions, type CudaHandle, type CudaType } from './cuda-functions.ts'
+import { type CudaFunctions, cudaFunctions, type CudaHandle } from './cuda-functions.ts'
 import { cudaError, cudaStatus } from './cuda-status.ts'
-
-type Name = keyof CudaFunctions
 
 /** The CUDA driver API: functions that throw a `FlexgenError` with the driver's text where a call fails. */
 export interface CudaDriver {
@@ -14,14 +13,6 @@ export interface CudaDriver {
   isReached(event: CudaHandle): boolean
   /** Address of memory of JavaScript, which the caller keeps alive. */
   addressOf(memory: ArrayBufferView): bigint
-}
-
-const cTypes: Readonly<Record<CudaType, string>> = {
-  pointer: 'void *',
-  string: 'str',
-  int: 'int',
-  size: 'size_t',
-  address: 'uint64_t',
 }
 
 // koffi closes a library whose handle is collected, and functions would jump into nothing: keep every one for good.
@@ -48,7 +39,6 @@ export function loadCudaDriver(koffi: Koffi, libraryPath: string): CudaDriver {
 }
 
 type Library = ReturnType<Koffi['load']>
-type RawFunction = (...values: unknown[]) => number
 
 function bindDriver(koffi: Koffi, library: Library): CudaDriver {
   const errorName = library.func('cuGetErrorName', 'int', ['int', koffi.out(koffi.pointer('str'))]) as RawFunction
@@ -58,23 +48,9 @@ function bindDriver(koffi: Koffi, library: Library): CudaDriver {
     read(status, out)
     return out[0] ?? 'unknown'
   }
-  const toError = (name: string, status: number): unknown =>
-    cudaError(describe(name), status, textOf(errorName, status), textOf(errorText, status))
-  const bind = (name: Name): RawFunction => {
-    const [symbol, parameters] = cudaFunctions[name]
-    const types = parameters.map((parameter) => cTypes[parameter])
-    return library.func(symbol, 'int', types) as RawFunction
-  }
-  const checked = (name: Name): RawFunction => {
-    const raw = bind(name)
-    return (...values) => {
-      const status = raw(...values)
-      if (status !== cudaStatus.success) throw toError(name, status)
-      return status
-    }
-  }
-  const names = Object.keys(cudaFunctions) as Name[]
-  const call = Object.fromEntries(names.map((name) => [name, checked(name)])) as unknown as CudaFunctions
+  const toError = (what: string, status: number): unknown =>
+    cudaError(what, status, textOf(errorName, status), textOf(errorText, status))
+  const call = bindFunctions<CudaFunctions>(library, cudaFunctions, toError)
   const query = library.func('cuEventQuery', 'int', [cTypes.address]) as RawFunction
   return {
     call,
@@ -91,9 +67,4 @@ function bindDriver(koffi: Koffi, library: Library): CudaDriver {
     },
     addressOf: (memory) => koffi.address(memory),
   }
-}
-
-/** `memoryAllocate` reads as `memory allocate` in a message. */
-function describe(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

@@ -1,5 +1,4 @@
-/** An address of host memory, memory of JavaScript that receives or holds values, or null. */
-export type CudaPointer = bigint | ArrayBufferView | null
+import type { CFunctions, CPointer } from '../../ffi/c-functions.ts'
 
 /** Handles of the driver are addresses. */
 export type CudaHandle = bigint
@@ -10,38 +9,38 @@ export const hostRegisterFlags = 3
 /** The functions of the CUDA driver API that this package calls; a status that is no success throws. */
 export interface CudaFunctions {
   init(flags: number): void
-  driverGetVersion(out: CudaPointer): void
-  deviceGetCount(out: CudaPointer): void
-  deviceGet(out: CudaPointer, ordinal: number): void
-  deviceGetName(out: CudaPointer, length: number, device: number): void
-  deviceTotalMem(out: CudaPointer, device: number): void
-  primaryContextRetain(out: CudaPointer, device: number): void
+  driverGetVersion(out: CPointer): void
+  deviceGetCount(out: CPointer): void
+  deviceGet(out: CPointer, ordinal: number): void
+  deviceGetName(out: CPointer, length: number, device: number): void
+  deviceTotalMem(out: CPointer, device: number): void
+  primaryContextRetain(out: CPointer, device: number): void
   primaryContextRelease(device: number): void
   contextSetCurrent(context: CudaHandle): void
-  memoryGetInfo(free: CudaPointer, total: CudaPointer): void
-  memoryAllocate(out: CudaPointer, byteLength: number): void
+  memoryGetInfo(free: CPointer, total: CPointer): void
+  memoryAllocate(out: CPointer, byteLength: number): void
   memoryFree(address: bigint): void
   memoryFill(address: bigint, byte: number, byteLength: number, stream: CudaHandle): void
-  hostGetDevicePointer(out: CudaPointer, address: bigint, flags: number): void
+  hostGetDevicePointer(out: CPointer, address: bigint, flags: number): void
   copyIn(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
   copyOut(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
   copy(target: bigint, source: bigint, byteLength: number, stream: CudaHandle): void
   /** Takes a `CUDA_MEMCPY2D`. */
-  copyRectangle(copy: CudaPointer, stream: CudaHandle): void
+  copyRectangle(copy: CPointer, stream: CudaHandle): void
   hostRegister(address: bigint, byteLength: number, flags: number): void
   hostUnregister(address: bigint): void
-  streamCreate(out: CudaPointer, flags: number): void
+  streamCreate(out: CPointer, flags: number): void
   streamDestroy(stream: CudaHandle): void
   streamSynchronize(stream: CudaHandle): void
   streamWaitEvent(stream: CudaHandle, event: CudaHandle, flags: number): void
-  eventCreate(out: CudaPointer, flags: number): void
+  eventCreate(out: CPointer, flags: number): void
   eventDestroy(event: CudaHandle): void
   eventRecord(event: CudaHandle, stream: CudaHandle): void
   eventSynchronize(event: CudaHandle): void
-  eventElapsedTime(outMs: CudaPointer, start: CudaHandle, end: CudaHandle): void
-  moduleLoad(out: CudaPointer, image: CudaPointer): void
+  eventElapsedTime(outMs: CPointer, start: CudaHandle, end: CudaHandle): void
+  moduleLoad(out: CPointer, image: CPointer): void
   moduleUnload(module: CudaHandle): void
-  moduleGetFunction(out: CudaPointer, module: CudaHandle, name: string): void
+  moduleGetFunction(out: CPointer, module: CudaHandle, name: string): void
   functionSetAttribute(func: CudaHandle, attribute: number, value: number): void
   launch(
     func: CudaHandle,
@@ -53,25 +52,13 @@ export interface CudaFunctions {
     blockZ: number,
     sharedBytes: number,
     stream: CudaHandle,
-    parameters: CudaPointer,
-    extra: CudaPointer,
+    parameters: CPointer,
+    extra: CPointer,
   ): void
 }
 
-/** How a parameter is passed in C: `address` and `handle` are 64-bit integers there. */
-export type CudaType = 'pointer' | 'string' | 'int' | 'size' | 'address'
-
-type TypeOf<Value> = Value extends string ? 'string' : Value extends number ? 'int' | 'size' : 'pointer' | 'address'
-type TypesOf<Values extends readonly unknown[]> = { readonly [I in keyof Values]: TypeOf<Values[I]> }
-
-/** Symbol in the library, and parameters; every function returns a status. */
-export type CudaFunction<Name extends keyof CudaFunctions> = readonly [
-  symbol: string,
-  parameters: TypesOf<Parameters<CudaFunctions[Name]>>,
-]
-
-/** Symbols and C types; a wrong entry crashes the process. */
-export const cudaFunctions: { readonly [Name in keyof CudaFunctions]: CudaFunction<Name> } = {
+/** Symbols and C types. */
+export const cudaFunctions: CFunctions<CudaFunctions> = {
   init: ['cuInit', ['int']],
   driverGetVersion: ['cuDriverGetVersion', ['pointer']],
   deviceGetCount: ['cuDeviceGetCount', ['pointer']],

@@ -54,19 +54,33 @@ function graphOf(dtype: DType): LayerGraph {
     nodes,
   }
 }
-const plan = (dtype: DType, fusesAttention: boolean): readonly unknown[] =>
-  planSteps(describeGraph(graphOf(dtype), cudaCapabilities), fusesAttention)
+/** What the steps are: nodes of sessions, results of products, operators of own kernels. */
+const stepsOf = (dtype: DType, fusesAttention: boolean): readonly string[] =>
+  planSteps(describeGraph(graphOf(dtype), cudaCapabilities), fusesAttention).map((step) => {
+    const packed = 'packed' in step && step.packed.length > 0 ? ` from ${String(step.packed)}` : ''
+    if (step.kind === 'product') return `product ${step.product.parts.map(({ output }) => output).join(' ')}${packed}`
+    return `${step.kind} ${step.nodes.map(({ operator }) => operator).join(' ')}${packed}`
+  })
 
-it('plain weights are cut at attention alone, or not at all', () => {
-  const inputs = ['table', 'ids', 'w', 'half', 'other']
-  expect(plan('float16', true)).toEqual([
-    { kind: 'dense', nodes, inputs: [...inputs, 'lengths'], outputs: ['y'], packed: [] },
+it('products and attention are steps of their own; the rest are sessions', () => {
+  expect(stepsOf('float16', true)).toEqual([
+    'dense Gather',
+    'product q',
+    'product k',
+    'product v',
+    'dense Attention',
+    'product y',
   ])
-  expect(plan('float16', false)).toEqual([
-    { kind: 'dense', nodes: nodes.slice(0, 4), inputs, outputs: ['q', 'k', 'v'], packed: [] },
-    { kind: 'attention', node: attention },
-    { kind: 'dense', nodes: nodes.slice(5), inputs: ['attended', 'w'], outputs: ['y'], packed: [] },
+  expect(stepsOf('float16', false)).toEqual([
+    'dense Gather',
+    'product q',
+    'product k',
+    'product v',
+    'attention Attention',
+    'product y',
   ])
+  const info = describeGraph(graphOf('float16'), cudaCapabilities)
+  expect(planSteps(info, true)[4]).toMatchObject({ inputs: ['q', 'k', 'v', 'lengths'], outputs: ['attended'] })
 })
 
 it('a choice of ids is a step of its own, which reads what the graph gives', () => {
@@ -76,31 +90,19 @@ it('a choice of ids is a step of its own, which reads what the graph gives', () 
   const head = { ...graph, nodes: [linear('x', 'w', 'y'), choice], outputs: [...graph.outputs, ids] }
   const x = { name: 'x', dtype: 'float16', shape: ['batch', 'seq', 64], role: 'hidden' } as const
   const info = describeGraph({ ...head, inputs: [x, ...graph.inputs] }, cudaCapabilities)
-  expect(planSteps(info, false)).toEqual([
-    { kind: 'dense', nodes: head.nodes.slice(0, 1), inputs: ['x', 'w'], outputs: ['y'], packed: [] },
+  expect(planSteps(info, false)).toMatchObject([
+    { kind: 'product', nodes: head.nodes.slice(0, 1), inputs: ['x', 'w'], outputs: ['y'], packed: [] },
     { kind: 'own', node: choice },
   ])
 })
 
-it('of 4-bit weights one at a time is unpacked, and tables are read by a kernel', () => {
-  const [gather, ...rest] = nodes
-  expect(plan('q4g64', true)).toEqual([
-    { kind: 'own', node: gather },
-    { kind: 'dense', nodes: rest.slice(0, 2), inputs: ['x', 'w', 'half'], outputs: ['q', 'k'], packed: ['w'] },
-    {
-      kind: 'dense',
-      nodes: rest.slice(2, 4),
-      inputs: ['x', 'other', 'q', 'k', 'lengths'],
-      outputs: ['attended'],
-      packed: ['other'],
-    },
-    { kind: 'dense', nodes: rest.slice(4), inputs: ['attended', 'w'], outputs: ['y'], packed: ['w'] },
-  ])
-  expect(plan('q4g64', false).map((step) => (step as { kind: string }).kind)).toEqual([
-    'own',
-    'dense',
-    'dense',
-    'attention',
-    'dense',
+it('each product unpacks its own 4-bit weight, and tables are read by a kernel', () => {
+  expect(stepsOf('q4g64', true)).toEqual([
+    'own Gather',
+    'product q from w',
+    'product k',
+    'product v from other',
+    'dense Attention',
+    'product y from w',
   ])
 })

@@ -2,7 +2,7 @@ import { type DynamicDimensions, type GraphValue, inferShapes, type LayerGraph, 
 import { describeGraph, type GraphInfo } from '../../graphs/graph-info.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import { cudaCapabilities } from '../graph/cuda-capabilities.ts'
-import { type CudaModel, type CudaModelPart, encodeCudaModel } from '../graph/cuda-model.ts'
+import { type CudaModel, type CudaModelPart, encodeCudaModel, type PromptForm } from '../graph/cuda-model.ts'
 import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
 import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
@@ -28,8 +28,8 @@ export class CudaProgram {
   readonly attentions: readonly NodeOf<'Attention'>[]
   /** Look-ups whose indices are bound. */
   readonly lookUps: readonly NodeOf<'Gather'>[]
-  /** Whether ONNX Runtime's fused attention takes prompts, which need no cache. */
-  readonly fusesPrompts: boolean
+  /** How ONNX Runtime's fused attention takes prompts, which need no cache; undefined where it does not. */
+  readonly promptForm: PromptForm | undefined
   /** How the graph is cut where ONNX Runtime's fused attention takes all of it; undefined where it does not. */
   readonly fusedPlan: readonly CudaStepPlan[] | undefined
   /** How it is cut for the form that does everything. */
@@ -59,16 +59,18 @@ export class CudaProgram {
       .filter((node) => node.operator === 'Gather')
       .filter(({ inputs }) => bound.has(inputs[1]!))
     this.plan = planSteps(this.info, false)
-    this.fusesPrompts = this.#fitsFused()
-    this.fusedPlan = this.fusesPrompts && this.#isFusable() ? planSteps(this.info, true) : undefined
+    const fitsFused = this.#fitsFused()
+    this.promptForm = fitsFused ? this.#promptForm() : undefined
+    this.fusedPlan = fitsFused && this.#isFusable() ? planSteps(this.info, true) : undefined
   }
 
   /** Compiles what every run needs. @throws {FlexgenError} `UNSUPPORTED_DATA`, or what ONNX Runtime reports */
   static async create(context: CudaContext, graph: LayerGraph): Promise<CudaProgram> {
     const program = new CudaProgram(context, graph)
     try {
-      if (program.fusedPlan === undefined) await program.makeSteps()
-      else program.fused = await program.#make(program.fusedPlan)
+      if (program.fusedPlan !== undefined) program.fused = await program.#make(program.fusedPlan)
+      // Else what the fused form serves needs no other, and most graphs never do.
+      if (program.fusedPlan === undefined || program.promptForm === 'tokens') await program.makeSteps()
       return program
     } catch (error) {
       program.#end()
@@ -113,6 +115,17 @@ export class CudaProgram {
     )
   }
 
+  /** MultiHeadAttention has the heads of keys and values that queries have. */
+  #promptForm(): PromptForm {
+    const hasAllHeads = this.attentions.every(({ attributes: { heads, kvHeads } }) => heads === kvHeads)
+    return hasAllHeads && this.#context.promptTypes.includes(this.compute) ? 'tokens' : 'cache'
+  }
+
+  /** Whether a run takes the fused form, given that its rows are uniform. */
+  fuses({ seq }: Pick<DynamicDimensions, 'seq'>): boolean {
+    return this.fusedPlan !== undefined && (seq === 1 || this.promptForm !== 'tokens')
+  }
+
   /** Whether the fused operator serves decode, too: it attends to everything, and each cache is one node's. */
   #isFusable(): boolean {
     const caches = new Set(this.attentions.map(({ attributes }) => attributes.cache))
@@ -133,7 +146,7 @@ export class CudaProgram {
     try {
       for (const plan of plans) {
         const part = this.#partOf(plan)
-        steps.push({ ...plan, part: part && (await this.#makePart(part)) })
+        steps.push({ ...plan, part: part && (await this.#makePart(part, plan.kind === 'attention')) })
       }
       return steps
     } catch (error) {
@@ -144,13 +157,12 @@ export class CudaProgram {
 
   #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
     if (plan.kind === 'dense') return plan
-    if (plan.kind === 'own' || !this.fusesPrompts) return undefined
-    const { inputs, outputs } = plan.node
-    return { nodes: [plan.node], inputs: [...new Set(inputs), 'lengths'], outputs }
+    if (plan.kind !== 'attention' || this.promptForm === undefined) return undefined
+    return this.promptForm === 'tokens' ? plan : { ...plan, inputs: [...plan.inputs, 'lengths'] }
   }
 
-  async #makePart(part: CudaModelPart): Promise<CudaPart> {
-    const model = encodeCudaModel(this.info, part, this.compute)
+  async #makePart(part: CudaModelPart, isPrompt: boolean): Promise<CudaPart> {
+    const model = encodeCudaModel(this.info, part, this.compute, isPrompt ? this.promptForm : 'cache')
     return { model, session: await this.#context.sessions.create(model.model) }
   }
 }

@@ -3,7 +3,7 @@ import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 
 /** Own kernels by the file that they ship in: `native/*.ptx`. */
-export type DeviceModule = 'arg-max' | 'attention' | 'attention-q4' | 'copy' | 'groups'
+export type DeviceModule = 'arg-max' | 'attention' | 'attention-q4' | 'copy' | 'groups' | 'norm'
 
 /** Threads of every block; the kernels are written for so many. */
 export const blockThreads = 256

@@ -4,7 +4,9 @@ import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { inputNames } from '../graph/cuda-model.ts'
+import type { GraphProduct } from '../graph/find-products.ts'
 import type { OwnNode } from '../graph/plan-steps.ts'
+import type { ProductType } from '../products/products.ts'
 import type { AddressedTensor } from '../session/cuda-session.ts'
 import { launchArgMax } from './arg-max-kernel.ts'
 import { copyToDevice } from '../queue/copy-to-device.ts'
@@ -12,6 +14,7 @@ import { AttentionKernels, attentionRowBytes, writeAttentionRow } from './attent
 import type { Upload } from './compute-scratch.ts'
 import type { CudaBinding } from './cuda-binding.ts'
 import type { CudaPart, CudaProgram, CudaStep } from './cuda-program.ts'
+import { launchNorm } from './norm-kernel.ts'
 import { GroupKernels } from './group-kernels.ts'
 import type { CudaRunPlan } from './plan-cuda-run.ts'
 import type { RunFacts } from './run-facts.ts'
@@ -44,6 +47,7 @@ export function stepRunOf({ program, plan, facts, isFused }: CudaRun): StepRun {
 interface PromptOperands {
   /** Instead of inputs. */
   readonly values: ReadonlyMap<string, AddressedTensor>
+  /** In place of the cache, where it takes one. */
   readonly keys: bigint
   readonly cacheValues: bigint
 }
@@ -139,7 +143,47 @@ class Issue {
     else if (step.kind === 'attention') this.#runAttention(step, rowBytes)
     else {
       for (const name of step.packed) this.#unpack(name)
-      this.#runPart(step.part!, step.packed)
+      if (step.kind === 'product') this.#runProduct(step.product, step.packed.length > 0)
+      else this.#runPart(step.part!, step.packed)
+    }
+  }
+
+  /** @param isPacked whether its weight was unpacked for it */
+  #runProduct({ nodes, isRectified, residual, parts }: GraphProduct, isPacked: boolean): void {
+    const { program, plan } = this.#run
+    const [{ inputs, attributes }] = nodes
+    const [input, weightName, biasName] = inputs as [string, string, string?]
+    const shape = plan.shapes.get(input)!
+    const inner = shape.at(-1)!
+    const width = program.info.values.get(nodes[0].outputs[0]!)!.width
+    const { transposed } = attributes
+    const type = program.compute as ProductType
+    const common = {
+      type,
+      rows: elementCount(shape) / inner,
+      inner,
+      transposed,
+      weightLine: transposed ? inner : width,
+      hasBias: biasName !== undefined,
+      hasResidual: residual !== undefined,
+      isRectified,
+    }
+    const x = this.#tensor(input).address
+    const weight = isPacked ? this.#at(scratchNames.plain(weightName)) : this.#tensor(weightName).address
+    const bias = biasName === undefined ? 0n : this.#tensor(biasName).address
+    const workspace = this.#at(scratchNames.workspace(parts[0]!.output))
+    const { bytes } = tensorTypes[type]
+    for (const part of parts) {
+      const skipped = BigInt(part.start * bytes)
+      const operands = {
+        x,
+        y: this.#tensor(part.output).address,
+        workspace,
+        weight: weight + skipped * BigInt(transposed ? inner : 1),
+        bias: biasName === undefined ? 0n : bias + skipped,
+        residual: residual === undefined ? 0n : this.#tensor(residual).address,
+      }
+      this.#context.products.run({ ...common, width: part.width }, operands, this.#stream)
     }
   }
 
@@ -162,6 +206,12 @@ class Issue {
     const width = shape.at(-1)!
     const rows = elementCount(shape) / width
     const typeOf = (name: string): TensorType => program.info.values.get(name)!.type
+    if (node.operator === 'LayerNormalization' || node.operator === 'RMSNormalization') {
+      const [scale, bias = 0n] = node.inputs.slice(1).map((name) => this.#tensor(name).address)
+      const operands = { x: source, y: target, scale: scale!, bias, rows, width, type: program.compute }
+      launchNorm(this.#context.deviceKernels, this.#stream, node, operands)
+      return
+    }
     if (node.operator === 'ArgMax')
       launchArgMax(this.#context.deviceKernels, this.#stream, { source, target, rows, width, type: typeOf(input) })
     else if (node.operator === 'QuantizeGroup') this.#groups.quantize(target, source, rows, width, typeOf(input))
@@ -176,14 +226,19 @@ class Issue {
 
   /** Brings keys and values to their rows; then prompts attend to what they brought, as it is kept there. */
   #runAttention({ node, part }: CudaStep & { readonly kind: 'attention' }, rowBytes: number): void {
-    const { program, plan } = this.#run
+    const { program, plan, facts } = this.#run
     const { inputs, outputs, attributes } = node
     const [output] = outputs as [string]
     const [q, k, v] = inputs.map((name) => this.#tensor(name).address) as [bigint, bigint, bigint]
     const { maxPositions, dtype } = plan.caches.get(attributes.cache)!.spec
     const index = program.attentions.indexOf(node)
-    const keptKeys = this.#offsets.has(scratchNames.keptKeys(output)) ? this.#at(scratchNames.keptKeys(output)) : 0n
-    const keptValues = keptKeys === 0n ? 0n : this.#at(scratchNames.keptValues(output))
+    const isPrompt = attendsFused(program, node, stepRunOf(this.#run))
+    const isUneven = facts.rows.some(({ count }) => count < plan.seq)
+    const isKeptOtherwise = dtype !== program.compute
+    // Behind a prompt that is shorter than others, values must be numbers, though their weight is 0.
+    const readsKeptValues = isKeptOtherwise || (isUneven && program.promptForm === 'tokens')
+    const keptKeys = isPrompt && isKeptOtherwise ? this.#at(scratchNames.keptKeys(output)) : 0n
+    const keptValues = isPrompt && readsKeptValues ? this.#at(scratchNames.keptValues(output)) : 0n
     const operands = {
       q,
       k,
@@ -196,24 +251,26 @@ class Issue {
     const types = { compute: program.compute, cache: dtype }
     const sizes = { batch: plan.batch, seq: plan.seq, maxPositions }
     this.#attention.append(node, types, operands, sizes)
-    if (!attendsFused(program, node, stepRunOf(this.#run))) {
+    if (!isPrompt) {
       this.#attention.attend(node, types, operands, sizes)
       return
     }
-    const kept = (name: string, address: bigint): [string, AddressedTensor] => [
-      name,
-      { ...this.#tensor(name), address },
-    ]
+    const values = new Map<string, AddressedTensor>()
+    if (keptKeys !== 0n) values.set(inputs[1]!, { ...this.#tensor(inputs[1]!), address: keptKeys })
+    if (keptValues !== 0n) values.set(inputs[2]!, { ...this.#tensor(inputs[2]!), address: keptValues })
+    if (program.promptForm === 'tokens') {
+      this.#runPart(part!, [], { values, keys: 0n, cacheValues: 0n })
+      return
+    }
     const keys = this.#at(scratchNames.promptKeys(output))
     const cacheValues = this.#at(scratchNames.promptValues(output))
     // Behind a prompt that is shorter than others, whatever lies there must be numbers.
-    if (this.#run.facts.rows.some(({ count }) => count < plan.seq)) {
+    if (isUneven) {
       const byteLength =
         plan.batch * attributes.kvHeads * plan.seq * attributes.headDim * tensorTypes[program.compute].bytes
       for (const start of [keys, cacheValues])
         this.#context.device.driver.call.memoryFill(start, 0, byteLength, this.#stream)
     }
-    const values = new Map(keptKeys === 0n ? [] : [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)])
     this.#runPart(part!, [], { values, keys, cacheValues })
   }
 

@@ -1,6 +1,8 @@
 import { type DType, elementCount, type NodeOf, tensorBytes } from '@flexgen/spec'
 import { tensorTypes } from '../../onnx/tensor-type.ts'
+import type { GraphProduct } from '../graph/find-products.ts'
 import type { CudaStepPlan } from '../graph/plan-steps.ts'
+import { productWorkspaceBytes } from '../products/products.ts'
 import type { CudaProgram } from './cuda-program.ts'
 import { layOutScratch, type ScratchLayout, type ScratchPiece } from './scratch-layout.ts'
 
@@ -30,6 +32,8 @@ export const scratchNames = {
   /** What the fused attention of a prompt takes for its cache. */
   promptKeys: (output: string): string => `prompt keys ${output}`,
   promptValues: (output: string): string => `prompt values ${output}`,
+  /** Workspace of a product. */
+  workspace: (output: string): string => `workspace ${output}`,
 } as const
 
 /** Whether the fused operator attends in a step of its own: prompts need no cache but what they bring. */
@@ -38,7 +42,7 @@ export function attendsFused(
   { inputs }: NodeOf<'Attention'>,
   { seq, startsAnew }: Pick<StepRun, 'seq' | 'startsAnew'>,
 ): boolean {
-  return program.fusesPrompts && startsAnew && seq > 1 && new Set(inputs).size === 3
+  return program.promptForm !== undefined && startsAnew && seq > 1 && new Set(inputs).size === 3
 }
 
 /** Where the steps of a run have their scratch. */
@@ -54,13 +58,13 @@ export function stepLayout(program: CudaProgram, run: StepRun): ScratchLayout {
 function passedValues(program: CudaProgram, plans: readonly CudaStepPlan[], run: StepRun): ScratchPiece[] {
   const shapes = program.shapesOf(run)
   return plans.flatMap((plan, firstStep) => {
-    const outputs = plan.kind === 'dense' ? plan.outputs : plan.node.outputs
-    return outputs
+    return plan.outputs
       .filter((name) => !program.borders.has(name))
       .map((name): ScratchPiece => {
-        const reads = (other: CudaStepPlan): boolean =>
-          (other.kind === 'dense' ? other.inputs : other.node.inputs).includes(name)
-        const lastStep = Math.max(firstStep, plans.findLastIndex(reads))
+        const lastStep = Math.max(
+          firstStep,
+          plans.findLastIndex(({ inputs }) => inputs.includes(name)),
+        )
         const byteLength = tensorBytes(program.info.values.get(name)!.dtype, shapes.get(name)!)
         return { name, byteLength, firstStep, lastStep }
       })
@@ -76,19 +80,31 @@ function ownScratch(program: CudaProgram, plan: CudaStepPlan, step: number, run:
     firstStep: step,
     lastStep: step,
   })
-  if (plan.kind === 'dense')
-    return plan.packed.map((name) => piece(scratchNames.plain(name), program.info.values.get(name)!.count))
+  if (plan.kind === 'dense' || plan.kind === 'product') {
+    const plain = plan.packed.map((name) => piece(scratchNames.plain(name), program.info.values.get(name)!.count))
+    return plan.kind === 'dense' ? plain : [...plain, productWorkspace(program, plan.product, step, run)]
+  }
   if (plan.kind === 'own' || !attendsFused(program, plan.node, run)) return []
   const { inputs, outputs, attributes } = plan.node
   const [output] = outputs as [string]
   const { kvHeads, headDim } = attributes
-  const kept =
-    run.cacheDtype === program.compute ? [] : [scratchNames.keptKeys(output), scratchNames.keptValues(output)]
-  const shapes = program.shapesOf(run)
-  return [
-    ...kept.map((name) => piece(name, elementCount(shapes.get(inputs[1]!)!))),
-    ...[scratchNames.promptKeys(output), scratchNames.promptValues(output)].map((name) =>
-      piece(name, run.batch * kvHeads * run.seq * headDim),
-    ),
+  const { keptKeys, keptValues, promptKeys, promptValues } = scratchNames
+  const readsTokens = program.promptForm === 'tokens'
+  const kept = [
+    ...(run.cacheDtype === program.compute ? [] : [keptKeys]),
+    ...(run.cacheDtype === program.compute && !readsTokens ? [] : [keptValues]),
   ]
+  const prompt = readsTokens ? [] : [promptKeys, promptValues]
+  const count = elementCount(program.shapesOf(run).get(inputs[1]!)!)
+  return [
+    ...kept.map((nameOf) => piece(nameOf(output), count)),
+    ...prompt.map((nameOf) => piece(nameOf(output), run.batch * kvHeads * run.seq * headDim)),
+  ]
+}
+
+function productWorkspace(program: CudaProgram, product: GraphProduct, step: number, run: StepRun): ScratchPiece {
+  const shapes = program.shapesOf(run)
+  const counts = product.parts.map(({ output }) => elementCount(shapes.get(output)!))
+  const byteLength = productWorkspaceBytes(Math.max(...counts))
+  return { name: scratchNames.workspace(product.parts[0]!.output), byteLength, firstStep: step, lastStep: step }
 }

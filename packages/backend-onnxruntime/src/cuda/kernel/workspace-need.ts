@@ -16,7 +16,12 @@ export function workspaceOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
 
 function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   const shapes = program.shapesOf(run)
-  const { nodes, inputs } = program.info.graph
+  const { inputs } = program.info.graph
+  // Products and our own kernels take nothing from the arena.
+  const plans = run.isFused ? program.fusedPlan! : program.plan
+  const nodes = plans.filter(({ kind }) => kind === 'dense' || kind === 'attention').flatMap((plan) => plan.nodes)
+  // GroupQueryAttention unpacks its inputs and keeps sums; MultiHeadAttention reads them where they lie.
+  const attentionUnits = !run.isFused && program.promptForm === 'tokens' ? 4 : 8
   const casts = inputs.reduce((sum, { name, role }) => {
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
@@ -25,7 +30,7 @@ function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   const uploads = alignScratch(run.batch * (attentionRowBytes * program.attentions.length + 4))
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program, shapes)),
-    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute) + casts),
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute, attentionUnits) + casts),
   }
 }
 
