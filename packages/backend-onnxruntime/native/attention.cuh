@@ -1,6 +1,7 @@
-// Attention with a cache whose rows lie anywhere, for what ONNX Runtime's fused operator does not do: rows of several
-// caches, caches of another dtype, float32, prompts in chunks, sparse decode. A module of its own for each form of
-// cache, which says how keys meet a query and how values are summed.
+// Attention with a cache whose rows lie anywhere. New keys and values of prompts are brought there whoever attends; to attend
+// is for what ONNX Runtime's fused operators do not do: rows of several caches, caches of another dtype, float32, prompts in
+// chunks, sparse decode. A module of its own for each form of cache, which says how keys meet a query and how values are
+// summed.
 #pragma once
 #include "reduce.cuh"
 

@@ -1,5 +1,6 @@
 import { elementCount, type GraphNode, type NodeOf } from '@flexgen/spec'
 import type { GraphInfo } from '../../graphs/graph-info.ts'
+import type { GraphPiece } from '../../graphs/plan-graph.ts'
 import { microsoftDomain, OnnxBuilder } from '../../onnx/onnx-builder.ts'
 import { type TensorType, tensorTypes } from '../../onnx/tensor-type.ts'
 import type { EmitContext } from '../../operators/emit-context.ts'
@@ -37,20 +38,13 @@ export interface CudaModel {
  */
 export type PromptForm = 'cache' | 'tokens'
 
-/** Part of a graph that becomes one session. */
-export interface CudaModelPart {
-  readonly nodes: readonly GraphNode[]
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-}
-
 /**
- * Writes a part of a graph as an ONNX model: weights stay inputs as the checkpoint has them, and attention is
- * GroupQueryAttention, whose past and present are bound to the same memory.
+ * Writes a part of a graph as an ONNX model: weights stay inputs as the checkpoint has them. Attention is
+ * GroupQueryAttention, whose past and present are bound to the same memory, or takes a prompt as `form` says.
  */
 export function encodeCudaModel(
   info: GraphInfo,
-  part: CudaModelPart,
+  part: GraphPiece,
   compute: TensorType,
   form: PromptForm = 'cache',
 ): CudaModel {
@@ -223,22 +217,33 @@ class CudaEmitContext implements EmitContext {
 
 /**
  * Bytes of all results of some nodes, of which not all live at once.
- * @param attentionUnits what attention takes, as multiples of its result
+ * @param readsTokens whether attention takes a prompt in the form `tokens`
  */
 export function resultBytes(
   nodes: readonly GraphNode[],
   shapes: ReadonlyMap<string, readonly number[]>,
   compute: TensorType,
-  attentionUnits: number,
+  readsTokens: boolean,
 ): number {
   const results = nodes.flatMap((node) => {
     const own = node.outputs.map((name) => elementCount(shapes.get(name)!) * tensorTypes[compute].bytes)
     const bytes = own.reduce((sum, size) => sum + size, 0)
     // What is computed in float32 has two casts.
-    if (node.operator === 'Attention') return [attentionUnits * bytes]
+    if (node.operator === 'Attention') return [readsTokens ? promptBytes(node, bytes) : groupUnits * bytes]
     return ['Softmax', 'Gelu', 'Silu'].includes(node.operator) ? [5 * bytes] : [bytes]
   })
   return results.reduce((sum, bytes) => sum + bytes + pieceBytes, 0)
+}
+
+/** GroupQueryAttention unpacks its inputs and keeps sums. */
+const groupUnits = 8
+
+/**
+ * MultiHeadAttention reads inputs where they lie. Where heads of a batch are too few for the multiprocessors it cuts them, and keeps at
+ * most a tile of 64 queries in float32 for each (ONNX Runtime, flash_api.cc); no card has 256 of them.
+ */
+function promptBytes({ attributes: { headDim } }: NodeOf<'Attention'>, resultBytes: number): number {
+  return 4 * resultBytes + Math.min(128 * resultBytes, 256 * 64 * 4 * Math.ceil(headDim / 32) * 32)
 }
 
 /** The arena rounds every piece up. */

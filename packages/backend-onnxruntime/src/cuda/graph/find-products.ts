@@ -1,4 +1,4 @@
-import { type GraphNode, isGroupDType, type NodeOf } from '@flexgen/spec'
+import type { GraphNode, NodeOf } from '@flexgen/spec'
 import type { GraphInfo } from '../../graphs/graph-info.ts'
 import { tensorTypes } from '../../onnx/tensor-type.ts'
 import { isProductType } from '../products/products.ts'
@@ -25,8 +25,8 @@ export interface GraphProduct {
 }
 
 /**
- * The products of a graph by each of their nodes: every Linear whose values all have the type that the graph computes in,
- * with the Relu, residual sum or Split that is the only reader of its result.
+ * The products of a graph by each of their nodes: every Linear whose values all have the type that the graph computes in
+ * (its weight may lie in 4-bit groups, which are unpacked to it), with the Relu, residual sum or Split that is the only reader of its result.
  */
 export function findProducts(info: GraphInfo): ReadonlyMap<GraphNode, GraphProduct> {
   const found = new Map<GraphNode, GraphProduct>()
@@ -38,14 +38,14 @@ export function findProducts(info: GraphInfo): ReadonlyMap<GraphNode, GraphProdu
   return found
 }
 
-function isProduct(info: GraphInfo, node: NodeOf<'Linear'>): boolean {
-  const [, , bias] = node.inputs
-  return (bias === undefined || !isGroupDType(info.values.get(bias)!.dtype)) && isOfOneType(info, node)
+function isProduct(info: GraphInfo, { inputs, outputs }: NodeOf<'Linear'>): boolean {
+  const [x, weight, ...biases] = inputs as [string, string, ...string[]]
+  return isOfOneType(info, [x, ...biases, ...outputs]) && info.values.get(weight)!.type === info.compute
 }
 
-/** Whether all that a node reads and writes has the type that the graph computes in, and that is one of ours. */
-export function isOfOneType({ values, compute }: GraphInfo, { inputs, outputs }: GraphNode): boolean {
-  return isProductType(compute) && [...inputs, ...outputs].every((name) => values.get(name)!.type === compute)
+/** Whether values lie in memory as the type that the graph computes in, and that is one of ours. */
+export function isOfOneType({ values, compute }: GraphInfo, names: readonly string[]): boolean {
+  return isProductType(compute) && names.every((name) => values.get(name)!.dtype === compute)
 }
 
 function productOf(
@@ -56,12 +56,12 @@ function productOf(
   const [result] = linear.outputs as [string]
   const next = onlyReader(info, result)
   const whole = (output: string): ProductPart[] => [{ output, start: 0, width: info.values.get(result)!.width }]
-  const isOwn = next !== undefined && !found.has(next) && next.outputs.every((name) => hasComputeType(info, name))
+  const isOwn = next !== undefined && !found.has(next) && isOfOneType(info, next.outputs)
   if (isOwn && next.operator === 'Relu')
     return { nodes: [linear, next], isRectified: true, residual: undefined, parts: whole(next.outputs[0]!) }
   if (isOwn && next.operator === 'Add') {
     const residual = next.inputs.find((name) => name !== result)
-    if (residual !== undefined && hasComputeType(info, residual))
+    if (residual !== undefined && isOfOneType(info, [residual]))
       return { nodes: [linear, next], isRectified: false, residual, parts: whole(next.outputs[0]!) }
   }
   if (isOwn && next.operator === 'Split') {
@@ -85,10 +85,6 @@ function splitParts({ outputs, attributes }: NodeOf<'Split'>): ProductPart[] {
     start += width
     return { output, start: start - width, width }
   })
-}
-
-function hasComputeType({ values, compute }: GraphInfo, name: string): boolean {
-  return values.get(name)!.type === compute
 }
 
 /** The node that alone reads a value, once, where nobody outside does. */

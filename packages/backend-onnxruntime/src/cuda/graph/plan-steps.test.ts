@@ -106,3 +106,20 @@ it('each product unpacks its own 4-bit weight, and tables are read by a kernel',
     'product y from w',
   ])
 })
+
+it('a norm is a kernel of our own where its weights are plain, and a session where they lie in groups', () => {
+  const x = { name: 'x', dtype: 'float16', shape: ['batch', 'seq', 64], role: 'hidden' } as const
+  const normOf = (dtype: DType): readonly string[] => {
+    const scale = { name: 'scale', dtype, shape: [64], role: 'weight' } as const
+    const norm: GraphNode = {
+      operator: 'RMSNormalization',
+      inputs: ['x', 'scale'],
+      outputs: ['y'],
+      attributes: { epsilon: 1e-5 },
+    }
+    const y = { ...x, name: 'y' }
+    const graph = { name: 'norm', inputs: [x, scale], outputs: [y], caches: [], nodes: [norm] }
+    return planSteps(describeGraph(graph, cudaCapabilities), false).map(({ kind }) => kind)
+  }
+  expect([normOf('float16'), normOf('q4g64')]).toEqual([['own'], ['dense']])
+})

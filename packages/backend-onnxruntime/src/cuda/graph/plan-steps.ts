@@ -35,7 +35,8 @@ export function planSteps(info: GraphInfo, fusesAttention: boolean): readonly Cu
     node.operator === 'QuantizeGroup' ||
     node.operator === 'DequantizeGroup' ||
     (node.operator === 'Gather' && isPacked(node.inputs[0]!)) ||
-    ((node.operator === 'LayerNormalization' || node.operator === 'RMSNormalization') && isOfOneType(info, node))
+    ((node.operator === 'LayerNormalization' || node.operator === 'RMSNormalization') &&
+      isOfOneType(info, [...node.inputs, ...node.outputs]))
   const isAlone = (node: GraphNode): boolean => isOwnNode(node) || (node.operator === 'Attention' && !fusesAttention)
   const packedOf = (nodes: readonly GraphNode[]): string[] => [
     ...new Set(nodes.flatMap(({ inputs }) => inputs.filter(isPacked))),
@@ -50,9 +51,14 @@ export function planSteps(info: GraphInfo, fusesAttention: boolean): readonly Cu
   return cutGraph({ ...graph, nodes }, joins).map((piece): CudaStepPlan => {
     const [node] = piece.nodes
     const product = products.get(node!)
-    if (product !== undefined) return { kind: 'product', ...piece, product, packed: packedOf(piece.nodes) }
-    if (isOwnNode(node!)) return { kind: 'own', ...piece, node }
-    if (node!.operator === 'Attention' && !fusesAttention) return { kind: 'attention', ...piece, node }
+    // Kernels write all of their results, whether or not somebody reads them.
+    if (product !== undefined) {
+      const outputs = product.parts.map(({ output }) => output)
+      return { kind: 'product', ...piece, outputs, product, packed: packedOf(piece.nodes) }
+    }
+    const { outputs } = node!
+    if (isOwnNode(node!)) return { kind: 'own', ...piece, outputs, node }
+    if (node!.operator === 'Attention' && !fusesAttention) return { kind: 'attention', ...piece, outputs, node }
     const lengths = piece.nodes.some(({ operator }) => operator === 'Attention') ? ['lengths'] : []
     return { kind: 'dense', ...piece, inputs: [...piece.inputs, ...lengths], packed: packedOf(piece.nodes) }
   })

@@ -1,8 +1,9 @@
 import { type DynamicDimensions, type GraphValue, inferShapes, type LayerGraph, type NodeOf } from '@flexgen/spec'
 import { describeGraph, type GraphInfo } from '../../graphs/graph-info.ts'
+import type { GraphPiece } from '../../graphs/plan-graph.ts'
 import type { CudaContext } from '../cuda-context.ts'
 import { cudaCapabilities } from '../graph/cuda-capabilities.ts'
-import { type CudaModel, type CudaModelPart, encodeCudaModel, type PromptForm } from '../graph/cuda-model.ts'
+import { type CudaModel, encodeCudaModel, type PromptForm } from '../graph/cuda-model.ts'
 import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
 import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
@@ -155,13 +156,13 @@ export class CudaProgram {
     }
   }
 
-  #partOf(plan: CudaStepPlan): CudaModelPart | undefined {
+  #partOf(plan: CudaStepPlan): GraphPiece | undefined {
     if (plan.kind === 'dense') return plan
     if (plan.kind !== 'attention' || this.promptForm === undefined) return undefined
     return this.promptForm === 'tokens' ? plan : { ...plan, inputs: [...plan.inputs, 'lengths'] }
   }
 
-  async #makePart(part: CudaModelPart, isPrompt: boolean): Promise<CudaPart> {
+  async #makePart(part: GraphPiece, isPrompt: boolean): Promise<CudaPart> {
     const model = encodeCudaModel(this.info, part, this.compute, isPrompt ? this.promptForm : 'cache')
     return { model, session: await this.#context.sessions.create(model.model) }
   }

@@ -38,9 +38,11 @@ export function issueRun(run: CudaRun, context: CudaContext, stream: CudaHandle)
 
 /** What a run looks like to its scratch. */
 export function stepRunOf({ program, plan, facts, isFused }: CudaRun): StepRun {
-  const [cache] = plan.caches.values()
+  const dtypes = [...plan.caches.values()].map(({ spec }) => spec.dtype)
   const { batch, seq } = plan
-  return { batch, seq, cacheDtype: cache?.spec.dtype ?? program.compute, startsAnew: facts.startsAnew, isFused }
+  // One that is kept otherwise than it is computed asks for scratch; several would ask for no more.
+  const cacheDtype = dtypes.find((dtype) => dtype !== program.compute) ?? program.compute
+  return { batch, seq, cacheDtype, startsAnew: facts.startsAnew, isFused }
 }
 
 /** What the fused attention of a prompt reads. */
@@ -48,8 +50,8 @@ interface PromptOperands {
   /** Instead of inputs. */
   readonly values: ReadonlyMap<string, AddressedTensor>
   /** In place of the cache, where it takes one. */
-  readonly keys: bigint
-  readonly cacheValues: bigint
+  readonly keys?: bigint
+  readonly cacheValues?: bigint
 }
 
 class Issue {
@@ -98,7 +100,15 @@ class Issue {
       if (!outputs.has(name)) call.copy(address, tensor.address, byteLength, this.#stream)
     }
     const upload = this.#upload(rowBytes, lastBytes)
-    for (const step of steps) this.#runStep(step, rowBytes)
+    try {
+      for (const step of steps) this.#runStep(step, rowBytes)
+    } catch (error) {
+      if (upload !== undefined) {
+        call.streamSynchronize(this.#stream)
+        this.#context.scratch.giveUpload(upload)
+      }
+      throw error
+    }
     for (const [name, { tensor, byteLength }] of misaligned)
       if (outputs.has(name)) call.copy(tensor.address, this.#at(`copy ${name}`), byteLength, this.#stream)
     for (const name of outputs) plan.values.get(name)!.lent.owner.shadow?.forget()
@@ -143,13 +153,13 @@ class Issue {
     else if (step.kind === 'attention') this.#runAttention(step, rowBytes)
     else {
       for (const name of step.packed) this.#unpack(name)
-      if (step.kind === 'product') this.#runProduct(step.product, step.packed.length > 0)
+      if (step.kind === 'product') this.#runProduct(step.product, step.packed)
       else this.#runPart(step.part!, step.packed)
     }
   }
 
-  /** @param isPacked whether its weight was unpacked for it */
-  #runProduct({ nodes, isRectified, residual, parts }: GraphProduct, isPacked: boolean): void {
+  /** @param packed weights that were unpacked for it */
+  #runProduct({ nodes, isRectified, residual, parts }: GraphProduct, packed: readonly string[]): void {
     const { program, plan } = this.#run
     const [{ inputs, attributes }] = nodes
     const [input, weightName, biasName] = inputs as [string, string, string?]
@@ -169,7 +179,9 @@ class Issue {
       isRectified,
     }
     const x = this.#tensor(input).address
-    const weight = isPacked ? this.#at(scratchNames.plain(weightName)) : this.#tensor(weightName).address
+    const weight = packed.includes(weightName)
+      ? this.#at(scratchNames.plain(weightName))
+      : this.#tensor(weightName).address
     const bias = biasName === undefined ? 0n : this.#tensor(biasName).address
     const workspace = this.#at(scratchNames.workspace(parts[0]!.output))
     const { bytes } = tensorTypes[type]
@@ -234,11 +246,10 @@ class Issue {
     const index = program.attentions.indexOf(node)
     const isPrompt = attendsFused(program, node, stepRunOf(this.#run))
     const isUneven = facts.rows.some(({ count }) => count < plan.seq)
-    const isKeptOtherwise = dtype !== program.compute
-    // Behind a prompt that is shorter than others, values must be numbers, though their weight is 0.
-    const readsKeptValues = isKeptOtherwise || (isUneven && program.promptForm === 'tokens')
-    const keptKeys = isPrompt && isKeptOtherwise ? this.#at(scratchNames.keptKeys(output)) : 0n
-    const keptValues = isPrompt && readsKeptValues ? this.#at(scratchNames.keptValues(output)) : 0n
+    // Behind a prompt that is shorter than others, keys and values must be numbers, though their weight is 0.
+    const readsKept = isPrompt && (dtype !== program.compute || (isUneven && program.promptForm === 'tokens'))
+    const keptKeys = readsKept ? this.#at(scratchNames.keptKeys(output)) : 0n
+    const keptValues = readsKept ? this.#at(scratchNames.keptValues(output)) : 0n
     const operands = {
       q,
       k,
@@ -255,11 +266,13 @@ class Issue {
       this.#attention.attend(node, types, operands, sizes)
       return
     }
-    const values = new Map<string, AddressedTensor>()
-    if (keptKeys !== 0n) values.set(inputs[1]!, { ...this.#tensor(inputs[1]!), address: keptKeys })
-    if (keptValues !== 0n) values.set(inputs[2]!, { ...this.#tensor(inputs[2]!), address: keptValues })
+    const kept = (name: string, address: bigint): [string, AddressedTensor] => [
+      name,
+      { ...this.#tensor(name), address },
+    ]
+    const values = new Map(readsKept ? [kept(inputs[1]!, keptKeys), kept(inputs[2]!, keptValues)] : [])
     if (program.promptForm === 'tokens') {
-      this.#runPart(part!, [], { values, keys: 0n, cacheValues: 0n })
+      this.#runPart(part!, [], { values })
       return
     }
     const keys = this.#at(scratchNames.promptKeys(output))

@@ -90,10 +90,7 @@ function ownScratch(program: CudaProgram, plan: CudaStepPlan, step: number, run:
   const { kvHeads, headDim } = attributes
   const { keptKeys, keptValues, promptKeys, promptValues } = scratchNames
   const readsTokens = program.promptForm === 'tokens'
-  const kept = [
-    ...(run.cacheDtype === program.compute ? [] : [keptKeys]),
-    ...(run.cacheDtype === program.compute && !readsTokens ? [] : [keptValues]),
-  ]
+  const kept = run.cacheDtype === program.compute && !readsTokens ? [] : [keptKeys, keptValues]
   const prompt = readsTokens ? [] : [promptKeys, promptValues]
   const count = elementCount(program.shapesOf(run).get(inputs[1]!)!)
   return [

@@ -20,8 +20,7 @@ function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   // Products and our own kernels take nothing from the arena.
   const plans = run.isFused ? program.fusedPlan! : program.plan
   const nodes = plans.filter(({ kind }) => kind === 'dense' || kind === 'attention').flatMap((plan) => plan.nodes)
-  // GroupQueryAttention unpacks its inputs and keeps sums; MultiHeadAttention reads them where they lie.
-  const attentionUnits = !run.isFused && program.promptForm === 'tokens' ? 4 : 8
+  const readsTokens = !run.isFused && program.promptForm === 'tokens'
   const casts = inputs.reduce((sum, { name, role }) => {
     const { type, count } = program.info.values.get(name)!
     return role === 'weight' && type !== program.compute ? sum + count * tensorTypes[program.compute].bytes : sum
@@ -30,7 +29,7 @@ function needOf(program: CudaProgram, run: StepRun): WorkspaceNeed {
   const uploads = alignScratch(run.batch * (attentionRowBytes * program.attentions.length + 4))
   return {
     scratchBytes: scratchBytes(between + uploads + misalignedBytes(program, shapes)),
-    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute, attentionUnits) + casts),
+    arenaBytes: withTail(resultBytes(nodes, shapes, program.compute, readsTokens) + casts),
   }
 }
 

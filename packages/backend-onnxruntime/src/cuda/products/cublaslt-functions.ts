@@ -81,8 +81,8 @@ export const cublasLt = {
   description: { transposeA: 3, epilogue: 7, biasPointer: 8 },
   epilogue: { none: 1, relu: 2, bias: 4 },
   preference: { workspaceBytes: 1, reductions: 3, alignments: [5, 6, 7, 8] },
-  /** Sums of parts are kept in float32: none, in place, or in the compute type. */
-  wideReductions: 3,
+  /** Sums of parts are kept in the compute type, never in that of the result. */
+  wideReductions: 2,
 } as const
 
 /** Bytes of `cublasLtMatmulHeuristicResult_t`: the algorithm, the workspace it takes, and more. */

@@ -56,7 +56,8 @@ export function productWorkspaceBytes(count: number): number {
 
 interface PlannedProduct {
   readonly description: bigint
-  readonly layouts: readonly [weight: bigint, x: bigint, y: bigint]
+  /** Of the weight, x and y. */
+  readonly layouts: readonly bigint[]
   readonly algorithm: Uint8Array
   readonly workspaceBytes: number
 }
@@ -90,7 +91,7 @@ export class Products {
   run(shape: ProductShape, operands: ProductOperands, stream: CudaHandle): void {
     const planned = this.#planned.get(Object.values(shape).join(' '), () => this.#plan(shape))
     const { description, layouts, algorithm, workspaceBytes } = planned
-    const [weight, x, y] = layouts
+    const [weight, x, y] = layouts as [bigint, bigint, bigint]
     if (shape.hasBias) this.#setBias(description, operands.bias)
     // Column by column, y is the weight times x: what is a row here is a column there.
     const c = shape.hasResidual ? operands.residual : operands.y
@@ -115,13 +116,13 @@ export class Products {
     const typeNumber = cublasLt.types[type]
     const layout = (lines: number, columns: number, leading: number): bigint =>
       create((out) => call.createLayout(out, typeNumber, lines, columns, leading))
-    const description = create((out) => call.createDescription(out, cublasLt.computeFloat32, cublasLt.types.float32))
-    const layouts = [
-      transposed ? layout(inner, width, weightLine) : layout(width, inner, weightLine),
-      layout(inner, rows, inner),
-      layout(width, rows, width),
-    ] as const
+    const made: { description?: bigint; readonly layouts: bigint[] } = { layouts: [] }
     try {
+      made.description = create((out) => call.createDescription(out, cublasLt.computeFloat32, cublasLt.types.float32))
+      const { description, layouts } = made
+      layouts.push(transposed ? layout(inner, width, weightLine) : layout(width, inner, weightLine))
+      layouts.push(layout(inner, rows, inner))
+      layouts.push(layout(width, rows, width))
       const { transposeA, epilogue } = cublasLt.description
       const { none, relu, bias } = cublasLt.epilogue
       const set = (attribute: number, value: number): void =>
@@ -132,7 +133,7 @@ export class Products {
       if (hasBias) this.#setBias(description, BigInt(runAlignment))
       return { description, layouts, ...this.#choose(shape, description, layouts) }
     } catch (error) {
-      this.#drop({ description, layouts })
+      this.#drop(made)
       throw error
     }
   }
@@ -140,8 +141,9 @@ export class Products {
   #choose(
     shape: ProductShape,
     description: bigint,
-    [weight, x, y]: PlannedProduct['layouts'],
+    layouts: PlannedProduct['layouts'],
   ): Pick<PlannedProduct, 'algorithm' | 'workspaceBytes'> {
+    const [weight, x, y] = layouts as [bigint, bigint, bigint]
     const call = this.#call
     const preference = this.#driver.create((out) => call.createPreference(out))
     try {
@@ -166,8 +168,8 @@ export class Products {
     this.#call.setDescription(description, cublasLt.description.biasPointer, this.#bias, 8)
   }
 
-  #drop({ description, layouts }: Pick<PlannedProduct, 'description' | 'layouts'>): void {
-    this.#call.destroyDescription(description)
+  #drop({ description, layouts }: Partial<PlannedProduct> & Pick<PlannedProduct, 'layouts'>): void {
+    if (description !== undefined) this.#call.destroyDescription(description)
     for (const layout of layouts) this.#call.destroyLayout(layout)
   }
 }
