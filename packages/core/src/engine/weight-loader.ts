@@ -205,7 +205,7 @@ export class WeightLoader {
   /** Queues whatever the ring has room for; what is kept is there already, or comes to stay. */
   #issue(): void {
     for (const layer of this.#layers) {
-      const allowed = unitsAllowed(layer)
+      const allowed = unitsAllowed(layer, this.#options.pins)
       for (let i = layer.spans.size; i < allowed; i++) {
         if (!this.#issueUnit(layer, layer.units[i]!)) return
       }
@@ -307,12 +307,13 @@ export class WeightLoader {
   }
 }
 
-/** Units of which at least half belongs to the shares that may come; all of them with the last share. */
-function unitsAllowed({ units, shares, sharesAllowed }: Loading): number {
+/** Units of which at least half belongs to the shares that may come, by what is to be copied; all with the last share. */
+function unitsAllowed({ units, shares, sharesAllowed }: Loading, pins: WeightPins): number {
   if (sharesAllowed >= shares) return units.length
-  const allowedBytes = (units.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) * sharesAllowed) / shares
+  const copiedBytes = units.map((unit) => (pins.isThere(unit) ? 0 : unit.sizeBytes))
+  const allowedBytes = (copiedBytes.reduce((sum, sizeBytes) => sum + sizeBytes, 0) * sharesAllowed) / shares
   let [count, bytes] = [0, 0]
-  for (const { sizeBytes } of units) {
+  for (const sizeBytes of copiedBytes) {
     if (bytes + sizeBytes / 2 > allowedBytes) break
     bytes += sizeBytes
     count++

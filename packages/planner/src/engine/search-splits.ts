@@ -96,10 +96,17 @@ function smallerBlock(ranked: readonly Ranked[], fastest: FoundLayout): FoundLay
   return nearlyAsFast(ranked, fastest, smallBlockCost, sizeOf)
 }
 
-/** Of what is nearly as fast as the fastest, what has the fewest batches: the host hands over less. */
+/**
+ * Of what is nearly as fast as the fastest, what has the fewest batches: the host hands over less. Where the host does not attend it
+ * does not begin to: that hands over more. On an H100 a step of 24 sequences took 0.081 s instead of 0.028 with a twentieth of the KV there.
+ */
 function fewerBatches(ranked: readonly Ranked[], fastest: FoundLayout): FoundLayout {
   const batchesOf = ({ split }: SplitModel): number => split.numGpuBatches
-  const fewer = ranked.filter(({ models }) => batchesOf(models[0]!) < batchesOf(fastest.model))
+  const { hostAttention } = fastest.model.mode
+  const fewer = ranked.filter(
+    ({ models: [model] }) =>
+      batchesOf(model!) < batchesOf(fastest.model) && (hostAttention || !model!.mode.hostAttention),
+  )
   return nearlyAsFast(fewer.slice(0, fewBatchesTried), fastest, fewBatchesCost, batchesOf)
 }
 

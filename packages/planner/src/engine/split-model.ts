@@ -75,16 +75,21 @@ export function sweepPaths(
   return [...engineResources.map((name) => resources[name]), headWait, ...contended, ...chains, ...waiting]
 }
 
-/** The same as a function that is called many thousand times. */
+/** Numbers of a path in a row: its constant, then a coefficient for each share. */
+const pathNumbers = 1 + engineShareNames.length
+
+/** The same as a function that is called some ten million times for a plan: numbers of all paths lie one behind the other. */
 function compile(terms: SweepTerms, isAhead: boolean): (shares: EngineShares) => number {
-  const paths = sweepPaths(terms, isAhead).map((form) => [
-    form.constant,
-    ...engineShareNames.map((name) => form.coefficients[name] ?? 0),
-  ]) as [number, number, number, number, number, number, number, number][]
+  const paths = sweepPaths(terms, isAhead)
+  const numbers = Float64Array.from(
+    paths.flatMap((form) => [form.constant, ...engineShareNames.map((name) => form.coefficients[name] ?? 0)]),
+  )
   return ({ wd, wr, wn, cd, cr, cn, x }) => {
     let longest = 0
-    for (const [constant, a, b, c, d, e, f, g] of paths) {
-      const seconds = constant + a * wd + b * wr + c * wn + d * cd + e * cr + f * cn + g * x
+    for (let i = 0; i < numbers.length; i += pathNumbers) {
+      const weights = numbers[i + 1]! * wd + numbers[i + 2]! * wr + numbers[i + 3]! * wn
+      const cache = numbers[i + 4]! * cd + numbers[i + 5]! * cr + numbers[i + 6]! * cn
+      const seconds = numbers[i]! + weights + cache + numbers[i + 7]! * x
       if (seconds > longest) longest = seconds
     }
     return longest + terms.fixed
