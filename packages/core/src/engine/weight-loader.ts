@@ -18,6 +18,7 @@ import { readUnit } from './read-unit.ts'
 import type { RestingWeights } from './resting-weights.ts'
 import { SlotPool } from './slot-pool.ts'
 import { alignedBytes, StagingRing } from './staging-ring.ts'
+import { type Shares, unitsAllowed } from './units-allowed.ts'
 import type { PinnedSpan, WeightPins } from './weight-pins.ts'
 
 /** The streamed weights of one layer for one sweep. */
@@ -44,15 +45,13 @@ export interface WeightLoaderOptions {
   readonly bounce: readonly HostBuffer[]
 }
 
-interface Loading extends LoadedLayer {
+interface Loading extends LoadedLayer, Shares {
   readonly runtime: LayerRuntime
   readonly units: readonly WeightUnit[]
   /** Those of them that are kept. */
   readonly pinned: Set<WeightUnit>
   readonly spans: Map<string, Span>
   readonly ready: QueueEvent[]
-  /** Shares that its bytes come in, and how many of them may come by now. */
-  readonly shares: number
   sharesAllowed: number
 }
 
@@ -205,7 +204,8 @@ export class WeightLoader {
   /** Queues whatever the ring has room for; what is kept is there already, or comes to stay. */
   #issue(): void {
     for (const layer of this.#layers) {
-      const allowed = unitsAllowed(layer, this.#options.pins)
+      const copiedBytes = layer.units.map((unit) => (this.#options.pins.isThere(unit) ? 0 : unit.sizeBytes))
+      const allowed = unitsAllowed(copiedBytes, layer)
       for (let i = layer.spans.size; i < allowed; i++) {
         if (!this.#issueUnit(layer, layer.units[i]!)) return
       }
@@ -305,20 +305,6 @@ export class WeightLoader {
   #readFile(unit: WeightUnit, block: RowBlock, at: number, target: Span<HostBuffer>): QueueEvent {
     return readUnit(this.#options.diskQueue, this.#options.source, unit, block.byteOffset + at, target)
   }
-}
-
-/** Units of which at least half belongs to the shares that may come, by what is to be copied; all with the last share. */
-function unitsAllowed({ units, shares, sharesAllowed }: Loading, pins: WeightPins): number {
-  if (sharesAllowed >= shares) return units.length
-  const copiedBytes = units.map((unit) => (pins.isThere(unit) ? 0 : unit.sizeBytes))
-  const allowedBytes = (copiedBytes.reduce((sum, sizeBytes) => sum + sizeBytes, 0) * sharesAllowed) / shares
-  let [count, bytes] = [0, 0]
-  for (const sizeBytes of copiedBytes) {
-    if (bytes + sizeBytes / 2 > allowedBytes) break
-    bytes += sizeBytes
-    count++
-  }
-  return count
 }
 
 /** Sizes of the pieces that each layer streams through the ring that kernels bind. */
