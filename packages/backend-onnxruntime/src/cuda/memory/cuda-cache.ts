@@ -56,8 +56,7 @@ interface Slab {
 
 /** Rows of the first and of the largest slab; sequences come one by one, and should lie together. */
 const slabRows = { first: 32, most: 256 } as const
-/** What may lie unused counts as held: in a run whose KV came to the device row by row slabs of 1 GiB passed its budget by 0.5 %. */
-const mostSlabBytes = 2 ** 26
+const mostSlabBytes = 2 ** 30
 
 /** Caches of one CUDA backend. */
 export class CudaCacheTable {
