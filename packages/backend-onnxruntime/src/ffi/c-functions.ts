@@ -44,7 +44,7 @@ export function bindFunctions<Functions extends StatusFunctions<Functions>>(
   const bound = table.map(([name, [symbol, parameters]]) => {
     const types = parameters.map((parameter) => cTypes[parameter])
     const raw = library.func(symbol, 'int', types) as RawFunction
-    const what = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    const what = inWords(name)
     const checked: RawFunction = (...values) => {
       const status = raw(...values)
       if (status !== 0) throw toError(what, status)
@@ -53,4 +53,9 @@ export function bindFunctions<Functions extends StatusFunctions<Functions>>(
     return [name, checked] as const
   })
   return Object.fromEntries(bound) as unknown as Functions
+}
+
+/** `createIoBinding` reads as `create io binding` in a message. */
+export function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

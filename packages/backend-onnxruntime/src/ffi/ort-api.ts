@@ -1,5 +1,6 @@
 import { BackendUnavailableError } from '@flexgen/spec'
 import { apiFunctions, type ApiType, type OrtFunctions, type Pointer } from './api-functions.ts'
+import { inWords } from './c-functions.ts'
 import type { Koffi } from './koffi-library.ts'
 import { ortError } from './ort-status.ts'
 
@@ -74,7 +75,7 @@ function bindApi(koffi: Koffi, getApiBase: () => bigint): OrtApi {
   const address = koffi.call(getApi, koffi.proto('void *', ['uint32_t']), apiVersion) as bigint
   const raw = bindFunctions(koffi, address)
   const toError = (name: Name, status: unknown): unknown => {
-    const error = ortError(describe(name), Number(raw.getErrorCode(status)), String(raw.getErrorMessage(status)))
+    const error = ortError(inWords(name), Number(raw.getErrorCode(status)), String(raw.getErrorMessage(status)))
     raw.releaseStatus(status)
     return error
   }
@@ -131,9 +132,4 @@ function checked(
 
 function isNull(pointer: unknown): boolean {
   return pointer === null || pointer === 0n
-}
-
-/** `createIoBinding` reads as `create io binding` in a message. */
-function describe(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
