@@ -16,6 +16,7 @@ import { CudaProgram } from './kernel/cuda-program.ts'
 import { DeviceKernels } from './kernel/device-kernels.ts'
 import { CudaCacheTable } from './memory/cuda-cache.ts'
 import { CudaMemoryTable } from './memory/cuda-memory-table.ts'
+import { DeviceHeap } from './memory/device-heap.ts'
 import { PinnedSlabs } from './memory/pinned-slabs.ts'
 import { createPageToucher } from './memory/touch-pages.ts'
 import { loadCublasLt } from './products/cublaslt-library.ts'
@@ -80,26 +81,39 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
       if (notices.length === 0) notices.push(`host memory cannot be page-locked, so copies are slow: ${String(error)}`)
     },
   })
-  const scratch = new ComputeScratch(device, pinned)
+  const heap = new DeviceHeap(device.driver)
+  const scratch = new ComputeScratch(device, heap, pinned)
   const ledger: MemoryLedger = new MemoryLedger(clock, {
-    heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.unusedBytes,
+    heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.keptBytes,
     missingBytes: ({ scratchBytes, arenaBytes }) =>
       Math.max(0, scratchBytes - scratch.heldBytes) + (arenaBytes <= sessions.reservedBytes ? 0 : arenaBytes),
     reserve: ({ arenaBytes }) => sessions.reserve(arenaBytes),
-    trim: () => {
+    trim: (leastBytes) => {
+      const rowsSuffice = caches.keptBytes >= leastBytes
+      caches.trim()
+      // What runs take again stops the device twice.
+      if (rowsSuffice) return
       scratch.trim()
       sessions.trim()
     },
     isKept: true,
   })
-  const memory = new CudaMemoryTable(device.driver, pinned, ledger, createAddressOf(koffi))
+  const memory = new CudaMemoryTable(heap, pinned, ledger, createAddressOf(koffi))
   const loading = new LoadingStream(device)
-  const caches: CudaCacheTable = new CudaCacheTable(device.driver, loading.stream, ledger, cudaCapabilities.cacheDtypes)
+  const caches: CudaCacheTable = new CudaCacheTable({
+    driver: device.driver,
+    heap,
+    stream: loading.stream,
+    ledger,
+    dtypes: cudaCapabilities.cacheDtypes,
+  })
+  heap.onShortage(() => caches.trim())
   const lifetime = new BackendLifetime()
   const context: CudaContext = {
     device,
     clock,
     ledger,
+    heap,
     memory,
     caches,
     sessions,

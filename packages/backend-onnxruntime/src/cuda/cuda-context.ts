@@ -8,6 +8,7 @@ import type { ComputeScratch } from './kernel/compute-scratch.ts'
 import type { DeviceKernels } from './kernel/device-kernels.ts'
 import type { CudaCacheTable } from './memory/cuda-cache.ts'
 import type { CudaMemoryTable } from './memory/cuda-memory-table.ts'
+import type { DeviceHeap } from './memory/device-heap.ts'
 import type { Products } from './products/products.ts'
 import type { CompletionPoller } from './queue/completion-poller.ts'
 import type { EventPool } from './queue/event-pool.ts'
@@ -20,6 +21,7 @@ export interface CudaContext {
   readonly device: CudaDevice
   readonly clock: Clock
   readonly ledger: MemoryLedger
+  readonly heap: DeviceHeap
   readonly memory: CudaMemoryTable
   readonly caches: CudaCacheTable
   readonly sessions: CudaSessions

@@ -8,8 +8,8 @@ export type MemoryUse = 'device' | 'host' | 'prepared'
 export interface Workspace {
   /** Bytes held now, given what prepared kernels hold: the runtime tells only both together. */
   heldBytes(preparedBytes: number): number
-  /** Gives back what no run uses. */
-  trim(): void
+  /** Gives back what no run uses, so many bytes of it at least, as far as there are. */
+  trim(leastBytes: number): void
   /** Whether it stays as it is while the limit is kept, since giving back stops the device. */
   readonly isKept?: boolean
   /** Bytes that a run with this need may add to what is held; by default, what the need passes that by. */
@@ -47,6 +47,11 @@ export class MemoryLedger {
   /** Whether there is a limit. */
   get isLimited(): boolean {
     return this.#limit.bytes !== Number.POSITIVE_INFINITY
+  }
+
+  /** Whether so many bytes may be kept that nobody uses. */
+  hasRoom(sizeBytes: number): boolean {
+    return !this.isLimited || (!this.#limit.isAwaited && this.#limitedBytes() + sizeBytes <= this.#limit.bytes)
   }
 
   /** @throws {FlexgenError} `OUT_OF_MEMORY` where the limit would be passed; then nothing is counted */
@@ -101,9 +106,9 @@ export class MemoryLedger {
     // What is kept only grows, so that whoever counts next sees it; to ask the runtime takes as long as much else of a run.
     if (this.#workspace.isKept === true && !this.isLimited) return
     const mostBytes = this.#most.scratchBytes + this.#most.arenaBytes
-    const isOverLimit = this.#limitedBytes() > this.#limit.bytes
-    const isTooMuch = this.#workspace.isKept !== true && this.#workspaceBytes() > mostBytes
-    if (isOverLimit || isTooMuch) this.#workspace.trim()
+    const overLimit = this.#limitedBytes() - this.#limit.bytes
+    const tooMuch = this.#workspace.isKept === true ? 0 : this.#workspaceBytes() - mostBytes
+    if (overLimit > 0 || tooMuch > 0) this.#workspace.trim(Math.max(overLimit, tooMuch))
     this.#settleLimits()
   }
 
@@ -113,7 +118,8 @@ export class MemoryLedger {
       leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared,
       holders: 'buffers and prepared kernels',
       heldBytes: () => {
-        if (this.#limitedBytes() > limitBytes) this.#workspace.trim()
+        const overLimit = this.#limitedBytes() - limitBytes
+        if (overLimit > 0) this.#workspace.trim(overLimit)
         return this.#limitedBytes()
       },
     })
@@ -140,8 +146,9 @@ export class MemoryLedger {
 
   /** @param more bytes that are to come, which may depend on what is held */
   #makeRoom(more: () => number, what: string): void {
-    if (this.#limitedBytes() + more() <= this.#limit.bytes) return
-    this.#workspace.trim()
+    const overLimit = this.#limitedBytes() + more() - this.#limit.bytes
+    if (overLimit <= 0) return
+    this.#workspace.trim(overLimit)
     const heldBytes = this.#limitedBytes()
     const sizeBytes = more()
     if (heldBytes + sizeBytes <= this.#limit.bytes) return

@@ -3,6 +3,7 @@ import { Cleanup } from './cleanup.ts'
 import type { Engine } from './engine.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { HeldRegions } from './held-regions.ts'
+import { DeviceLimit } from './device-limit.ts'
 import { HostClaim } from './host-claim.ts'
 import { LoadedEngine } from './loaded-engine.ts'
 import { compileLayers } from './compile-layers.ts'
@@ -82,8 +83,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const plan = planRun(shape, options.workload)
     checkBudgets(plan, options)
     await options.onPlan?.(plan)
-    // Where placement changes, budgets do, too, and the replacer holds them.
-    if (replacement === undefined) await holdDeviceLimit(options, cleanup)
+    const deviceLimit = new DeviceLimit(backend)
+    cleanup.add(() => deviceLimit.end())
+    await deviceLimit.hold(options.maxDeviceBytes)
     const limits = { device: options.maxDeviceBytes, ram: options.maxRamBytes }
     const hostClaim = new HostClaim(backend, plan, limits)
     cleanup.add(() => hostClaim.end())
@@ -127,6 +129,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       pins,
       wantedPins,
       budget,
+      deviceLimit,
       hostClaim,
       cleanup,
       allPositions,
@@ -136,13 +139,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await cleanup.runAfterFailure()
     throw options.signal?.aborted ? new AbortedError('loading was stopped', { cause: error }) : error
   }
-}
-
-/** The budget is a limit of everything that the backend allocates, from the first weight to the end of the engine. */
-async function holdDeviceLimit({ backend, maxDeviceBytes }: EngineOptions, cleanup: Cleanup): Promise<void> {
-  if (maxDeviceBytes === undefined) return
-  cleanup.add(() => void backend.setMemoryLimit(Number.POSITIVE_INFINITY))
-  await backend.setMemoryLimit(maxDeviceBytes).whenDone()
 }
 
 /**

@@ -59,8 +59,6 @@ export class LoadedEngine implements Engine {
     this.plan = planRun({ ...this.#parts, options: limited, missingRamBytes: missingBytes }, bounds)
     checkBudgets(this.plan, limited)
     this.#parts.hostClaim.beginRun(this.plan)
-    // A budget that was set between two runs.
-    if (device !== undefined && engine.replacement === undefined) await engine.backend.setMemoryLimit(device).whenDone()
     const cacheBytes = planWorkload(this.#parts, bounds).bytes.cache
     this.#replacer =
       engine.replacement === undefined
@@ -109,8 +107,13 @@ export class LoadedEngine implements Engine {
     const { policy } = this.#parts.options
     const sorted = sequences.toSorted((a, b) => b.promptIds.length - a.promptIds.length || a.index - b.index)
     const progress = new ProgressCount(sequences)
+    // The budget may have been set between two runs; where it has shrunk, pins of the last one make way.
+    const { budget, deviceLimit } = this.#parts
+    deviceLimit.raise(budget.limits.device)
+    const ringBytes = this.#replacer?.beginRun() ?? this.plan.weightRingBytes
+    await deviceLimit.hold(budget.limits.device)
     const run = await RunResources.open(this.#parts, {
-      ringBytes: this.#replacer?.beginRun() ?? this.plan.weightRingBytes,
+      ringBytes,
       traffic: this.#meter!.traffic,
       trace: this.#replacer?.use.trace(this.#parts.options.trace) ?? this.#parts.options.trace,
     })

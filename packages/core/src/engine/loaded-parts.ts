@@ -3,6 +3,7 @@ import type { WeightUnit } from '../placement/weight-unit.ts'
 import type { PlannedModel } from '../plan/plan-run.ts'
 import type { RunPlan } from '../plan/run-plan.ts'
 import type { MemoryBudget } from '../replacement/memory-budget.ts'
+import type { DeviceLimit } from './device-limit.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { EngineOptions } from './engine-options.ts'
 import type { HostClaim } from './host-claim.ts'
@@ -21,6 +22,8 @@ export interface LoadedParts extends PlannedModel {
   /** Matrices that the policy wants on the device, where placement may change: then they are pinned. */
   readonly wantedPins: readonly WeightUnit[]
   readonly budget: MemoryBudget
+  /** What the backend may allocate of its device: the budget's limit. */
+  readonly deviceLimit: DeviceLimit
   readonly hostClaim: HostClaim
   /** Frees all of it. */
   readonly cleanup: Cleanup

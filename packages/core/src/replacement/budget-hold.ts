@@ -1,5 +1,6 @@
-import { InfeasibleError } from '@flexgen/spec'
+import { InfeasibleError, OutOfMemoryError } from '@flexgen/spec'
 import type { MovingRow } from '../engine/cache-moves.ts'
+import type { DeviceLimit } from '../engine/device-limit.ts'
 import { rowBytesOf } from './block-cache.ts'
 import type { CacheMover } from './cache-mover.ts'
 import type { DeviceRoom } from './device-room.ts'
@@ -13,6 +14,7 @@ export interface BudgetHoldOptions {
   readonly room: DeviceRoom
   readonly ramRoom: RamRoom
   readonly mover: CacheMover
+  readonly deviceLimit: DeviceLimit
   readonly count: (rows: readonly MovingRow[]) => RowCount
   readonly note: (step: Pick<ReplacementStep, 'what' | 'why'> & Partial<ReplacementStep>) => void
 }
@@ -38,6 +40,22 @@ export class BudgetHold {
 
   /** @throws {InfeasibleError} where even all that may leave is not enough, or has nowhere to go */
   async hold(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
+    const { deviceLimit, room } = this.#options
+    // What leaves one memory may come to another that has grown.
+    deviceLimit.raise(limits.device)
+    try {
+      await this.#free(limits, rows, before)
+      await deviceLimit.hold(limits.device)
+    } catch (error) {
+      await deviceLimit.hold(before.device)
+      // Matrices that were dropped for it stream from now on, through a ring that has room for them.
+      await room.drop(0, before)
+      // The backend has the last word on what it holds.
+      throw error instanceof OutOfMemoryError ? this.#refused(error.message) : error
+    }
+  }
+
+  async #free(limits: MemoryLimits, rows: readonly MovingRow[], before: MemoryLimits): Promise<void> {
     const { room, ramRoom, mover, note } = this.#options
     const left = { droppedBytes: 0, demotedRows: 0, toDiskRows: 0 }
     const hold: Hold = { limits, before, rows, left }
@@ -163,9 +181,12 @@ export class BudgetHold {
   /** @throws {InfeasibleError} where something lacks */
   #check(lacks: number, because = ''): void {
     if (lacks <= 0) return
-    const why = `the run holds ${Math.ceil(lacks)} bytes more that cannot move${because}`
+    throw this.#refused(`the run holds ${Math.ceil(lacks)} bytes more that cannot move${because}`)
+  }
+
+  #refused(why: string): InfeasibleError {
     this.#options.note({ what: 'refused', why })
-    throw infeasible(why)
+    return infeasible(why)
   }
 }
 

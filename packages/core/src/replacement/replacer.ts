@@ -73,6 +73,7 @@ export class Replacer {
     this.#hold = new BudgetHold({
       ...rooms,
       mover: this.#mover,
+      deviceLimit: parts.deviceLimit,
       count: (rows) => this.#counter.count(this.#block?.store, rows),
       note: (step) => this.#note(step),
     })

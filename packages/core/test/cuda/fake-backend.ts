@@ -3,6 +3,7 @@ import type { Backend } from '@flexgen/spec'
 interface FakeCuda {
   fakeDriverPath(): string
   createFakeBackend(): Promise<Backend>
+  readFake(name: 'fakeDeviceBytes'): number
 }
 
 /** Only where it is asked for: what is packed for a machine with a GPU has no fake. */
@@ -19,4 +20,10 @@ export async function fakeDriverPath(): Promise<string> {
 /** A CUDA backend on that driver; it computes with ONNX Runtime on the CPU. */
 export async function createFakeBackend(): Promise<Backend> {
   return (await load()).createFakeBackend()
+}
+
+/** Tells how many bytes that driver has given. */
+export async function fakeDeviceBytes(): Promise<() => number> {
+  const { readFake } = await load()
+  return () => readFake('fakeDeviceBytes')
 }

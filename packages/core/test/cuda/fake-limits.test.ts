@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest'
-import { createFakeBackend } from './fake-backend.ts'
+import { createFakeBackend, fakeDeviceBytes } from './fake-backend.ts'
 import { testLimits } from './limits.ts'
 
-testLimits({ describe, it }, createFakeBackend, 'float32')
+const driverBytes = await fakeDeviceBytes()
+testLimits({ describe, it }, createFakeBackend, 'float32', driverBytes)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { openCheckpoint } from '@flexgen/checkpoint'
-import { createRandom, floatsOf, floatTensor, runKernel, type TestKit } from '@flexgen/conformance'
+import { createRandom, floatsOf, floatTensor, type Random, runKernel, type TestKit } from '@flexgen/conformance'
 import { createOptModel } from '@flexgen/opt'
 import { loadFixture } from '@flexgen/opt-fixtures'
 import { type Backend, FlexgenError, type Kernel, type LayerGraph } from '@flexgen/spec'
-import type { GenerationResult } from '../../src/index.ts'
+import type { Engine, GenerationResult, Reallocator } from '../../src/index.ts'
 import { randomPolicy, runModel } from './models.ts'
 
 const width = 256
@@ -45,13 +45,47 @@ function limitedBytes(backend: Backend): number {
   return deviceBytes + preparedBytes + workspaceBytes
 }
 
-/** A limit of device memory holds for everything that is allocated, the arena of ONNX Runtime included. */
-export function testLimits({ describe, it }: TestKit, createBackend: () => Promise<Backend>, dtype: Dtype): void {
+/** Moves as much as there is from anywhere to anywhere. */
+function randomMoves(random: Random): Reallocator {
+  return {
+    observe: () => undefined,
+    carriedOut: () => undefined,
+    reset: () => undefined,
+    decide: ({ roomBytes, pinnedBytes, deviceRows, hostRows, streamedRows }) => ({
+      what: 'shift',
+      why: 'random',
+      pinBytes: random.pick([0, roomBytes / 3, roomBytes]),
+      dropBytes: random.pick([0, 0, pinnedBytes / 2, pinnedBytes]),
+      promoteRows: random.integer(0, hostRows + streamedRows),
+      demoteRows: random.integer(0, deviceRows),
+      toHostRows: 0,
+      toStreamRows: 0,
+      toDiskRows: 0,
+      fromDiskRows: 0,
+      predictedGainSeconds: 0,
+    }),
+  }
+}
+
+/**
+ * A limit of device memory holds for everything that is allocated, the arena of ONNX Runtime included.
+ * @param driverBytes what the driver has given, beside the arena, where that can be told
+ */
+export function testLimits(
+  { describe, it }: TestKit,
+  createBackend: () => Promise<Backend>,
+  dtype: Dtype,
+  driverBytes: () => number = () => 0,
+): void {
   const weights = floatTensor([4 * width, width], new Float32Array(4 * width * width).fill(0.01), dtype)
   const run = async (backend: Backend, kernel: Kernel, batch: number, seq: number): Promise<number> => {
     const x = floatTensor([batch, seq, width], new Float32Array(batch * seq * width).fill(0.5), dtype)
     const { y } = await runKernel(backend, kernel, { x, w: weights })
     return floatsOf(y!).at(-1)!
+  }
+  const runAlone = async (...how: Parameters<typeof runModel> extends [Backend, ...infer How] ? How : never) => {
+    await using backend = await createBackend()
+    return await runModel(backend, ...how)
   }
   /** Bytes of the buffers of a run beside its workspace. */
   const bufferBytes = (batch: number, seq: number): number =>
@@ -150,6 +184,49 @@ export function testLimits({ describe, it }: TestKit, createBackend: () => Promi
           }
         }
       }
+    })
+
+    it('holds from one sweep to the next where placement follows it, whatever moves', async () => {
+      const fixture = loadFixture('pre-norm')
+      await using weights = await openCheckpoint(fixture.folder)
+      const model = createOptModel(fixture.config, { tensorNames: weights.tensors.keys() })
+      const random = createRandom(12)
+      const seen = { held: 0, refused: 0, movedBytes: 0 }
+      for (let round = 0; round < 8; round++) {
+        const parts = { model, weights, dtype, ...randomPolicy(random) }
+        const requests = Array.from({ length: 6 }, () => ({
+          promptIds: Array.from({ length: random.integer(1, 11) }, () => random.integer(3, 90)),
+        }))
+        const options = { maxNewTokens: 12, ignoreEos: true }
+        const free = await runAlone(parts, requests, options)
+        const { deviceBytes } = free.report.plan
+        await using limited = await createBackend()
+        let limit = Math.ceil(1.3 * deviceBytes)
+        const onSweep = async (engine: Engine): Promise<void> => {
+          const device = Math.ceil(deviceBytes * (0.6 + random.integer(0, 70) / 100))
+          try {
+            await engine.setBudget({ device })
+            limit = device
+            seen.held++
+          } catch (error) {
+            if (!FlexgenError.isInstance(error) || error.code !== 'INFEASIBLE') throw error
+            seen.refused++
+          }
+          assert.ok(limitedBytes(limited) <= limit, `${limitedBytes(limited)} bytes are held, limit ${limit}`)
+          assert.ok(driverBytes() <= limit, `the driver gave ${driverBytes()} bytes, limit ${limit}`)
+        }
+        const replacement = { timing: 2, reallocator: randomMoves(random) } as const
+        const { results, report } = await runModel(
+          limited,
+          { ...parts, maxDeviceBytes: limit, replacement, onSweep },
+          requests,
+          options,
+        )
+        assert.ok(report.peakDeviceBytes <= 1.3 * deviceBytes + 1, `peak ${report.peakDeviceBytes}`)
+        seen.movedBytes += report.replacement!.movedCacheBytes
+        if (dtype === 'float32') assert.deepEqual(idsOf(results), idsOf(free.results))
+      }
+      assert.ok(seen.held > 50 && seen.refused > 0 && seen.movedBytes > 0, JSON.stringify(seen))
     })
   })
 }

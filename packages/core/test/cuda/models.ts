@@ -8,10 +8,12 @@ import {
   chooseWeightForms,
   createEngine,
   createPolicy,
+  type Engine,
   type GenerateOptions,
   type GenerationRequest,
   type GenerationResult,
   type PolicyOptions,
+  type ReplacementOptions,
   type RunReport,
 } from '../../src/index.ts'
 import { createOptModel } from '@flexgen/opt'
@@ -89,6 +91,9 @@ export async function runModel(
     readonly policy: PolicyOptions
     readonly pagePositions: number
     readonly maxDeviceBytes?: number
+    readonly replacement?: ReplacementOptions
+    /** Called after every sweep, with how many there were. */
+    readonly onSweep?: (engine: Engine, sweeps: number) => Promise<void>
   },
   requests: readonly GenerationRequest[],
   options: GenerateOptions,
@@ -111,7 +116,12 @@ export async function runModel(
       ...(options.logits === 'all' ? { workload } : {}),
     })
     try {
-      const results = await engine.generateAll(requests, options)
+      const results: GenerationResult[] = []
+      let sweeps = 0
+      for await (const event of engine.generate(requests, options)) {
+        if (event.type === 'result') results.push(event.result)
+        if (event.type === 'sweep') await parts.onSweep?.(engine, ++sweeps)
+      }
       return { results, report: engine.report() }
     } finally {
       await engine[Symbol.asyncDispose]()

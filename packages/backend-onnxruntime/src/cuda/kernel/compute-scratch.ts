@@ -1,5 +1,5 @@
 import type { CudaDevice } from '../driver/cuda-device.ts'
-import { allocateDevice } from '../memory/cuda-memory-table.ts'
+import type { DeviceHeap } from '../memory/device-heap.ts'
 import type { PinnedMemory, PinnedSlabs } from '../memory/pinned-slabs.ts'
 
 /** Page-locked bytes that one run uploads. */
@@ -15,13 +15,15 @@ const grainBytes = 64 * 1024
 /** Scratch of runs: as they follow each other on one stream, all share one piece of device memory. */
 export class ComputeScratch {
   readonly #device: CudaDevice
+  readonly #heap: DeviceHeap
   readonly #pinned: PinnedSlabs
   readonly #uploads: (Upload & { readonly memory: PinnedMemory })[] = []
   #address = 0n
   #sizeBytes = 0
 
-  constructor(device: CudaDevice, pinned: PinnedSlabs) {
+  constructor(device: CudaDevice, heap: DeviceHeap, pinned: PinnedSlabs) {
     this.#device = device
+    this.#heap = heap
     this.#pinned = pinned
   }
 
@@ -35,7 +37,7 @@ export class ComputeScratch {
     if (byteLength > this.#sizeBytes) {
       this.trim()
       const sizeBytes = scratchBytes(byteLength)
-      this.#address = allocateDevice(this.#device.driver, sizeBytes)
+      this.#address = this.#heap.allocate(sizeBytes)
       this.#sizeBytes = sizeBytes
     }
     return this.#address
@@ -63,7 +65,7 @@ export class ComputeScratch {
   trim(): void {
     if (this.#sizeBytes === 0) return
     this.#device.driver.call.streamSynchronize(this.#device.computeStream)
-    this.#device.driver.call.memoryFree(this.#address)
+    this.#heap.free(this.#address)
     this.#sizeBytes = 0
   }
 

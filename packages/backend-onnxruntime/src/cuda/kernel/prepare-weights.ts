@@ -1,7 +1,6 @@
 import { type HostBuffer, type Span, tensorBytes } from '@flexgen/spec'
 import type { CudaContext } from '../cuda-context.ts'
 import { CudaBuffer } from '../memory/buffers.ts'
-import { allocateDevice } from '../memory/cuda-memory-table.ts'
 import type { CudaCheckedValue } from './cuda-binding.ts'
 import type { HeldWeights } from './cuda-kernel.ts'
 import type { CudaProgram } from './cuda-program.ts'
@@ -16,7 +15,7 @@ export async function prepareWeights(
   weights: ReadonlyMap<string, Span<HostBuffer>>,
   context: CudaContext,
 ): Promise<HeldWeights> {
-  const { memory, ledger, device, loading } = context
+  const { heap, memory, ledger, device, loading } = context
   const { call } = device.driver
   const parts = [...weights].map(([name, span]) => {
     const { dtype, declared } = program.info.values.get(name)!
@@ -36,8 +35,8 @@ export async function prepareWeights(
     for (const { source } of parts) await source.owner?.locking
     const values = new Map<string, CudaCheckedValue>()
     for (const { name, declared, byteLength, source } of parts) {
-      const address = allocateDevice(device.driver, byteLength)
-      const buffer = new CudaBuffer(address, byteLength, () => call.memoryFree(address))
+      const address = heap.allocate(byteLength)
+      const buffer = new CudaBuffer(address, byteLength, () => heap.free(address))
       buffers.push(buffer)
       call.copyIn(address, source.address, byteLength, loading.stream)
       values.set(name, checkedValue(program, name, { owner: buffer, byteOffset: 0, address }, declared))

@@ -5,7 +5,6 @@ import {
   type CacheSpec,
   type DType,
   dtypeBytes,
-  FlexgenError,
   type QueueEvent,
   UnsupportedDataError,
   UsageError,
@@ -14,7 +13,7 @@ import { checkCacheSizes, checkSize, Owned, releaseAfter } from '@flexgen/backen
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
 import type { CudaDriver } from '../driver/cuda-driver.ts'
 import type { CudaHandle } from '../driver/cuda-functions.ts'
-import { allocateDevice } from './cuda-memory-table.ts'
+import type { DeviceHeap } from './device-heap.ts'
 
 /** Keys and values of one sequence, each `[kv heads, max positions, head dim]`. */
 export interface CacheRowPlace {
@@ -23,62 +22,62 @@ export interface CacheRowPlace {
   readonly values: bigint
 }
 
-/** KV rows on the device: of neighbours in one slab the keys lie one behind the other, and so do the values. */
+/** KV rows on the device: their keys lie one behind the other, and so do their values. */
 class CudaCache extends Owned implements CacheBuffer {
   readonly spec: CacheSpec
   readonly rowCount: number
   readonly byteLength: number
   readonly places: readonly CacheRowPlace[]
 
-  constructor(spec: CacheSpec, rowCount: number, slab: Slab, firstRow: number, end: () => void) {
+  constructor(spec: CacheSpec, rowCount: number, address: bigint, end: () => void) {
     super(end)
     this.spec = spec
     this.rowCount = rowCount
-    this.byteLength = rowCount * cachePageBytes(spec, spec.maxPositions)
-    const { address, rowCapacity, halfBytes } = slab
-    this.places = Array.from({ length: rowCount }, (_, i) => ({
+    const rowBytes = cachePageBytes(spec, spec.maxPositions)
+    this.byteLength = rowCount * rowBytes
+    this.places = Array.from({ length: rowCount }, (_, row) => ({
       owner: this,
-      keys: address + BigInt((firstRow + i) * halfBytes),
-      values: address + BigInt((rowCapacity + firstRow + i) * halfBytes),
+      keys: address + BigInt((row * rowBytes) / 2),
+      values: address + BigInt(((rowCount + row) * rowBytes) / 2),
     }))
   }
 }
 
-interface Slab {
-  readonly address: bigint
-  readonly rowCapacity: number
-  /** Bytes of the keys of a row. */
-  readonly halfBytes: number
-  /** Rows in use. */
-  readonly used: boolean[]
-  usedCount: number
+/** What caches are made with. */
+export interface CudaCacheOptions {
+  readonly driver: CudaDriver
+  readonly heap: DeviceHeap
+  /** For filling with zeros. */
+  readonly stream: CudaHandle
+  readonly ledger: MemoryLedger
+  readonly dtypes: readonly DType[]
 }
 
-/** Rows of the first and of the largest slab; sequences come one by one, and should lie together. */
-const slabRows = { first: 32, most: 256 } as const
-const mostSlabBytes = 2 ** 30
-
-/** Caches of one CUDA backend. */
+/**
+ * Caches of one CUDA backend: each is an allocation of its own, so that what is freed is free. To give memory back stops the
+ * device, though, and sequences come and go one by one: rows that were freed are kept for the next ones until somebody else
+ * wants their memory.
+ */
 export class CudaCacheTable {
-  readonly #driver: CudaDriver
-  readonly #stream: CudaHandle
-  readonly #ledger: MemoryLedger
-  readonly #dtypes: readonly DType[]
-  readonly #slabs = new Map<string, Slab[]>()
+  readonly #options: CudaCacheOptions
   readonly #live = new Set<CudaCache>()
-  #unusedBytes = 0
+  /** Single rows that nobody uses, all of one size. */
+  #kept: { readonly byteLength: number; readonly addresses: bigint[] } = { byteLength: 0, addresses: [] }
 
-  /** @param stream for filling with zeros */
-  constructor(driver: CudaDriver, stream: CudaHandle, ledger: MemoryLedger, dtypes: readonly DType[]) {
-    this.#driver = driver
-    this.#stream = stream
-    this.#ledger = ledger
-    this.#dtypes = dtypes
+  constructor(options: CudaCacheOptions) {
+    this.#options = options
   }
 
-  /** Bytes of slabs in which no row lies. */
-  get unusedBytes(): number {
-    return this.#unusedBytes
+  /** Bytes of rows that are kept and nobody uses. */
+  get keptBytes(): number {
+    return this.#kept.byteLength * this.#kept.addresses.length
+  }
+
+  /** Gives back what is kept. @returns whether there was any */
+  trim(): boolean {
+    const addresses = this.#kept.addresses.splice(0)
+    for (const address of addresses) this.#options.heap.free(address)
+    return addresses.length > 0
   }
 
   /** @throws {FlexgenError} `OUT_OF_MEMORY`, or `UNSUPPORTED_DATA` for a dtype that is not declared */
@@ -86,14 +85,32 @@ export class CudaCacheTable {
     this.#checkSpec(spec)
     checkSize('a number of cache rows', rowCount, 1)
     const sizeBytes = rowCount * cachePageBytes(spec, spec.maxPositions)
-    this.#ledger.take('device', sizeBytes, 'a cache')
+    const { heap, ledger } = this.#options
+    // Taken before it is counted, so that no room is made for both.
+    const kept = rowCount === 1 && this.#kept.byteLength === sizeBytes ? this.#kept.addresses.pop() : undefined
+    const giveBack = (address: bigint): void => {
+      if (rowCount === 1 && ledger.hasRoom(sizeBytes)) this.#keep(address, sizeBytes)
+      else heap.free(address)
+    }
     try {
-      const [slab, row] = rowCount === 1 ? this.#takeRow(spec) : [this.#addSlab(spec, rowCount), 0]
-      const cache = this.#fill(spec, slab, row, rowCount)
+      ledger.take('device', sizeBytes, 'a cache')
+    } catch (error) {
+      if (kept !== undefined) giveBack(kept)
+      throw error
+    }
+    try {
+      const address = kept ?? heap.allocate(sizeBytes)
+      const cache: CudaCache = new CudaCache(spec, rowCount, address, () => {
+        // Not counted twice for a moment: the peak would have it.
+        if (this.#live.delete(cache)) ledger.giveAnnounced(sizeBytes)
+        giveBack(address)
+        if (this.#live.size === 0) this.trim()
+      })
+      this.#clear(cache, address)
       this.#live.add(cache)
       return cache
     } catch (error) {
-      this.#ledger.give('device', sizeBytes)
+      ledger.give('device', sizeBytes)
       throw error
     }
   }
@@ -106,10 +123,8 @@ export class CudaCacheTable {
   /** Frees a cache once the events have ended. */
   free(buffer: object, after: readonly QueueEvent[]): void {
     const cache = buffer as CudaCache
-    cache.giveUp(() => {
-      if (this.#live.delete(cache)) this.#ledger.giveAnnounced(cache.byteLength)
-    })
-    this.#ledger.announce(cache.byteLength)
+    cache.giveUp(() => undefined)
+    this.#options.ledger.announce(cache.byteLength)
     releaseAfter(cache, after)
   }
 
@@ -125,87 +140,37 @@ export class CudaCacheTable {
   }
 
   close(): void {
-    for (const cache of this.#live) cache.end()
+    const live = [...this.#live]
     this.#live.clear()
+    for (const cache of live) cache.end()
+    this.trim()
   }
 
-  #takeRow(spec: CacheSpec): [slab: Slab, row: number] {
-    const key = `${spec.dtype} ${spec.kvHeads} ${spec.headDim} ${spec.maxPositions}`
-    const slabs = this.#slabs.get(key) ?? []
-    this.#slabs.set(key, slabs)
-    let slab = slabs.find(({ usedCount, rowCapacity }) => usedCount < rowCapacity)
-    if (slab === undefined) {
-      const rowBytes = cachePageBytes(spec, spec.maxPositions)
-      const most = Math.min(slabRows.most, slabRows.first * 2 ** slabs.length, Math.floor(mostSlabBytes / rowBytes))
-      // Whole batches of usual sizes.
-      const wanted = most < slabRows.first ? most : most - (most % slabRows.first)
-      // Under a limit nothing is taken that nobody has asked for.
-      slab = this.#ledger.isLimited ? this.#addSlab(spec, 1) : this.#addLargestSlab(spec, Math.max(wanted, 1))
-      slabs.push(slab)
+  #keep(address: bigint, byteLength: number): void {
+    if (this.#kept.byteLength !== byteLength) {
+      this.trim()
+      this.#kept = { byteLength, addresses: [] }
     }
-    return [slab, slab.used.indexOf(false)]
+    this.#kept.addresses.push(address)
   }
 
-  /** A slab of so many rows, or of as many as the device has room for. */
-  #addLargestSlab(spec: CacheSpec, rows: number): Slab {
+  /** Fills a cache with zeros. */
+  #clear(cache: CudaCache, address: bigint): void {
+    const { driver, stream } = this.#options
     try {
-      return this.#addSlab(spec, rows)
-    } catch (error) {
-      if (rows === 1 || !FlexgenError.isInstance(error) || error.code !== 'OUT_OF_MEMORY') throw error
-      return this.#addLargestSlab(spec, Math.floor(rows / 2))
-    }
-  }
-
-  #addSlab(spec: CacheSpec, rowCapacity: number): Slab {
-    const halfBytes = cachePageBytes(spec, spec.maxPositions) / 2
-    const address = allocateDevice(this.#driver, 2 * rowCapacity * halfBytes)
-    this.#unusedBytes += 2 * rowCapacity * halfBytes
-    return {
-      address,
-      rowCapacity,
-      halfBytes,
-      used: Array.from({ length: rowCapacity }, () => false),
-      usedCount: 0,
-    }
-  }
-
-  #fill(spec: CacheSpec, slab: Slab, firstRow: number, rowCount: number): CudaCache {
-    const { call } = this.#driver
-    const bytes = 2 * rowCount * slab.halfBytes
-    slab.used.fill(true, firstRow, firstRow + rowCount)
-    slab.usedCount += rowCount
-    this.#unusedBytes -= bytes
-    const cache = new CudaCache(spec, rowCount, slab, firstRow, () => {
-      slab.used.fill(false, firstRow, firstRow + rowCount)
-      slab.usedCount -= rowCount
-      this.#unusedBytes += bytes
-      if (slab.usedCount === 0) this.#dropSlab(slab)
-    })
-    try {
-      const { keys, values } = cache.places[0]!
-      for (const start of [keys, values]) call.memoryFill(start, 0, rowCount * slab.halfBytes, this.#stream)
-      call.streamSynchronize(this.#stream)
-      return cache
+      driver.call.memoryFill(address, 0, cache.byteLength, stream)
+      driver.call.streamSynchronize(stream)
     } catch (error) {
       cache.end()
       throw error
     }
   }
 
-  #dropSlab(slab: Slab): void {
-    for (const slabs of this.#slabs.values()) {
-      const index = slabs.indexOf(slab)
-      if (index >= 0) slabs.splice(index, 1)
-    }
-    this.#unusedBytes -= 2 * slab.rowCapacity * slab.halfBytes
-    this.#driver.call.memoryFree(slab.address)
-  }
-
   #checkSpec(spec: CacheSpec): void {
     checkCacheSizes(spec)
-    if (!this.#dtypes.includes(spec.dtype))
+    if (!this.#options.dtypes.includes(spec.dtype))
       throw new UnsupportedDataError(`ONNX Runtime on CUDA has no ${spec.dtype} caches here`, {
-        hint: `it has ${this.#dtypes.join(', ')}`,
+        hint: `it has ${this.#options.dtypes.join(', ')}`,
       })
     dtypeBytes(spec.dtype, spec.headDim)
   }

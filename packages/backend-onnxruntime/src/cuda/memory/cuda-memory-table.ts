@@ -2,7 +2,6 @@ import {
   type DeviceBuffer,
   type HostBuffer,
   type HostContents,
-  OutOfMemoryError,
   type QueueEvent,
   type Span,
   UsageError,
@@ -10,8 +9,8 @@ import {
 import type { AddressOf } from '../../ffi/address-of.ts'
 import { checkSize, type Owned, releaseAfter } from '@flexgen/backend-kit'
 import type { MemoryLedger } from '../../memory/memory-ledger.ts'
-import type { CudaDriver } from '../driver/cuda-driver.ts'
 import { CudaBuffer, PinnedBuffer } from './buffers.ts'
+import type { DeviceHeap } from './device-heap.ts'
 import type { PinnedSlabs } from './pinned-slabs.ts'
 
 /** A checked span of device memory. */
@@ -30,31 +29,16 @@ export interface LentHost {
   readonly deviceAddress: bigint | undefined
 }
 
-/** Gives device memory of at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
-export function allocateDevice(driver: CudaDriver, byteLength: number): bigint {
-  try {
-    return driver.create((out) => driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
-  } catch (cause) {
-    if (!(cause instanceof OutOfMemoryError)) throw cause
-    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
-    driver.call.memoryGetInfo(free, total)
-    throw new OutOfMemoryError(
-      `the GPU refused ${byteLength} bytes: ${free[0]!} of its ${total[0]!} bytes are free (${cause.message})`,
-      { hint: 'other programs may hold some of it: nvidia-smi shows them', cause },
-    )
-  }
-}
-
 /** All buffers of one CUDA backend. */
 export class CudaMemoryTable {
-  readonly #driver: CudaDriver
+  readonly #heap: DeviceHeap
   readonly #pinned: PinnedSlabs
   readonly #ledger: MemoryLedger
   readonly #addressOf: AddressOf
   readonly #uses = new Map<Owned, 'device' | 'host'>()
 
-  constructor(driver: CudaDriver, pinned: PinnedSlabs, ledger: MemoryLedger, addressOf: AddressOf) {
-    this.#driver = driver
+  constructor(heap: DeviceHeap, pinned: PinnedSlabs, ledger: MemoryLedger, addressOf: AddressOf) {
+    this.#heap = heap
     this.#pinned = pinned
     this.#ledger = ledger
     this.#addressOf = addressOf
@@ -67,8 +51,8 @@ export class CudaMemoryTable {
     checkSize('a number of bytes', byteLength)
     return this.#count(use, byteLength, () => {
       if (use === 'host') return new PinnedBuffer(this.#pinned.allocate(byteLength, contents), byteLength)
-      const address = allocateDevice(this.#driver, byteLength)
-      return new CudaBuffer(address, byteLength, () => this.#driver.call.memoryFree(address))
+      const address = this.#heap.allocate(byteLength)
+      return new CudaBuffer(address, byteLength, () => this.#heap.free(address))
     })
   }
 

@@ -1,0 +1,38 @@
+import { OutOfMemoryError } from '@flexgen/spec'
+import type { CudaDriver } from '../driver/cuda-driver.ts'
+
+/** Memory of the device, as the driver gives it. */
+export class DeviceHeap {
+  readonly #driver: CudaDriver
+  #trim: () => boolean = () => false
+
+  constructor(driver: CudaDriver) {
+    this.#driver = driver
+  }
+
+  /** @param trim where the driver has nothing left, gives back what is kept in vain; says whether there was any */
+  onShortage(trim: () => boolean): void {
+    this.#trim = trim
+  }
+
+  /** Gives at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
+  allocate(byteLength: number): bigint {
+    try {
+      return this.#driver.create((out) => this.#driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemoryError)) throw cause
+      if (this.#trim()) return this.allocate(byteLength)
+      const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
+      this.#driver.call.memoryGetInfo(free, total)
+      throw new OutOfMemoryError(
+        `the GPU refused ${byteLength} bytes: ${free[0]!} of its ${total[0]!} bytes are free (${cause.message})`,
+        { hint: 'other programs may hold some of it: nvidia-smi shows them', cause },
+      )
+    }
+  }
+
+  /** What uses it must have ended; the device is waited for. */
+  free(address: bigint): void {
+    this.#driver.call.memoryFree(address)
+  }
+}
