@@ -30,75 +30,87 @@ const splitVectors = 8
  * error diffusion deals otherwise. On a host everything but the disk's is RAM, and the device a part of it.
  */
 export function layoutBytes(engine: EngineProblem, block: BlockBytes, layout: Layout): BytesByTier {
-  const { weights, rows, hiddenOnDevice, isSplit, ringBytes, preparedBytes: prepared, loadBytes } = layout
-  const vectors = engine.weights.vectorBytes
-  const isStreaming = engine.isHost ? rows.disk > 0 : rows.ram + rows.disk > 0
-  const slots = isStreaming ? block.slotBytes : 0
-  const tails = rows.disk * block.tailBytes
-  const pageBuffers = rows.disk > 0 ? block.pageBufferBytes : 0
-  const batchHidden = block.hiddenBytes - block.movingHiddenBytes
-  const still = hiddenOnDevice || engine.isHost
-  const hidden = still ? block.hiddenBytes : (isSplit ? 5 : 4) * batchHidden
-  const activations = isSplit ? splitVectors * batchHidden : 0
-  const inputs = block.inputBytes + (weights.disk > 0 ? block.gatherBytes : 0)
-  const disk = use({ weights: weights.disk, cache: rows.disk * block.diskRowBytes, activations: 0, staging: 0 })
-  if (engine.isHost) {
-    const device = {
-      weights: prepared,
-      cache: rows.device * block.rowBytes,
-      activations: hidden + block.logitBytes,
-      staging: block.workspaceBytes + slots,
-    }
-    const ram = {
-      weights: prepared + weights.ram + vectors,
-      cache: (rows.device + rows.ram) * block.rowBytes + tails,
-      activations: hidden + inputs + block.logitBytes,
-      staging: block.workspaceBytes + slots + pageBuffers + Math.max(ringBytes, loadBytes),
-    }
-    return finish(engine, use(device), use(ram), disk)
+  return {
+    device: tierBytes(engine, block, layout, 'device'),
+    ram: tierBytes(engine, block, layout, 'ram'),
+    disk: tierBytes(engine, block, layout, 'disk'),
   }
-  const device = {
-    weights: prepared + vectors,
-    cache: rows.device * block.rowBytes,
-    activations: hidden + activations + inputs + block.logitBytes,
-    staging: block.workspaceBytes + slots + ringBytes,
+}
+
+/** The same of one tier: a search asks for one at a time, some million times. */
+export function tierBytes(engine: EngineProblem, block: BlockBytes, layout: Layout, tier: keyof BytesByTier): TierUse {
+  const parts = partsOf[tier](engine, block, layout)
+  const [weights, cache] = [Math.ceil(parts.weights), Math.ceil(parts.cache)]
+  const [activations, staging] = [Math.ceil(parts.activations), Math.ceil(parts.staging)]
+  return {
+    weights,
+    cache,
+    activations,
+    staging,
+    total: weights + cache + activations + staging,
+    allowed: Math.floor(engine.allowedBytes[tier]),
+    capacity: engine.problem.capacity[tier],
   }
-  const ram = {
-    weights: weights.ram,
-    cache: rows.ram * block.rowBytes + tails,
-    activations: (hiddenOnDevice ? 0 : block.movingHiddenBytes) + activations + inputs + block.logitBytes,
-    staging: (weights.disk > 0 ? bounceBytes : 0) + pageBuffers + loadBytes,
-  }
-  return finish(engine, use(device), use(ram), disk)
 }
 
 type Parts = Pick<TierUse, 'weights' | 'cache' | 'activations' | 'staging'>
 
-function use(parts: Parts): Parts & { readonly total: number } {
-  const rounded = {
-    weights: Math.ceil(parts.weights),
-    cache: Math.ceil(parts.cache),
-    activations: Math.ceil(parts.activations),
-    staging: Math.ceil(parts.staging),
-  }
-  return { ...rounded, total: rounded.weights + rounded.cache + rounded.activations + rounded.staging }
+const partsOf: Readonly<
+  Record<keyof BytesByTier, (engine: EngineProblem, block: BlockBytes, layout: Layout) => Parts>
+> = {
+  device: (engine, block, layout) => {
+    const { isHost } = engine
+    const { rows, isSplit, hiddenOnDevice, ringBytes, preparedBytes } = layout
+    const batchHidden = block.hiddenBytes - block.movingHiddenBytes
+    const hidden = hiddenOnDevice || isHost ? block.hiddenBytes : (isSplit ? 5 : 4) * batchHidden
+    const beside = activationBytes(block, layout) + block.inputBytes + gatherBytes(block, layout)
+    return {
+      weights: preparedBytes + (isHost ? 0 : engine.weights.vectorBytes),
+      cache: rows.device * block.rowBytes,
+      activations: hidden + block.logitBytes + (isHost ? 0 : beside),
+      staging: block.workspaceBytes + slotBytes(engine, block, layout) + (isHost ? 0 : ringBytes),
+    }
+  },
+  ram: (engine, block, layout) => {
+    const { weights, rows, hiddenOnDevice, ringBytes, preparedBytes, loadBytes } = layout
+    const tails = rows.disk * block.tailBytes
+    const pageBuffers = rows.disk > 0 ? block.pageBufferBytes : 0
+    const inputs = block.inputBytes + gatherBytes(block, layout)
+    if (engine.isHost)
+      return {
+        weights: preparedBytes + weights.ram + engine.weights.vectorBytes,
+        cache: (rows.device + rows.ram) * block.rowBytes + tails,
+        activations: block.hiddenBytes + inputs + block.logitBytes,
+        staging: block.workspaceBytes + slotBytes(engine, block, layout) + pageBuffers + Math.max(ringBytes, loadBytes),
+      }
+    const moving = hiddenOnDevice ? 0 : block.movingHiddenBytes
+    return {
+      weights: weights.ram,
+      cache: rows.ram * block.rowBytes + tails,
+      activations: moving + activationBytes(block, layout) + inputs + block.logitBytes,
+      staging: (weights.disk > 0 ? bounceBytes : 0) + pageBuffers + loadBytes,
+    }
+  },
+  disk: (_, block, { weights, rows }) => ({
+    weights: weights.disk,
+    cache: rows.disk * block.diskRowBytes,
+    activations: 0,
+    staging: 0,
+  }),
 }
 
-function finish(
-  { allowedBytes, problem: { capacity } }: EngineProblem,
-  device: Parts & { readonly total: number },
-  ram: Parts & { readonly total: number },
-  disk: Parts & { readonly total: number },
-): BytesByTier {
-  const bounds = (tier: keyof BytesByTier): { allowed: number; capacity: number } => ({
-    allowed: Math.floor(allowedBytes[tier]),
-    capacity: capacity[tier],
-  })
-  return {
-    device: { ...device, ...bounds('device') },
-    ram: { ...ram, ...bounds('ram') },
-    disk: { ...disk, ...bounds('disk') },
-  }
+function slotBytes({ isHost }: EngineProblem, block: BlockBytes, { rows }: Layout): number {
+  return (isHost ? rows.disk : rows.ram + rows.disk) > 0 ? block.slotBytes : 0
+}
+
+/** Between stages, where attention is one of its own. */
+function activationBytes(block: BlockBytes, { isSplit }: Layout): number {
+  return isSplit ? splitVectors * (block.hiddenBytes - block.movingHiddenBytes) : 0
+}
+
+/** Rows of the token table that are looked up on disk. */
+function gatherBytes(block: BlockBytes, { weights }: Layout): number {
+  return weights.disk > 0 ? block.gatherBytes : 0
 }
 
 /** Whether every tier has room. */

@@ -1,7 +1,7 @@
 import { rowBlockMaxBytes } from '@flexgen/core'
-import type { BytesByTier, Percent } from '../result/planned-policy.ts'
+import type { Percent } from '../result/planned-policy.ts'
 import { type DeviceShare, shareOf } from './model-weights.ts'
-import { fits, type Layout, layoutBytes } from './engine-memory.ts'
+import { fits, type Layout, layoutBytes, tierBytes } from './engine-memory.ts'
 import type { EngineShares } from './engine-shares.ts'
 import { readWay } from './page-cache.ts'
 import type { SplitModel } from './split-model.ts'
@@ -27,26 +27,53 @@ const cacheStep = 2
  * On a device the weights take what is left of it, since nothing is slower there, or less where loading that takes RAM
  * which is not there; on a host, where held weights take more RAM than others, every share of them is tried. RAM takes what it can of the rest. What is tried does not hang
  * on capacities or speeds, but for filling up: so more of either is never slower.
+ * @param below seconds of a block: what certainly takes more need not be found
  */
-export function searchLayouts(model: SplitModel, fixed: Percent | undefined): FoundLayout | undefined {
+export function searchLayouts(
+  model: SplitModel,
+  fixed: Percent | undefined,
+  below: number = Number.POSITIVE_INFINITY,
+): FoundLayout | undefined {
+  const { engine } = model
+  const ways = engine.problem.overlap ? [true, false] : [false]
   let best: FoundLayout | undefined
   const consider = (found: FoundLayout | undefined): void => {
     if (found !== undefined && (best === undefined || isBetter(found, best))) best = found
   }
-  for (const isAhead of model.engine.problem.overlap ? [true, false] : [false]) {
-    if (fixed !== undefined) {
-      const [wd, wr, cd, cr] = fixed
-      consider(place(model, { share: shareOf(model.engine.weights, model.engine.planner, wd), cd, cr, isAhead }, wr))
-      continue
-    }
-    for (const cd of steps(model.engine.isHost ? 0 : 100)) {
+  if (fixed !== undefined) {
+    const [wd, wr, cd, cr] = fixed
+    const share = shareOf(engine.weights, engine.planner, wd)
+    for (const isAhead of ways) consider(place(model, { share, cd, cr, isAhead }, wr))
+    return best
+  }
+  const placings = ways.flatMap((isAhead) =>
+    steps(engine.isHost ? 0 : 100).flatMap((cd) => {
       const tried = triedShares(model, cd, isAhead)
-      for (const cr of steps(100 - cd)) {
-        for (const share of tried) consider(place(model, { share, cd, cr, isAhead }, undefined))
-      }
-    }
+      return steps(100 - cd).flatMap((cr) => tried.map((share) => ({ share, cd, cr, isAhead })))
+    }),
+  )
+  const bounded = placings
+    .map((placing) => ({ placing, leastSeconds: leastSeconds(model, placing) }))
+    .filter((bound) => bound.leastSeconds <= below * (1 + tieShare))
+  for (const bound of bounded.toSorted((one, other) => one.leastSeconds - other.leastSeconds)) {
+    if (best !== undefined && bound.leastSeconds > best.blockSeconds * (1 + tieShare)) break
+    consider(place(model, bound.placing, undefined))
   }
   return best
+}
+
+/** Seconds that no layout goes below, with as much of the streamed weights in RAM as may find room there; infinite where KV has none. */
+function leastSeconds(model: SplitModel, { share, cd, cr, isAhead }: Placing): number {
+  const { engine, block } = model
+  const { matrixBytes } = engine.weights
+  const rows = rowsOf(block.rows, cd, cr)
+  const heldBytes = engine.isHost ? share.preparedBytes + rows.device * block.rowBytes : 0
+  const roomBytes = Math.floor(engine.allowedBytes.ram) - heldBytes - rows.ram * block.rowBytes
+  if (roomBytes < 0) return Number.POSITIVE_INFINITY
+  const wd = share.deviceBytes / matrixBytes
+  const wr = Math.max(0, Math.min(1 - wd, roomBytes / matrixBytes))
+  const weights = { wd, wr, wn: Math.max(0, 1 - wd - wr) }
+  return model.leastBlockSeconds({ ...weights, cd: cd / 100, cr: cr / 100, cn: (100 - cd - cr) / 100 }, isAhead)
 }
 
 /** Steps in which a search looks for any layout at all. */
@@ -84,10 +111,13 @@ function steps(most: number, step = cacheStep): number[] {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step)
 }
 
+/** Times that differ by less are equal. */
+export const tieShare = 1e-9
+
 /** Faster, or as fast with less on disk, or with fewer bytes that move. */
 export function isBetter(a: FoundLayout, b: FoundLayout): boolean {
   const difference = a.blockSeconds / b.blockSeconds - 1
-  if (Math.abs(difference) > 1e-9) return difference < 0
+  if (Math.abs(difference) > tieShare) return difference < 0
   const disk = diskBytes(a) - diskBytes(b)
   return disk === 0 ? movedBytes(a) < movedBytes(b) : disk < 0
 }
@@ -142,7 +172,7 @@ function layoutOf(model: SplitModel, { share, cd, cr, isAhead }: Placing, wr: nu
 
 function fitsDevice(model: SplitModel, share: DeviceShare, cd: number, isAhead: boolean): boolean {
   const layout = layoutOf(model, { share, cd, cr: 100 - cd, isAhead }, 0)
-  const { device } = layoutBytes(model.engine, model.block, layout)
+  const device = tierBytes(model.engine, model.block, layout, 'device')
   return device.total <= device.allowed
 }
 
@@ -189,20 +219,26 @@ function place(model: SplitModel, placing: Placing, ramPercent: number | undefin
   const { engine, block } = model
   const { share, cd, cr, isAhead } = placing
   const off = 100 - share.percent
-  const bytesAt = (wr: number): BytesByTier => {
+  const layoutAt = (wr: number): Layout => {
     const layout = layoutOf(model, placing, wr)
     // Matrices are dealt in blocks of rows: RAM, or the disk, may get half a block more than its share.
     const slack = wr === 0 || wr === off ? 0 : rowBlockMaxBytes / 2
     const { device, ram, disk } = layout.weights
-    return layoutBytes(engine, block, { ...layout, weights: { device, ram: ram + slack, disk: disk + slack } })
+    return { ...layout, weights: { device, ram: ram + slack, disk: disk + slack } }
   }
   const ramFits = (wr: number): boolean => {
-    const { ram } = bytesAt(wr)
+    const ram = tierBytes(engine, block, layoutAt(wr), 'ram')
     return ram.total <= ram.allowed
   }
-  const wr = ramPercent ?? (ramFits(off) ? off : largestWhere(off - 1, ramFits))
+  /** Where RAM is full, some weights being on the disk: what lies there grows with its share by a line. */
+  const nearFull = (): number => {
+    const ram = tierBytes(engine, block, layoutAt(0), 'ram')
+    const weightBytes = engine.weights.matrixBytes - share.deviceBytes
+    return (off * (ram.allowed - ram.total - rowBlockMaxBytes / 2)) / weightBytes
+  }
+  const wr = ramPercent ?? (ramFits(off) ? off : largestWhere(off - 1, ramFits, nearFull()))
   if (wr === undefined || wr > off) return undefined
-  const bytes = bytesAt(wr)
+  const bytes = layoutBytes(engine, block, layoutAt(wr))
   if (!fits(bytes)) return undefined
   if (model.mode.readWay === 'cached' && readWay(engine, bytes.disk.total, bytes.ram.total) !== 'cached') {
     return undefined
@@ -223,16 +259,22 @@ function place(model: SplitModel, placing: Placing, ramPercent: number | undefin
   }
 }
 
-/** The largest whole number of 0 to `most` for which a condition holds that holds up to some number only. */
-function largestWhere(most: number, holds: (value: number) => boolean): number | undefined {
-  if (most < 0 || !holds(0)) return undefined
-  let [low, high] = [0, most]
+/**
+ * The largest whole number of 0 to `most` for which a condition holds that holds up to some number only.
+ * @param guess about where that is
+ */
+function largestWhere(most: number, holds: (value: number) => boolean, guess: number): number | undefined {
+  if (most < 0) return undefined
+  const near = Math.max(0, Math.min(most, Math.floor(guess)))
+  let [low, high] = holds(near) ? [near, most] : [-1, near - 1]
+  // The guess is mostly right.
+  if (low < high && low >= 0 && !holds(low + 1)) high = low
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
     if (holds(middle)) low = middle
     else high = middle - 1
   }
-  return low
+  return low < 0 ? undefined : low
 }
 
 /** The most rows by tier: error diffusion may give any tier one more than its share. */

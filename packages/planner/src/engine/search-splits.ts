@@ -3,7 +3,7 @@ import { evaluateForm } from '../lp/linear-form.ts'
 import type { LinearSolver } from '../lp/linear-program.ts'
 import type { EngineProblem } from './engine-problem.ts'
 import { possibleReadWays } from './page-cache.ts'
-import { type FoundLayout, hasLayout, isBetter, searchLayouts } from './search-layouts.ts'
+import { type FoundLayout, hasLayout, isBetter, searchLayouts, tieShare } from './search-layouts.ts'
 import { relaxedProgram, splitModel, type SplitModel } from './split-model.ts'
 
 const batchSizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
@@ -82,7 +82,8 @@ function searchRanked(ranked: readonly Ranked[], below: number): FoundLayout | u
     // What could be faster in the ninth digit only is rounding in the solver.
     if (bound > (best === undefined ? below : secondsPerSequence(best) * (1 - 1e-8))) break
     for (const model of models) {
-      const found = searchLayouts(model, model.engine.problem.fixed.percent)
+      const enough = best === undefined ? below : Math.min(below, secondsPerSequence(best))
+      const found = searchLayouts(model, model.engine.problem.fixed.percent, enough / blocksPerSequence(model))
       if (found === undefined || secondsPerSequence(found) > below) continue
       if (best === undefined || isBetterSplit(found, best)) best = found
     }
@@ -130,7 +131,7 @@ function nearlyAsFast(
 
 function isBetterSplit(a: FoundLayout, b: FoundLayout): boolean {
   const difference = secondsPerSequence(a) / secondsPerSequence(b) - 1
-  if (Math.abs(difference) > 1e-9) return difference < 0
+  if (Math.abs(difference) > tieShare) return difference < 0
   // As fast: the smaller block first, since it is done sooner.
   const size = ({ model: { split } }: FoundLayout): number => split.gpuBatchSize * split.numGpuBatches
   return size(a) === size(b) ? isBetter(a, b) : size(a) < size(b)

@@ -21,6 +21,8 @@ export interface SplitModel {
   readonly block: BlockBytes
   /** Seconds of a block at given shares, with weights that are loaded ahead or only when their turn comes. */
   readonly blockSeconds: (shares: EngineShares, isAhead: boolean) => number
+  /** What it takes at least, whatever share of the KV the host attends. */
+  readonly leastBlockSeconds: (shares: Omit<EngineShares, 'x'>, isAhead: boolean) => number
 }
 
 /** The model of a split; undefined where not even an empty machine would hold its buffers. */
@@ -33,6 +35,11 @@ export function splitModel(engine: EngineProblem, split: BatchSplit, mode: Sweep
   const steps = engine.problem.newTokens - 1
   const ahead = { prefill: compile(prefill, true), merged: compile(decode, true), apart: compile(apart, true) }
   const waiting = { prefill: compile(prefill, false), merged: compile(decode, false), apart: compile(apart, false) }
+  const blockSeconds = (shares: Omit<EngineShares, 'x'>, isAhead: boolean, x: HostShare): number => {
+    const seconds = isAhead ? ahead : waiting
+    const decodes = isStreamed(engine, shares) ? seconds.apart : seconds.merged
+    return seconds.prefill(shares, x) + (steps === 0 ? 0 : steps * decodes(shares, x))
+  }
   return {
     engine,
     split,
@@ -41,16 +48,14 @@ export function splitModel(engine: EngineProblem, split: BatchSplit, mode: Sweep
     decode,
     apart,
     block,
-    blockSeconds: (shares, isAhead) => {
-      const seconds = isAhead ? ahead : waiting
-      const decodes = isStreamed(engine, shares) ? seconds.apart : seconds.merged
-      return seconds.prefill(shares) + (steps === 0 ? 0 : steps * decodes(shares))
-    },
+    blockSeconds: (shares, isAhead) => blockSeconds(shares, isAhead, { least: shares.x, most: shares.x }),
+    leastBlockSeconds: (shares, isAhead) =>
+      blockSeconds(shares, isAhead, { least: 0, most: mode.hostAttention ? shares.cr + shares.cn : 0 }),
   }
 }
 
 /** Whether a layout has KV that streams, so that batches decode apart. */
-export function isStreamed({ isHost }: EngineProblem, { cr, cn }: EngineShares): boolean {
+export function isStreamed({ isHost }: EngineProblem, { cr, cn }: Pick<EngineShares, 'cr' | 'cn'>): boolean {
   return cn > 0 || (!isHost && cr > 0)
 }
 
@@ -78,18 +83,28 @@ export function sweepPaths(
 /** Numbers of a path in a row: its constant, then a coefficient for each share. */
 const pathNumbers = 1 + engineShareNames.length
 
-/** The same as a function that is called some ten million times for a plan: numbers of all paths lie one behind the other. */
-function compile(terms: SweepTerms, isAhead: boolean): (shares: EngineShares) => number {
+/** Shares of the KV that the host may attend: of each path the one at which it is shortest counts. */
+interface HostShare {
+  readonly least: number
+  readonly most: number
+}
+
+/** The same as a function that is called some million times for a plan: numbers of all paths lie one behind the other. */
+function compile(
+  terms: SweepTerms,
+  isAhead: boolean,
+): (shares: Omit<EngineShares, 'x'>, attended: HostShare) => number {
   const paths = sweepPaths(terms, isAhead)
   const numbers = Float64Array.from(
     paths.flatMap((form) => [form.constant, ...engineShareNames.map((name) => form.coefficients[name] ?? 0)]),
   )
-  return ({ wd, wr, wn, cd, cr, cn, x }) => {
+  return ({ wd, wr, wn, cd, cr, cn }, { least, most }) => {
     let longest = 0
     for (let i = 0; i < numbers.length; i += pathNumbers) {
       const weights = numbers[i + 1]! * wd + numbers[i + 2]! * wr + numbers[i + 3]! * wn
       const cache = numbers[i + 4]! * cd + numbers[i + 5]! * cr + numbers[i + 6]! * cn
-      const seconds = numbers[i]! + weights + cache + numbers[i + 7]! * x
+      const attended = numbers[i + 7]!
+      const seconds = numbers[i]! + weights + cache + attended * (attended < 0 ? most : least)
       if (seconds > longest) longest = seconds
     }
     return longest + terms.fixed
