@@ -20,6 +20,7 @@ EXPORT int fakeFailAllocation = 0; // the n-th allocation from now on fails; 0: 
 EXPORT int fakeFailRegister = 0;   // whether host memory cannot be page-locked
 EXPORT int64_t fakeDeviceBytes = 0;
 EXPORT int64_t fakeHandles = 0;    // streams and events that live
+EXPORT int64_t fakeModules = 0;    // modules that were loaded since the beginning
 EXPORT int64_t fakeAwaitedCopies = 0; // copies before the event that a stream was last told to wait for, on that event's stream
 EXPORT int64_t fakeRegistered = 0; // registered ranges of host memory
 EXPORT int64_t fakeRefused = 0;    // ranges of host memory that could not be registered
@@ -143,6 +144,7 @@ EXPORT Status cuModuleLoadData(Module** module, const char* image) {
   *module = calloc(1, sizeof(Module));
   (*module)->image = strdup(image);
   fakeHandles++;
+  fakeModules++;
   return success;
 }
 EXPORT Status cuModuleUnload(Module* module) {

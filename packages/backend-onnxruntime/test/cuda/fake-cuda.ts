@@ -14,6 +14,7 @@ type FakeLong =
   | 'fakeAwaitedCopies'
   | 'fakeDeviceBytes'
   | 'fakeHandles'
+  | 'fakeModules'
   | 'fakeProductHandles'
   | 'fakeRegistered'
   | 'fakeRefused'

@@ -6,11 +6,12 @@ import {
   intTensor,
   randomFloats,
   runGraph,
+  runKernel,
   type TensorData,
 } from '@flexgen/conformance'
 import { type Backend, elementCount, type GraphNode, type GraphValue, type LayerGraph } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
-import { createFakeBackend } from './fake-cuda.ts'
+import { createFakeBackend, readFake } from './fake-cuda.ts'
 
 const value = (name: string, width: number): GraphValue => ({
   name,
@@ -138,5 +139,29 @@ describe('prompts on a fake CUDA driver', () => {
     const { y, z } = await runGraph(backend, graph, { ...inputs, ...system }, { caches })
     assertClose(valid(z), valid(y), { absolute: 0.5, relative: 0 })
     expect(valid(z)).not.toEqual(valid(y))
+  })
+
+  it('own kernels are loaded when a graph is compiled, not in its first run', async () => {
+    await using backend = await createFakeBackend()
+    const norm: GraphNode = {
+      operator: 'LayerNormalization',
+      inputs: ['y', 'scale', 'shift'],
+      outputs: ['normed'],
+      attributes: { epsilon: 1e-5 },
+    }
+    const attended = graphOf([attention('kv', 'y')], ['y'])
+    const graph: LayerGraph = {
+      ...attended,
+      inputs: [...attended.inputs, weight('scale', 128), weight('shift', 128)],
+      outputs: [value('normed', 128)],
+      nodes: [...attended.nodes, norm],
+    }
+    const before = readFake('fakeModules')
+    await using kernel = await backend.compile(graph)
+    const compiled = readFake('fakeModules')
+    expect(compiled).toBe(before + 3)
+    const given = { ...inputs, ...system, scale: random(4, 128), shift: random(5, 128) }
+    await runKernel(backend, kernel, given, { caches: { kv: rowsOf(backend, 'float32') } })
+    expect(readFake('fakeModules')).toBe(compiled)
   })
 })

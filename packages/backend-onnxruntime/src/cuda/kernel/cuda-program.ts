@@ -8,6 +8,7 @@ import { type CudaStepPlan, planSteps } from '../graph/plan-steps.ts'
 import type { CudaSession } from '../session/cuda-session.ts'
 import type { WorkspaceNeed } from '../../memory/memory-ledger.ts'
 import { BoundedMemo } from './bounded-memo.ts'
+import { neededModules } from './needed-modules.ts'
 import type { KnownFacts } from './run-facts.ts'
 import type { ScratchLayout } from './scratch-layout.ts'
 
@@ -69,6 +70,7 @@ export class CudaProgram {
   static async create(context: CudaContext, graph: LayerGraph): Promise<CudaProgram> {
     const program = new CudaProgram(context, graph)
     try {
+      context.deviceKernels.load(neededModules(program.plan))
       if (program.fusedPlan !== undefined) program.fused = await program.#make(program.fusedPlan)
       // Else what the fused form serves needs no other, and most graphs never do.
       if (program.fusedPlan === undefined || program.promptForm === 'tokens') await program.makeSteps()

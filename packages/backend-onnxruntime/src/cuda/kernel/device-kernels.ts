@@ -29,7 +29,7 @@ const parameterBytes = 128
 const plainSharedBytes = 48 * 1024
 const maxSharedAttribute = 8
 
-/** Own kernels for what ONNX Runtime does not do; a module is loaded when it is first needed. */
+/** Own kernels for what ONNX Runtime does not do; a module is loaded when it is first needed, if nobody has asked for it before. */
 export class DeviceKernels {
   readonly #driver: CudaDriver
   readonly #modules = new Map<DeviceModule, CudaHandle>()
@@ -59,6 +59,14 @@ export class DeviceKernels {
     call.launch(kernel, ...grid, blockThreads, 1, 1, sharedBytes, stream, this.#pointers, null)
   }
 
+  /**
+   * Loads modules ahead of the first launch: a driver that has not seen them before compiles them, which would be part of
+   * somebody's first run.
+   */
+  load(modules: Iterable<DeviceModule>): void {
+    for (const module of modules) this.#module(module)
+  }
+
   release(): void {
     for (const module of this.#modules.values()) this.#driver.call.moduleUnload(module)
     this.#modules.clear()
@@ -70,12 +78,21 @@ export class DeviceKernels {
     const { call, create } = this.#driver
     let found = this.#functions.get(name)
     if (found === undefined) {
-      const loaded = this.#modules.get(module) ?? create((out) => call.moduleLoad(out, imageOf(module)))
-      this.#modules.set(module, loaded)
+      const loaded = this.#module(module)
       found = create((out) => call.moduleGetFunction(out, loaded, name))
       this.#functions.set(name, found)
     }
     return found
+  }
+
+  #module(module: DeviceModule): CudaHandle {
+    const { call, create } = this.#driver
+    let loaded = this.#modules.get(module)
+    if (loaded === undefined) {
+      loaded = create((out) => call.moduleLoad(out, imageOf(module)))
+      this.#modules.set(module, loaded)
+    }
+    return loaded
   }
 }
 
