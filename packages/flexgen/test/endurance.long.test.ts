@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -8,6 +8,33 @@ import { afterAll, describe, expect, it } from 'vitest'
 const script = path.join(import.meta.dirname, 'endurance.ts')
 const offloadDir = mkdtempSync(path.join(tmpdir(), 'flexgen-endurance-'))
 afterAll(() => rmSync(offloadDir, { recursive: true, force: true }))
+
+/** No child takes a tenth of that; one that hangs says where, as far as the system knows. */
+const mostMs = 10 * 60_000
+
+/** What the threads of a process wait for in the system. */
+function threadsOf(pid: number): string {
+  if (process.platform !== 'linux') return 'unknown here'
+  const folder = `/proc/${pid}/task`
+  const read = (thread: string, file: string): string => readFileSync(path.join(folder, thread, file), 'utf8').trim()
+  return readdirSync(folder)
+    .map((thread) => `${read(thread, 'comm')}: ${read(thread, 'wchan')}`)
+    .join(', ')
+}
+
+/** All that a child prints until it ends; one that hangs is killed. */
+async function outputOf(args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let threads: string | undefined
+  const timer = setTimeout(() => {
+    threads = threadsOf(child.pid!)
+    child.kill('SIGKILL')
+  }, mostMs)
+  const output = await text(child.stdout)
+  clearTimeout(timer)
+  if (threads !== undefined) throw new Error(`the child hung after ${output.length} bytes of output: ${threads}`)
+  return output
+}
 
 interface Held {
   readonly rssBytes: number
@@ -23,8 +50,7 @@ describe.each(['reference', 'onnxruntime'])('a thousand runs on %s in one proces
     // A young generation that may not grow: V8 would take 60 MB more at some time, whatever is left behind.
     const flags = ['--expose-gc', '--max-semi-space-size=4', '--conditions=@flexgen/source']
     const args = [...flags, script, backend, kind, offloadDir]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    const output = await text(child.stdout)
+    const output = await outputOf(args)
     const { before, after, rejections } = JSON.parse(output) as {
       readonly before: Held
       readonly after: Held

@@ -20,12 +20,24 @@ function held(): Readonly<Record<string, number>> {
   return { rssBytes: process.memoryUsage.rss(), files: count('/proc/self/fd'), threads: count('/proc/self/task') }
 }
 
+/** What is under way, and since when. */
+let under = { way: 'nothing', sinceMs: Date.now() }
+const begin = (way: string): void => void (under = { way, sinceMs: Date.now() })
+// Where the event loop still turns, a hang says what it is in.
+const watch = setInterval(() => {
+  const seconds = Math.round((Date.now() - under.sinceMs) / 1000)
+  if (seconds > 60) process.stderr.write(`${backend}, ${kind}: ${under.way} has been under way for ${seconds} s\n`)
+}, 30_000)
+watch.unref()
+
 /** One engine: every third run ends, every third is aborted, and every third is left by its reader. */
 async function runEngine(turn: number): Promise<void> {
   const controller = new AbortController()
   const { signal } = controller
+  begin(`making engine ${turn}`)
   await using engine = await createEngine({ ...options, signal })
   try {
+    begin(`the run of engine ${turn}`)
     for await (const event of engine.generate(prompts, { ...sizes, signal })) {
       if (event.type === 'token' && turn % 3 === 1) controller.abort()
       if (event.type === 'token' && turn % 3 === 2) break
@@ -33,6 +45,7 @@ async function runEngine(turn: number): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error
   }
+  begin(`the end of engine ${turn}`)
 }
 
 /** What is held after a warm-up of 400 runs (allocators grow until about 250), and after all. */
