@@ -61,13 +61,13 @@ export async function runBench(
   const settings = { repeat, warmUp, warmUpTokens }
   const reportNow = (): BenchReport =>
     buildReport({ title, machine: examineMachine(), settings, sides, links, results, failures })
-  const limit = options.timeLimitSeconds === undefined ? undefined : new TimeLimit(options.timeLimitSeconds)
+  const limit = TimeLimit.of(options)
   let startedMs = 0
   await measureSides({
     ...plan,
     ...seams,
     traceOf: traceFiles(options.trace, sides),
-    signal: limit === undefined ? signal : AbortSignal.any([limit.signal, ...(signal === undefined ? [] : [signal])]),
+    signal: limit?.with(signal) ?? signal,
     mayStart: ({ side }) => limit?.allows(side) ?? true,
     onStart: (run) => {
       startedMs = performance.now()

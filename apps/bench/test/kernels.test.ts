@@ -62,6 +62,12 @@ describe.skipIf(problem !== undefined)('suite kernels', () => {
     expect(image).not.toContain('var(')
   })
 
+  it('begins nothing for which there is no time', async () => {
+    await expect(
+      runKernels({ outputDir: folder, timeLimitSeconds: 0 }, output, { caseMs: 1, coldBytes: 1, measureLimits }),
+    ).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('--time-limit') })
+  })
+
   it('refuses flags of models', async () => {
     await expect(runKernels({ flags: { model: 'demo' } }, output)).rejects.toMatchObject({ code: 'USAGE' })
     await expect(runKernels({ repeat: 3 }, output)).rejects.toMatchObject({ code: 'USAGE' })

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { createEngine, openBackend, openModel } from 'flexgen'
 import { afterAll, describe, expect, it } from 'vitest'
 import { heldOutTexts } from '../src/quality/held-out-text.ts'
@@ -67,6 +68,24 @@ describe('the suite quality', () => {
     const csv = readFileSync(path.join(folder, 'report.csv'), 'utf8').trimEnd().split('\r\n')
     expect(csv).toHaveLength(1 + qualityVariants.length)
     expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toContain('groups along outputs')
+  })
+
+  it('reports what was measured until the time limit, and says what was left out', async () => {
+    const said: string[] = []
+    const options = { outputDir: folder, timeLimitSeconds: 0.3, flags: { backend: 'reference', promptLen: 20 } }
+    const output = { out: () => undefined, log: (line: string) => void said.push(line) }
+    const seconds = [0.1, 60]
+    const report = await runQuality(options, output, {
+      measure: async ({ variant }, { signal } = {}) => {
+        await setTimeout(1000 * seconds.shift()!, undefined, signal && { signal })
+        return { backend: variant.key, device: 'none', windows: 1, tokens: 10, nats: 20, seconds: 0.1, notices: [] }
+      },
+    })
+    expect(report.rows.map(({ key }) => key)).toEqual([qualityVariants[0]!.key])
+    expect(said.join('\n')).toContain(`no time for it: ${qualityVariants[1]!.title}`)
+    await expect(
+      runQuality({ ...options, timeLimitSeconds: 0 }, output, { measure: measureQuality }),
+    ).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
   it('runs each variant in a process of its own', async () => {

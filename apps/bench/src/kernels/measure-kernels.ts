@@ -19,6 +19,8 @@ export interface MeasureKernelsOptions {
   readonly coldBytes?: number
   readonly measureLimits?: (threads: number) => Promise<KernelLimits & { readonly level: string }>
   readonly signal?: AbortSignal | undefined
+  /** Whether there is time for another one; always by default. */
+  readonly mayStart?: (() => boolean) | undefined
   readonly onTimed?: (timed: TimedCase) => void
 }
 
@@ -35,7 +37,7 @@ export interface KernelMeasurement {
  * @throws {FlexgenError} `BACKEND_UNAVAILABLE` where there are no host kernels; `ABORTED`
  */
 export async function measureKernels(options: MeasureKernelsOptions): Promise<KernelMeasurement> {
-  const { threads, only = '', signal } = options
+  const { threads, only = '', signal, mayStart = () => true } = options
   const isWanted = (each: KernelCase): boolean =>
     `${each.part}: ${titleOf(each)}`.toLowerCase().includes(only.toLowerCase())
   const { level, call, timed, limits } = await measureThreads(threads, kernelCases.filter(isWanted), options)
@@ -43,6 +45,7 @@ export async function measureKernels(options: MeasureKernelsOptions): Promise<Ke
   const scaling = scalingCases.filter(isWanted)
   for (const count of scaling.length > 0 ? threadCounts(threads) : []) {
     signal?.throwIfAborted()
+    if (!mayStart()) break
     const some = await measureThreads(count, scaling, options)
     all.timed.push(...some.timed)
     if (count === threads) all.limits[0] = bestOf(limits, some.limits)
@@ -59,7 +62,7 @@ function threadCounts(most: number): number[] {
 }
 
 async function measureThreads(threads: number, cases: readonly KernelCase[], options: MeasureKernelsOptions) {
-  const { caseMs = 600, coldBytes = 192 * 2 ** 20, signal, onTimed } = options
+  const { caseMs = 600, coldBytes = 192 * 2 ** 20, signal, mayStart = () => true, onTimed } = options
   const { backend } = await openBackend('native', { threads })
   await using _ = backend
   const measureLimits = options.measureLimits ?? (await import('@flexgen/backend-native')).measureHostLimits
@@ -67,6 +70,7 @@ async function measureThreads(threads: number, cases: readonly KernelCase[], opt
   const timed: TimedCase[] = []
   for (const kernelCase of cases) {
     signal?.throwIfAborted()
+    if (!mayStart()) break
     await using work =
       kernelCase.kind === 'linear'
         ? await createLinearWork(backend, kernelCase, coldBytes)

@@ -1,7 +1,9 @@
 import { loadavg } from 'node:os'
+import { AbortedError } from '@flexgen/spec'
 import type { BenchOptions, BenchOutput } from '../bench-options.ts'
 import { formatNumber } from '../format/format-amount.ts'
 import { makeOutputFolder, writeTexts } from '../run/output-folder.ts'
+import { TimeLimit } from '../run/time-limit.ts'
 import { examineMachine } from '../system/machine.ts'
 import { describeKernels } from './describe-kernels.ts'
 import { titleOf } from './kernel-case.ts'
@@ -29,14 +31,19 @@ export async function runKernels(
   const folder = await makeOutputFolder(options.outputDir, title)
   const load = (): number => loadavg()[0]!
   const before = load()
+  const limit = TimeLimit.of(options)
   const { timed, limits, level, call } = await measureKernels({
     ...seams,
     threads,
     only,
     signal,
+    mayStart: () => limit?.allows(0) ?? true,
     onTimed: ({ kernelCase, threads: count, times }) =>
       output.log(`${titleOf(kernelCase)}, ${count} threads: ${formatNumber(times.medianMs)} ms`),
   })
+  if (timed.length === 0 && limit?.isReached === true)
+    throw new AbortedError('--time-limit ended the suite before anything was measured')
+  if (limit?.isReached === true) output.log('there was no time for the rest of the kernels')
   const report: KernelReport = {
     flexgenKernels: 1,
     title,

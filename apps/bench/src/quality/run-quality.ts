@@ -1,10 +1,11 @@
-import { UsageError } from '@flexgen/spec'
+import { AbortedError, UsageError } from '@flexgen/spec'
 import type { BenchOptions, BenchOutput } from '../bench-options.ts'
 import { formatNumber, formatSeconds } from '../format/format-amount.ts'
 import type { MeasureOptions } from '../measure/measure-case.ts'
 import { toError, toFailure } from '../run/failure.ts'
 import { makeOutputFolder, writeTexts } from '../run/output-folder.ts'
 import { runChild } from '../run/run-child.ts'
+import { TimeLimit } from '../run/time-limit.ts'
 import { examineMachine } from '../system/machine.ts'
 import { describeQuality } from './describe-quality.ts'
 import { formatQualityCsv } from './quality-csv.ts'
@@ -36,14 +37,25 @@ export async function runQuality(
   const title = options.title ?? 'quality'
   const folder = await makeOutputFolder(options.outputDir, title)
   const outcomes: QualityOutcome[] = []
+  const limit = TimeLimit.of(options)
+  const measureOptions: MeasureOptions = {
+    signal: limit?.with(signal) ?? signal,
+    onProgress: (step) => output.progress?.(step),
+  }
   for (const variant of variants) {
     signal?.throwIfAborted()
-    const onProgress: MeasureOptions['onProgress'] = (step) => output.progress?.(step)
-    const outcome = await outcomeOf(variant, () => measure({ ...settings, variant }, { signal, onProgress }), signal)
+    if (limit?.allows(0) === false) break
+    const startedMs = performance.now()
+    const outcome = await outcomeOf(variant, () => measure({ ...settings, variant }, measureOptions), signal)
     output.clearProgress?.()
+    if (limit?.signal.aborted === true) break
+    limit?.took(0, (performance.now() - startedMs) / 1000)
     output.log(`[${outcomes.length + 1}/${variants.length}] ${describeOutcome(outcome)}`)
     outcomes.push(outcome)
   }
+  const left = variants.slice(outcomes.length).map(({ title: each }) => each)
+  if (outcomes.length === 0) throw new AbortedError('--time-limit ended the suite before anything was measured')
+  if (left.length > 0) output.log(`left out, since there was no time for it: ${left.join('; ')}`)
   const report: QualityReport = {
     flexgenQuality: 1,
     title,

@@ -1,3 +1,5 @@
+import type { BenchOptions } from '../bench-options.ts'
+
 /** Time that a benchmark has in all: a run is begun only where there is time for it, and none goes on beyond it. */
 export class TimeLimit {
   /** Aborts at the limit. */
@@ -8,12 +10,17 @@ export class TimeLimit {
   readonly #longestOf = new Map<number, number>()
   #isReached = false
 
+  /** The limit of some options, from now on; undefined where there is none. */
+  static of({ timeLimitSeconds }: Pick<BenchOptions, 'timeLimitSeconds'>): TimeLimit | undefined {
+    return timeLimitSeconds === undefined ? undefined : new TimeLimit(timeLimitSeconds)
+  }
+
   /** Counts from now on. */
   constructor(seconds: number, now: () => number = () => performance.now()) {
     this.#seconds = seconds
     this.#now = now
     this.#beganMs = now()
-    this.signal = AbortSignal.timeout(1000 * seconds)
+    this.signal = AbortSignal.timeout(Math.ceil(1000 * seconds))
   }
 
   /** Whether something was left out or cut short. */
@@ -27,6 +34,11 @@ export class TimeLimit {
     if (leftSeconds > (this.#longestOf.get(side) ?? 0)) return true
     this.#isReached = true
     return false
+  }
+
+  /** What aborts with it, or with another signal. */
+  with(signal: AbortSignal | undefined): AbortSignal {
+    return AbortSignal.any([this.signal, ...(signal === undefined ? [] : [signal])])
   }
 
   /** Takes in how long a run of a side took, in seconds. */

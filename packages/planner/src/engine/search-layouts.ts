@@ -234,7 +234,7 @@ function place(model: SplitModel, placing: Placing, ramPercent: number | undefin
   const nearFull = (): number => {
     const ram = tierBytes(engine, block, layoutAt(0), 'ram')
     const weightBytes = engine.weights.matrixBytes - share.deviceBytes
-    return (off * (ram.allowed - ram.total - rowBlockMaxBytes / 2)) / weightBytes
+    return weightBytes > 0 ? (off * (ram.allowed - ram.total - rowBlockMaxBytes / 2)) / weightBytes : 0
   }
   const wr = ramPercent ?? (ramFits(off) ? off : largestWhere(off - 1, ramFits, nearFull()))
   if (wr === undefined || wr > off) return undefined
