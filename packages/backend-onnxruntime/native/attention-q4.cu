@@ -47,8 +47,6 @@ static __device__ float product(const float* q, float qSum, const u32* group, in
 
 /** A cache of 4-bit groups. */
 struct Groups {
-  static const int partialSums = threads * 8;
-
   /** Eight lanes a position, which have two groups of q at hand; gives the largest product that the thread has seen. */
   static __device__ float score(const float* q, int dim, u64 keyRows, u64 first, int length, float* weights) {
     const int groups = groupsOf(dim);

@@ -54,15 +54,71 @@ static __device__ void append(const AttentionParams& p) {
   }
 }
 
+/** Eight values as they lie in memory, at an address that 16 divides. */
+template <typename C>
+struct Eight {
+  static const int perQuad = sizeof(Quad) / sizeof(typename C::Value);
+  Quad quads[8 / perQuad];
+
+  static __device__ Eight at(const typename C::Value* from) {
+    Eight loaded;
+    for (int i = 0; i < 8 / perQuad; i++) loaded.quads[i] = ((const Quad*)from)[i];
+    return loaded;
+  }
+  __device__ float value(int i) const { return C::part(quads[i / perQuad], i % perQuad); }
+};
+
+/** Positions that a thread has under way at once, so that memory is kept busy. */
+static const int ahead = 4;
+
+/** Heads whose positions are read eight values at a time: those start at addresses that 16 divides. */
+static __device__ bool isWide(int dim) { return dim % 8 == 0 && dim <= 256; }
+
 /** A cache of plain values. */
 template <typename C>
 struct Plain {
   typedef typename C::Value Kept;
-  static const int partialSums = threads;
 
   /** Products of q with the keys of all positions; gives the largest that the thread has seen. */
   static __device__ float score(const float* q, int dim, u64 keyRows, u64 first, int length, float* weights) {
     const Kept* keys = (const Kept*)keyRows + first * dim;
+    return isWide(dim) ? scoreWide(q, dim, keys, length, weights) : scoreEach(q, dim, keys, length, weights);
+  }
+
+  /** Some lanes of a warp share a position, each with eight values of it. */
+  static __device__ float scoreWide(const float* q, int dim, const Kept* keys, int length, float* weights) {
+    int lanes = 1;
+    while (lanes * 8 < dim) lanes *= 2;
+    const int team = (threadIdx.x & 31) / lanes, lane = (threadIdx.x & 31) % lanes;
+    const int perWarp = 32 / lanes, together = warps * perWarp;
+    const bool isThere = lane * 8 < dim;
+    float query[8];
+    for (int j = 0; j < 8; j++) query[j] = isThere ? q[lane * 8 + j] : 0.0f;
+    float most = -3.4e38f;
+    for (int base = (threadIdx.x >> 5) * perWarp; base < length; base += ahead * together) {
+      Eight<C> loaded[ahead];
+#pragma unroll
+      for (int i = 0; i < ahead; i++) {
+        const int position = base + i * together + team;
+        if (isThere && position < length) loaded[i] = Eight<C>::at(keys + (u64)position * dim + lane * 8);
+      }
+#pragma unroll
+      for (int i = 0; i < ahead; i++) {
+        const int position = base + i * together + team;
+        float sum = 0;
+        if (isThere && position < length)
+          for (int j = 0; j < 8; j++) sum += query[j] * loaded[i].value(j);
+        for (int other = lanes / 2; other > 0; other >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, other);
+        if (position >= length) continue;
+        if (lane == 0) weights[position] = sum;
+        most = fmaxf(most, sum);
+      }
+    }
+    return most;
+  }
+
+  /** A warp has four positions at a time, and each lane a value of every 32. */
+  static __device__ float scoreEach(const float* q, int dim, const Kept* keys, int length, float* weights) {
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     float most = -3.4e38f;
     for (int start = warp * 4; start < length; start += warps * 4) {
@@ -87,6 +143,44 @@ struct Plain {
   static __device__ void sum(const float* weights, int dim, u64 valueRows, u64 first, int length, float* partial,
                              float total, typename T::Value* y) {
     const Kept* values = (const Kept*)valueRows + first * dim;
+    if (isWide(dim)) sumWide<T>(weights, dim, values, length, partial, total, y);
+    else sumEach<T>(weights, dim, values, length, partial, total, y);
+  }
+
+  template <typename T>
+  static __device__ void sumWide(const float* weights, int dim, const Kept* values, int length, float* partial,
+                                 float total, typename T::Value* y) {
+    const int columns = dim / 8, groups = threads / columns;
+    const int group = threadIdx.x / columns, column = threadIdx.x % columns;
+    float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    for (int base = group; group < groups && base < length; base += ahead * groups) {
+      Eight<C> loaded[ahead];
+#pragma unroll
+      for (int i = 0; i < ahead; i++) {
+        const int position = base + i * groups;
+        if (position < length) loaded[i] = Eight<C>::at(values + (u64)position * dim + column * 8);
+      }
+#pragma unroll
+      for (int i = 0; i < ahead; i++) {
+        const int position = base + i * groups;
+        if (position >= length) continue;
+        const float weight = weights[position];
+        for (int j = 0; j < 8; j++) sums[j] += weight * loaded[i].value(j);
+      }
+    }
+    __syncthreads();
+    for (int j = 0; j < 8; j++) partial[threadIdx.x * 8 + j] = sums[j];
+    __syncthreads();
+    for (int d = threadIdx.x; d < dim; d += threads) {
+      float sum = 0;
+      for (int other = 0; other < groups; other++) sum += partial[other * dim + d];
+      y[d] = T::put(sum / total);
+    }
+  }
+
+  template <typename T>
+  static __device__ void sumEach(const float* weights, int dim, const Kept* values, int length, float* partial,
+                                 float total, typename T::Value* y) {
     const int columns = dim < threads ? dim : threads;
     const int groups = threads / columns;
     const int group = threadIdx.x / columns;

@@ -66,7 +66,7 @@ static __device__ void attend(const AttentionParams& p) {
   const int room = groupsOf(dim) * groupValues;
   float* q = memory;
   float* partial = q + room;
-  float* shared = partial + Cache::partialSums;
+  float* shared = partial + threads * 8;
   float* weights = shared + warps;
   const int kvHead = head * p.kvHeads / p.heads;
   const int length = row.start + token + 1;

@@ -72,8 +72,7 @@ export class AttentionKernels {
   attend(node: NodeOf<'Attention'>, types: AttentionTypes, operands: AttentionOperands, sizes: AttentionSizes): void {
     const { heads, headDim } = node.attributes
     const query = Math.ceil(headDim / q4Group.values) * q4Group.values
-    const partial = types.cache === 'q4g64' ? 8 * blockThreads : blockThreads
-    const sharedBytes = 4 * (query + partial + blockWarps + sizes.maxPositions)
+    const sharedBytes = 4 * (query + 8 * blockThreads + blockWarps + sizes.maxPositions)
     this.#launch('attend', [heads, sizes.seq, sizes.batch], sharedBytes, node, types, operands, sizes)
   }
 
