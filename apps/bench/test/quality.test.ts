@@ -76,7 +76,7 @@ describe('the suite quality', () => {
     const output = { out: () => undefined, log: (line: string) => void said.push(line) }
     const seconds = [0.1, 60]
     const report = await runQuality(options, output, {
-      measure: async ({ variant }, { signal } = {}) => {
+      measure: async ({ variant }, { signal }) => {
         await setTimeout(1000 * seconds.shift()!, undefined, signal && { signal })
         return { backend: variant.key, device: 'none', windows: 1, tokens: 10, nats: 20, seconds: 0.1, notices: [] }
       },

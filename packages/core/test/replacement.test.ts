@@ -167,6 +167,23 @@ describe('a budget that changes while it runs', () => {
     expectNothingLeft(refused)
   })
 
+  it('refuses one of several changes that wait, and holds the one before it', async () => {
+    const least = await leastBytes()
+    const [held, codes]: [number[], unknown[]] = [[], []]
+    await run(async (engine, sweeps, backend) => {
+      if (sweeps === 3) {
+        const changes = [least, 1000].map((device) => engine.setBudget({ device }))
+        for (const { status } of await Promise.allSettled(changes)) codes.push(status)
+      }
+      held.push(backend.memory().deviceBytes + backend.memory().preparedBytes)
+      // Nobody else gets what the budget does not have.
+      if (sweeps === 5)
+        expect(() => backend.allocate(least)).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY' }))
+    })
+    expect(codes).toEqual(['fulfilled', 'rejected'])
+    expect(Math.max(...held.slice(2))).toBeLessThanOrEqual(least)
+  })
+
   it('takes a storm of changes that nobody waits for', async () => {
     const expected = await run(async () => undefined)
     const least = await leastBytes()

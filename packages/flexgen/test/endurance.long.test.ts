@@ -27,7 +27,12 @@ async function outputOf(args: readonly string[]): Promise<string> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let threads: string | undefined
   const timer = setTimeout(() => {
-    threads = threadsOf(child.pid!)
+    try {
+      threads = threadsOf(child.pid!)
+    } catch (error) {
+      // They come and go.
+      threads = String(error)
+    }
     child.kill('SIGKILL')
   }, mostMs)
   const output = await text(child.stdout)

@@ -87,7 +87,7 @@ export async function createOnnxRuntimeCudaBackend(options: OnnxRuntimeCudaOptio
     heldBytes: () => scratch.heldBytes + sessions.heldBytes() + caches.keptBytes,
     missingBytes: ({ scratchBytes, arenaBytes }) =>
       Math.max(0, scratchBytes - scratch.heldBytes) + (arenaBytes <= sessions.reservedBytes ? 0 : arenaBytes),
-    reserve: ({ arenaBytes }) => sessions.reserve(arenaBytes),
+    reserve: ({ arenaBytes }) => heap.retrying(() => sessions.reserve(arenaBytes)),
     trim: (leastBytes) => {
       const rowsSuffice = caches.keptBytes >= leastBytes
       caches.trim()

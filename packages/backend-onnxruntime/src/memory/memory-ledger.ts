@@ -49,9 +49,9 @@ export class MemoryLedger {
     return this.#limit.bytes !== Number.POSITIVE_INFINITY
   }
 
-  /** Whether so many bytes may be kept that nobody uses. */
+  /** Whether so many bytes more are within the limit, and nobody waits for it to be held. */
   hasRoom(sizeBytes: number): boolean {
-    return !this.isLimited || (!this.#limit.isAwaited && this.#limitedBytes() + sizeBytes <= this.#limit.bytes)
+    return !this.#limit.isAwaited && this.#limitedBytes() + sizeBytes <= this.#limit.bytes
   }
 
   /** @throws {FlexgenError} `OUT_OF_MEMORY` where the limit would be passed; then nothing is counted */
@@ -114,14 +114,14 @@ export class MemoryLedger {
 
   /** The new limit holds for allocations at once; the event settles once what is held is below it. */
   setLimit(limitBytes: number): QueueEvent {
+    const overLimit = this.#limitedBytes() - limitBytes
+    if (overLimit > 0) this.#workspace.trim(overLimit)
+    // What stays of it where the device has stopped stays for good; elsewhere runs that are under way hold some.
+    const stayingBytes = this.#workspace.isKept === true ? this.#workspaceBytes() : 0
     return this.#limit.set(limitBytes, {
-      leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared,
-      holders: 'buffers and prepared kernels',
-      heldBytes: () => {
-        const overLimit = this.#limitedBytes() - limitBytes
-        if (overLimit > 0) this.#workspace.trim(overLimit)
-        return this.#limitedBytes()
-      },
+      leastBytes: this.#held.device - this.#leavingBytes + this.#held.prepared + stayingBytes,
+      holders: 'buffers, prepared kernels and what the runtime keeps',
+      heldBytes: () => this.#limitedBytes(),
     })
   }
 

@@ -99,6 +99,34 @@ describe('a CUDA backend', () => {
     },
   )
 
+  it('keeps a row that was freed for the next one, until somebody else wants its memory', async () => {
+    await using backend = await createFakeBackend()
+    const row = { dtype: 'float32', kvHeads: 1, headDim: 256, maxPositions: 1024 } as const
+    const rowBytes = 2 * 1024 * 256 * 4
+    const [stays, goes] = [backend.allocateCache(row, 1), backend.allocateCache(row, 1)]
+    const both = readFake('fakeDeviceBytes')
+    backend.free(goes)
+    expect(readFake('fakeDeviceBytes')).toBe(both)
+    expect(backend.memory()).toMatchObject({ deviceBytes: rowBytes, workspaceBytes: expect.any(Number) })
+    // The next of its size gets it, without asking the driver.
+    setFake('fakeFailAllocation', 1)
+    backend.free(backend.allocateCache(row, 1))
+    // Where the driver has nothing left it is given back, and the driver is asked again.
+    const other = backend.allocate(1000)
+    expect(readFake('fakeDeviceBytes')).toBe(both - rowBytes + 1000)
+    backend.free(backend.allocateCache({ ...row, maxPositions: 512 }, 1))
+    // One of another size takes its place, a limit leaves no room for it, and the last row takes it along.
+    backend.free(backend.allocateCache(row, 1))
+    expect(readFake('fakeDeviceBytes')).toBe(both + 1000)
+    await backend.setMemoryLimit(rowBytes + 64 * 1024).whenDone()
+    expect(readFake('fakeDeviceBytes')).toBe(both - rowBytes + 1000)
+    await backend.setMemoryLimit(Number.POSITIVE_INFINITY).whenDone()
+    backend.free(backend.allocateCache(row, 1))
+    backend.free(stays)
+    expect(readFake('fakeDeviceBytes')).toBe(both - 2 * rowBytes + 1000)
+    backend.free(other)
+  })
+
   it.each([100, 3 * 2 ** 20])(
     'copies %i bytes from memory that cannot be page-locked, and says so; where it must be, the copy or the allocation fails',
     async (size) => {

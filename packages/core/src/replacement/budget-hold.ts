@@ -47,9 +47,10 @@ export class BudgetHold {
       await this.#free(limits, rows, before)
       await deviceLimit.hold(limits.device)
     } catch (error) {
-      await deviceLimit.hold(before.device)
+      deviceLimit.raise(before.device)
       // Matrices that were dropped for it stream from now on, through a ring that has room for them.
       await room.drop(0, before)
+      await deviceLimit.hold(before.device)
       // The backend has the last word on what it holds.
       throw error instanceof OutOfMemoryError ? this.#refused(error.message) : error
     }

@@ -45,14 +45,14 @@ export class MemoryBudget {
 
   /**
    * Makes all changes that wait, in order.
-   * @param hold frees what a limit needs; throws where it cannot, and then the limit stays what it was
+   * @param hold frees what limits need that were others before; throws where it cannot, and then they stay what they were
    */
-  async apply(hold: (limits: MemoryLimits) => Promise<void>): Promise<void> {
+  async apply(hold: (limits: MemoryLimits, before: MemoryLimits) => Promise<void>): Promise<void> {
     for (const { budget, resolve, reject } of this.#waiting.splice(0)) {
       const before = this.#limits
       this.#change(merged(before, budget))
       try {
-        await hold(this.#limits)
+        await hold(this.#limits, before)
         resolve()
       } catch (error) {
         this.#change(before)

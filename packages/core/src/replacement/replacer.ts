@@ -184,9 +184,8 @@ export class Replacer {
   async holdBudget(rows: readonly MovingRow[]): Promise<void> {
     const { budget } = this.#parts
     if (!budget.hasChange) return
-    const before = budget.limits
     const startedAtMs = this.#clock.now()
-    await budget.apply((wanted) => this.#hold.hold(wanted, rows, before))
+    await budget.apply((wanted, before) => this.#hold.hold(wanted, rows, before))
     await this.#mover.settleSlots()
     this.#takesBack = true
     this.#takeBack()

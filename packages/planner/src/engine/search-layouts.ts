@@ -37,13 +37,18 @@ export function searchLayouts(
   const { engine } = model
   const ways = engine.problem.overlap ? [true, false] : [false]
   let best: FoundLayout | undefined
-  const consider = (found: FoundLayout | undefined): void => {
-    if (found !== undefined && (best === undefined || isBetter(found, best))) best = found
+  let bestIndex = 0
+  /** Of layouts that are alike in all that counts the first is taken. */
+  const consider = (found: FoundLayout | undefined, index: number): void => {
+    if (found === undefined) return
+    if (best !== undefined && !isBetter(found, best) && (isBetter(best, found) || index > bestIndex)) return
+    best = found
+    bestIndex = index
   }
   if (fixed !== undefined) {
     const [wd, wr, cd, cr] = fixed
     const share = shareOf(engine.weights, engine.planner, wd)
-    for (const isAhead of ways) consider(place(model, { share, cd, cr, isAhead }, wr))
+    for (const [index, isAhead] of ways.entries()) consider(place(model, { share, cd, cr, isAhead }, wr), index)
     return best
   }
   const placings = ways.flatMap((isAhead) =>
@@ -53,11 +58,11 @@ export function searchLayouts(
     }),
   )
   const bounded = placings
-    .map((placing) => ({ placing, leastSeconds: leastSeconds(model, placing) }))
+    .map((placing, index) => ({ placing, index, leastSeconds: leastSeconds(model, placing) }))
     .filter((bound) => bound.leastSeconds <= below * (1 + tieShare))
   for (const bound of bounded.toSorted((one, other) => one.leastSeconds - other.leastSeconds)) {
     if (best !== undefined && bound.leastSeconds > best.blockSeconds * (1 + tieShare)) break
-    consider(place(model, bound.placing, undefined))
+    consider(place(model, bound.placing, undefined), bound.index)
   }
   return best
 }
@@ -265,12 +270,12 @@ function place(model: SplitModel, placing: Placing, ramPercent: number | undefin
  */
 function largestWhere(most: number, holds: (value: number) => boolean, guess: number): number | undefined {
   if (most < 0) return undefined
-  const near = Math.max(0, Math.min(most, Math.floor(guess)))
+  const near = guess > 0 ? Math.min(most, Math.floor(guess)) : 0
   let [low, high] = holds(near) ? [near, most] : [-1, near - 1]
   // The guess is mostly right.
   if (low < high && low >= 0 && !holds(low + 1)) high = low
   while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
+    const middle = low + Math.ceil((high - low) / 2)
     if (holds(middle)) low = middle
     else high = middle - 1
   }

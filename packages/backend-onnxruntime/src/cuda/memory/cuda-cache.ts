@@ -89,7 +89,7 @@ export class CudaCacheTable {
     // Taken before it is counted, so that no room is made for both.
     const kept = rowCount === 1 && this.#kept.byteLength === sizeBytes ? this.#kept.addresses.pop() : undefined
     const giveBack = (address: bigint): void => {
-      if (rowCount === 1 && ledger.hasRoom(sizeBytes)) this.#keep(address, sizeBytes)
+      if (rowCount === 1 && this.#mayKeep(sizeBytes)) this.#keep(address, sizeBytes)
       else heap.free(address)
     }
     try {
@@ -100,13 +100,13 @@ export class CudaCacheTable {
     }
     try {
       const address = kept ?? heap.allocate(sizeBytes)
+      this.#clear(address, sizeBytes)
       const cache: CudaCache = new CudaCache(spec, rowCount, address, () => {
         // Not counted twice for a moment: the peak would have it.
         if (this.#live.delete(cache)) ledger.giveAnnounced(sizeBytes)
         giveBack(address)
         if (this.#live.size === 0) this.trim()
       })
-      this.#clear(cache, address)
       this.#live.add(cache)
       return cache
     } catch (error) {
@@ -154,14 +154,22 @@ export class CudaCacheTable {
     this.#kept.addresses.push(address)
   }
 
-  /** Fills a cache with zeros. */
-  #clear(cache: CudaCache, address: bigint): void {
-    const { driver, stream } = this.#options
+  /** Without a limit ONNX Runtime may want memory in the midst of a run: it finds some. */
+  #mayKeep(sizeBytes: number): boolean {
+    const { heap, ledger } = this.#options
+    if (ledger.isLimited) return ledger.hasRoom(sizeBytes)
+    const { freeBytes, totalBytes } = heap.usage()
+    return freeBytes >= totalBytes / 8
+  }
+
+  /** Fills new memory with zeros; gives it back where that fails. */
+  #clear(address: bigint, sizeBytes: number): void {
+    const { driver, heap, stream } = this.#options
     try {
-      driver.call.memoryFill(address, 0, cache.byteLength, stream)
+      driver.call.memoryFill(address, 0, sizeBytes, stream)
       driver.call.streamSynchronize(stream)
     } catch (error) {
-      cache.end()
+      heap.free(address)
       throw error
     }
   }

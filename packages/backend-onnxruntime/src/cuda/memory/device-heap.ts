@@ -15,6 +15,16 @@ export class DeviceHeap {
     this.#trim = trim
   }
 
+  /** Does what takes memory past this heap, once more where it had none and something was kept in vain. */
+  retrying(take: () => void): void {
+    try {
+      take()
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || !this.#trim()) throw error
+      take()
+    }
+  }
+
   /** Gives at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
   allocate(byteLength: number): bigint {
     try {
@@ -22,13 +32,19 @@ export class DeviceHeap {
     } catch (cause) {
       if (!(cause instanceof OutOfMemoryError)) throw cause
       if (this.#trim()) return this.allocate(byteLength)
-      const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
-      this.#driver.call.memoryGetInfo(free, total)
+      const { freeBytes, totalBytes } = this.usage()
       throw new OutOfMemoryError(
-        `the GPU refused ${byteLength} bytes: ${free[0]!} of its ${total[0]!} bytes are free (${cause.message})`,
+        `the GPU refused ${byteLength} bytes: ${freeBytes} of its ${totalBytes} bytes are free (${cause.message})`,
         { hint: 'other programs may hold some of it: nvidia-smi shows them', cause },
       )
     }
+  }
+
+  /** What of the device is free, whoever holds the rest. */
+  usage(): { readonly freeBytes: number; readonly totalBytes: number } {
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)]
+    this.#driver.call.memoryGetInfo(free, total)
+    return { freeBytes: Number(free[0]), totalBytes: Number(total[0]) }
   }
 
   /** What uses it must have ended; the device is waited for. */
