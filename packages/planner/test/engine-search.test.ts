@@ -3,6 +3,7 @@ import {
   checkBounds,
   checkLoadsThroughLittleRam,
   checkNeverSlower,
+  checkNothingMissed,
   checkWithinTiers,
 } from './support/engine-properties.ts'
 
@@ -13,6 +14,8 @@ describe('the engine model', () => {
   it('takes no more weights to a large device than a small RAM can load', () => checkLoadsThroughLittleRam())
 
   it('bounds what a split can reach from below', () => checkBounds(60))
+
+  it('misses nothing faster among the layouts of a split', () => checkNothingMissed(30))
 
   it('plans within every tier, with shares that are whole percents', () => checkWithinTiers(6))
 })

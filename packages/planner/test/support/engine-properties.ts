@@ -148,6 +148,50 @@ export function checkBounds(numRuns: number): void {
   expect(found).toBeGreaterThan(numRuns / 10)
 }
 
+/** Whole percents of weights and KV on the device and in RAM, in steps of ten; the rest of the weights in RAM, half of it, or none. */
+const coarsePercents = ((tens: readonly number[]) =>
+  tens.flatMap((cd) =>
+    tens
+      .filter((cr) => cd + cr <= 100)
+      .flatMap((cr) => tens.flatMap((wd) => [100 - wd, (100 - wd) / 2, 0].map((wr) => [wd, wr, cd, cr] as const))),
+  ))([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100])
+
+/** The search, which leaves out what it knows to be slower, finds nothing slower than any layout of its steps. */
+export function checkNothingMissed(numRuns: number): void {
+  let compared = 0
+  fc.assert(
+    fc.property(
+      problems,
+      fc.constantFrom(1, 4, 32),
+      fc.constantFrom(1, 3, 16),
+      fc.boolean(),
+      (problem, gpuBatchSize, numGpuBatches, hostAttention) => {
+        const engine = engineProblem(problem, problem.capacity, problem.compressWeight, problem.compressCache)
+        if (engine === undefined) expect.fail('a form was not laid out')
+        if (hostAttention && engine.host === undefined) return
+        const mode = { hostAttention, hiddenOnDevice: true, readWay: possibleReadWays(engine)[0]! }
+        const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, mode)
+        if (model === undefined) return
+        const best = searchLayouts(model, undefined)
+        for (const [wd, wr, cd, cr] of coarsePercents) {
+          if (engine.isHost && cd > 0) continue
+          const other = searchLayouts(model, [wd, wr, cd, cr, 100, 0])
+          if (other === undefined) continue
+          compared += 1
+          expect(best).toBeDefined()
+          expect(best!.blockSeconds).toBeLessThanOrEqual(other.blockSeconds * (1 + 1e-8))
+          const least = model.leastBlockSeconds(other.shares, other.isAhead)
+          expect(least).toBeLessThanOrEqual(other.blockSeconds * (1 + 1e-9))
+        }
+        // What is as fast as is asked for is found, too.
+        if (best !== undefined) expect(searchLayouts(model, undefined, best.blockSeconds)).toEqual(best)
+      },
+    ),
+    { numRuns },
+  )
+  expect(compared).toBeGreaterThan(numRuns)
+}
+
 /** Plans keep within every tier and have whole percents. */
 export function checkWithinTiers(numRuns: number): void {
   fc.assert(
