@@ -9,8 +9,8 @@ const script = path.join(import.meta.dirname, 'endurance.ts')
 const offloadDir = mkdtempSync(path.join(tmpdir(), 'flexgen-endurance-'))
 afterAll(() => rmSync(offloadDir, { recursive: true, force: true }))
 
-/** No child takes a tenth of that; one that hangs says where, as far as the system knows. */
-const mostMs = 10 * 60_000
+/** A run takes a few tenths of a second; a child that has ended none for so long hangs, and says where, as far as the system knows. */
+const mostMsWithoutRun = 3 * 60_000
 
 /** What the threads of a process wait for in the system. */
 function threadsOf(pid: number): string {
@@ -24,20 +24,25 @@ function threadsOf(pid: number): string {
 
 /** All that a child prints until it ends; one that hangs is killed. */
 async function outputOf(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let threads: string | undefined
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  let hang: string | undefined
   const timer = setTimeout(() => {
     try {
-      threads = threadsOf(child.pid!)
+      hang = threadsOf(child.pid!)
     } catch (error) {
       // They come and go.
-      threads = String(error)
+      hang = String(error)
     }
     child.kill('SIGKILL')
-  }, mostMs)
-  const output = await text(child.stdout)
+  }, mostMsWithoutRun)
+  let runs: unknown = 0
+  child.on('message', (ended) => {
+    runs = ended
+    timer.refresh()
+  })
+  const output = await text(child.stdout!)
   clearTimeout(timer)
-  if (threads !== undefined) throw new Error(`the child hung after ${output.length} bytes of output: ${threads}`)
+  if (hang !== undefined) throw new Error(`the child hung after ${String(runs)} runs; its threads: ${hang}`)
   return output
 }
 

@@ -50,10 +50,20 @@ async function runEngine(turn: number): Promise<void> {
 
 /** What is held after a warm-up of 400 runs (allocators grow until about 250), and after all. */
 async function endure(run: (turn: number) => Promise<unknown>): Promise<void> {
-  for (let turn = 0; turn < 400; turn++) await run(turn)
+  let ended = 0
+  const runOften = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < count; turn++) {
+      await run(turn)
+      process.send?.(++ended)
+    }
+  }
+  await runOften(400)
   const before = held()
-  for (let turn = 0; turn < 600; turn++) await run(turn)
-  process.stdout.write(JSON.stringify({ before, after: held(), rejections: rejections.map(String) }))
+  await runOften(600)
+  const after = held()
+  process.stdout.write(JSON.stringify({ before, after, rejections: rejections.map(String) }))
+  // Only now: it is one of the files that are held.
+  process.disconnect?.()
 }
 
 if (kind === 'engines') await endure(runEngine)
