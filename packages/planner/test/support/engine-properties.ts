@@ -4,7 +4,7 @@ import { createEngineCostModel } from '../../src/engine/engine-cost-model.ts'
 import { engineProblem } from '../../src/engine/engine-problem.ts'
 import { possibleReadWays } from '../../src/engine/page-cache.ts'
 import { searchLayouts } from '../../src/engine/search-layouts.ts'
-import { relaxedProgram, splitModel } from '../../src/engine/split-model.ts'
+import { relaxedProgram, splitModel, type SplitModel } from '../../src/engine/split-model.ts'
 import { searchEngineSplits, secondsPerSequence } from '../../src/engine/search-splits.ts'
 import { scaleHardware } from '../../src/hardware/scale-hardware.ts'
 import { createLayouts, type Layouts } from '../../src/layout/layouts.ts'
@@ -63,6 +63,17 @@ const problems: fc.Arbitrary<PlanningProblem> = fc
   })
   .map((problem) => ({ ...problem, layouts: layouts.get(`${problem.model.name} ${problem.hardware.name}`) }))
 
+/** Splits of a problem; undefined where it has no host that attends, or not even an empty machine has room. */
+const splitModels: fc.Arbitrary<SplitModel | undefined> = fc
+  .tuple(problems, fc.constantFrom(1, 4, 32), fc.constantFrom(1, 3, 16), fc.boolean())
+  .map(([problem, gpuBatchSize, numGpuBatches, hostAttention]) => {
+    const engine = engineProblem(problem, problem.capacity, problem.compressWeight, problem.compressCache)
+    if (engine === undefined) expect.fail('a form was not laid out')
+    if (hostAttention && engine.host === undefined) return undefined
+    const readWay = possibleReadWays(engine)[0]!
+    return splitModel(engine, { gpuBatchSize, numGpuBatches }, { hostAttention, hiddenOnDevice: true, readWay })
+  })
+
 /** More memory or a faster part never makes the best policy slower. */
 export function checkNeverSlower(numRuns: number): void {
   let compared = 0
@@ -119,30 +130,18 @@ export function checkLoadsThroughLittleRam(): void {
 export function checkBounds(numRuns: number): void {
   let found = 0
   fc.assert(
-    fc.property(
-      problems,
-      fc.constantFrom(1, 4, 32),
-      fc.constantFrom(1, 3, 16),
-      fc.boolean(),
-      (problem, gpuBatchSize, numGpuBatches, hostAttention) => {
-        const engine = engineProblem(problem, problem.capacity, problem.compressWeight, problem.compressCache)
-        if (engine === undefined) expect.fail('a form was not laid out')
-        if (hostAttention && engine.host === undefined) return
-        const readWay = possibleReadWays(engine)[0]!
-        const mode = { hostAttention, hiddenOnDevice: true, readWay }
-        const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, mode)
-        if (model === undefined) return
-        const layout = searchLayouts(model, undefined)
-        const { program, seconds, leastSeconds } = relaxedProgram([model])
-        const outcome = solver.solve(program)
-        if (layout === undefined) return
-        found += 1
-        if (outcome.status !== 'optimal') expect.fail('a layout fits that the relaxation refuses')
-        const bound = seconds(evaluateForm(program.minimize, outcome.values))
-        expect(bound).toBeLessThanOrEqual(layout.blockSeconds * (1 + 1e-7))
-        expect(leastSeconds).toBeLessThanOrEqual(bound * (1 + 1e-7))
-      },
-    ),
+    fc.property(splitModels, (model) => {
+      if (model === undefined) return
+      const layout = searchLayouts(model, undefined)
+      const { program, seconds, leastSeconds } = relaxedProgram([model])
+      const outcome = solver.solve(program)
+      if (layout === undefined) return
+      found += 1
+      if (outcome.status !== 'optimal') expect.fail('a layout fits that the relaxation refuses')
+      const bound = seconds(evaluateForm(program.minimize, outcome.values))
+      expect(bound).toBeLessThanOrEqual(layout.blockSeconds * (1 + 1e-7))
+      expect(leastSeconds).toBeLessThanOrEqual(bound * (1 + 1e-7))
+    }),
     { numRuns },
   )
   expect(found).toBeGreaterThan(numRuns / 10)
@@ -160,30 +159,19 @@ const coarsePercents = ((tens: readonly number[]) =>
 export function checkLeastSeconds(numRuns: number): void {
   let compared = 0
   fc.assert(
-    fc.property(
-      problems,
-      fc.constantFrom(1, 4, 32),
-      fc.constantFrom(1, 3, 16),
-      fc.boolean(),
-      (problem, gpuBatchSize, numGpuBatches, hostAttention) => {
-        const engine = engineProblem(problem, problem.capacity, problem.compressWeight, problem.compressCache)
-        if (engine === undefined) expect.fail('a form was not laid out')
-        if (hostAttention && engine.host === undefined) return
-        const mode = { hostAttention, hiddenOnDevice: true, readWay: possibleReadWays(engine)[0]! }
-        const model = splitModel(engine, { gpuBatchSize, numGpuBatches }, mode)
-        if (model === undefined) return
-        const best = searchLayouts(model, undefined)
-        for (const [wd, wr, cd, cr] of coarsePercents) {
-          if (engine.isHost && cd > 0) continue
-          const other = searchLayouts(model, [wd, wr, cd, cr, 100, 0])
-          if (other === undefined) continue
-          compared += 1
-          const least = model.leastBlockSeconds(other.shares, other.isAhead)
-          expect(least).toBeLessThanOrEqual(other.blockSeconds * (1 + 1e-9))
-        }
-        if (best !== undefined) expect(searchLayouts(model, undefined, best.blockSeconds)).toEqual(best)
-      },
-    ),
+    fc.property(splitModels, (model) => {
+      if (model === undefined) return
+      for (const [wd, wr, cd, cr] of coarsePercents) {
+        if (model.engine.isHost && cd > 0) continue
+        const other = searchLayouts(model, [wd, wr, cd, cr, 100, 0])
+        if (other === undefined) continue
+        compared += 1
+        const least = model.leastBlockSeconds(other.shares, other.isAhead)
+        expect(least).toBeLessThanOrEqual(other.blockSeconds * (1 + 1e-9))
+      }
+      const best = searchLayouts(model, undefined)
+      if (best !== undefined) expect(searchLayouts(model, undefined, best.blockSeconds)).toEqual(best)
+    }),
     { numRuns },
   )
   expect(compared).toBeGreaterThan(numRuns)

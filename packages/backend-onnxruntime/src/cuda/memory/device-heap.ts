@@ -15,23 +15,24 @@ export class DeviceHeap {
     this.#trim = trim
   }
 
-  /** Does what takes memory past this heap, once more where it had none and something was kept in vain. */
-  retrying(take: () => void): void {
+  /** Takes memory of the device, once more where there was none and something was kept in vain. */
+  retrying<Taken>(take: () => Taken): Taken {
     try {
-      take()
+      return take()
     } catch (error) {
       if (!(error instanceof OutOfMemoryError) || !this.#trim()) throw error
-      take()
+      return take()
     }
   }
 
   /** Gives at least one byte. @throws {FlexgenError} `OUT_OF_MEMORY` with what is free */
   allocate(byteLength: number): bigint {
     try {
-      return this.#driver.create((out) => this.#driver.call.memoryAllocate(out, Math.max(byteLength, 1)))
+      return this.retrying(() =>
+        this.#driver.create((out) => this.#driver.call.memoryAllocate(out, Math.max(byteLength, 1))),
+      )
     } catch (cause) {
       if (!(cause instanceof OutOfMemoryError)) throw cause
-      if (this.#trim()) return this.allocate(byteLength)
       const { freeBytes, totalBytes } = this.usage()
       throw new OutOfMemoryError(
         `the GPU refused ${byteLength} bytes: ${freeBytes} of its ${totalBytes} bytes are free (${cause.message})`,
