@@ -21,4 +21,21 @@ describe('the model of the engine', () => {
       expect(Math.abs(predicted / simulated - 1)).toBeLessThan(0.08)
     }
   })
+
+  it.each([
+    [true, 32],
+    [false, 8],
+    [false, 32],
+  ])('knows what one batch waits for: layers apart %s, a batch of %i', async (sepLayer, gpuBatchSize) => {
+    const { decodeStep } = await predictedAndSimulated({
+      profile: 'h100-pcie5',
+      model: 'opt-1.3b',
+      sepLayer,
+      hostAttention: true,
+      gpuBatchSize,
+      numGpuBatches: 1,
+      deviceWeights: 100,
+    })
+    expect(Math.abs(decodeStep.predicted / decodeStep.simulated - 1)).toBeLessThan(0.12)
+  })
 })

@@ -65,7 +65,9 @@ export async function profileMachine(options: ProfileMachineOptions): Promise<Ha
     if (backend.device.hostVisible) ramBytesPerSecond = Math.max(ramBytesPerSecond, measured.weightBytesPerSecond)
   }
   if (host !== undefined) step(`kernels of ${host.name}`)
-  const onHost = host === undefined ? undefined : await measureCompute(host, effort, roomOf(host))
+  // It attends what the device computes: the same heads.
+  const ofHost = { ...effort, heads: ofCard.heads, headDim: ofCard.headDim }
+  const onHost = host === undefined ? undefined : await measureCompute(host, ofHost, roomOf(host))
   step('links')
   const { hostVisible, memoryBytes, description } = main.device
   const deviceLinks = hostVisible ? undefined : await measureDeviceLinks(main, ofCard)

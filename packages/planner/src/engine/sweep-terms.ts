@@ -28,6 +28,8 @@ type Form = LinearForm<EngineShareName>
  * attention, and copies of q, k and v out, of what was attended in, and of the hidden state both ways.
  */
 const [stagesBeside, copiesBeside] = [3, 6]
+/** Of that, what follows one another where nothing else goes on: both kernels of the device, q, k and v out and what was attended in. */
+const [stagesInTurn, copiesInTurn] = [2, 4]
 
 /** Seconds of every resource in one sweep over all layers, and what no resource overlaps. */
 export interface SweepTerms {
@@ -154,7 +156,8 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   const { stageSeconds } = engine.device
   const isBeside = mode.hostAttention && !isHost
   const stepSeconds = isBeside ? stagesBeside * stageSeconds + copiesBeside * costs.transferSeconds : stageSeconds
-  const issue = weights.scheduleLayers * batches * stepSeconds
+  // Layers that hold an mlp, or a table, alone are one kernel.
+  const issue = batches * (decoderLayers * stepSeconds + (weights.scheduleLayers - decoderLayers) * stageSeconds)
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
     ['cn', rows * fullPages * positionBytes],
@@ -177,7 +180,8 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   // on an H100 one batch of 24 of OPT-30B took 48 ms a step, 7 of them attention on the host, and 34 ms without it.
   const pauses = batches === 1 || weights.apartShare > 0
   const ends = scaleForm(dense, pauses ? (1 - weights.apartShare) / batches : 0)
-  const handedOver = linearForm<EngineShareName>({}, isBeside && pauses ? decoderLayers * stepSeconds : 0)
+  const turnSeconds = stagesInTurn * stageSeconds + copiesInTurn * costs.transferSeconds
+  const handedOver = linearForm<EngineShareName>({}, isBeside && pauses ? decoderLayers * turnSeconds : 0)
   return {
     resources: {
       ramToDevice,

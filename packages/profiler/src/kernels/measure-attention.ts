@@ -1,6 +1,7 @@
 import type { DecodeAttentionRate, PrefillAttentionRate } from '@flexgen/planner'
 import { type Backend, cachePageBytes, type DType } from '@flexgen/spec'
-import { timeRuns } from '../timing/time-runs.ts'
+import { type MeasuredTime, timeRuns } from '../timing/time-runs.ts'
+import { type DecodeTimes, rateOnDevice, ratesOnHost, type Read } from './decode-rates.ts'
 import { bindAttention, createKvRows } from './kv-rows.ts'
 import type { MeasureEffort } from './measure-effort.ts'
 import { Probe } from './probe.ts'
@@ -32,35 +33,29 @@ export async function measureAttention(
 ): Promise<MeasuredAttention> {
   const { heads, headDim, timing, sequences, positions, kvBytes } = effort
   const graph = attentionGraph(heads, headDim, dtype)
-  const decodeAttention: DecodeAttentionRate[] = []
-  const rowSeconds: number[] = []
+  const decodes: DecodeTimes[] = []
   for (const cacheDtype of cacheDtypes) {
     await using probe = new Probe(backend)
     const kernel = await probe.compile(graph)
     const spec = { kvHeads: heads, headDim, maxPositions: positions[1], dtype: cacheDtype }
     const rows = await createKvRows(probe, spec, Math.max(...sequences), room, kvBytes)
     for (const batch of sequences) {
-      const times: number[] = []
-      let spread = 0
+      const times: MeasuredTime[] = []
       for (const length of positions) {
         probe.unbind()
         await bindAttention(probe, kernel, rows, { batch, seq: 1, length })
-        const measured = await timeRuns((runs) => probe.run(runs), timing)
-        times.push(measured.seconds)
-        spread = measured.spread
+        times.push(await timeRuns((runs) => probe.run(runs), timing))
       }
       // Bytes are counted in the dtype that is computed with, whatever the cache holds.
-      const bytes = (length: number): number => batch * cachePageBytes({ kvHeads: heads, headDim, dtype }, length)
-      const [short, long] = [times[0]!, times[1]!]
-      const perByte = Math.max(
-        (long - short) / (bytes(positions[1]) - bytes(positions[0])),
-        (0.3 * long) / bytes(positions[1]),
-      )
-      decodeAttention.push({ dtype: cacheDtype, sequences: batch, bytesPerSecond: 1 / perByte, spread })
-      if (cacheDtype === dtype)
-        rowSeconds.push(Math.max(0, short - perByte * bytes(positions[0]) - stageSeconds) / batch)
+      const bytes = positions.map((length) => batch * cachePageBytes({ kvHeads: heads, headDim, dtype }, length))
+      const [short, long] = [0, 1].map((i) => ({ seconds: times[i]!.seconds, bytes: bytes[i]! })) as [Read, Read]
+      decodes.push({ dtype: cacheDtype, sequences: batch, short, long, spread: times[1]!.spread })
     }
   }
+  const isOwnDtype = (decode: DecodeTimes): boolean => decode.dtype === dtype
+  const { rates: decodeAttention, rowSeconds: attentionRowSeconds } = backend.device.hostVisible
+    ? ratesOnHost(decodes, isOwnDtype, stageSeconds)
+    : { rates: decodes.map(rateOnDevice), rowSeconds: 0 }
   const prefillAttention: PrefillAttentionRate[] = []
   for (const promptTokens of effort.promptTokens) {
     await using probe = new Probe(backend)
@@ -73,11 +68,5 @@ export async function measureAttention(
     const flops = 4 * promptTokens ** 2 * heads * headDim * batch
     prefillAttention.push({ dtype, promptTokens, flopsPerSecond: flops / own, spread })
   }
-  // Of one sequence alone no lane runs beside another.
-  const many = rowSeconds.slice(1)
-  return { decodeAttention, prefillAttention, attentionRowSeconds: median(many.length > 0 ? many : rowSeconds) }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+  return { decodeAttention, prefillAttention, attentionRowSeconds }
 }
