@@ -44,6 +44,7 @@ export type {
   HostContents,
   HostNeed,
   HostReserve,
+  HostThreads,
   Kernel,
   MemoryStats,
   PageRange,
