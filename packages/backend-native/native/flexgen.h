@@ -183,8 +183,6 @@ typedef void (*fx_task)(void *argument, size_t index, size_t thread);
 fx_pool *fx_pool_create(size_t threads, int is_pinned);
 void fx_pool_free(fx_pool *);
 size_t fx_pool_threads(const fx_pool *);
-// So many of them work from now on, at least the one that gives the work.
-void fx_pool_use(fx_pool *, size_t threads);
 // Pins the calling thread as the first of the pool.
 void fx_pool_enter(fx_pool *);
 // Calls the task for every index below count; who does which does not matter to any result.

@@ -21,9 +21,7 @@ struct fx_pool {
   int is_pinned;
   fx_worker *workers;
   pthread_mutex_t mutex;
-  pthread_cond_t wake, enabled, done;
-  // Threads that work; those from this index on sleep until there are more.
-  atomic_size_t active;
+  pthread_cond_t wake, done;
   // Indices of the present task that nobody has taken. Whoever takes one may read the task: it stays as it is until all
   // that were taken are finished, so nobody has to wait for a thread that sleeps.
   atomic_size_t left, finished;
@@ -61,7 +59,7 @@ static void fx_pin(size_t index) {
 
 static void work(fx_pool *pool, size_t thread) {
   size_t left = atomic_load(&pool->left);
-  while (left > 0 && thread < atomic_load_explicit(&pool->active, memory_order_relaxed)) {
+  while (left > 0) {
     if (!atomic_compare_exchange_weak(&pool->left, &left, left - 1)) continue;
     size_t count = pool->count;
     pool->task(pool->argument, count - left, thread);
@@ -79,12 +77,6 @@ static void *run_worker(void *argument) {
   fx_pool *pool = worker->pool;
   if (pool->is_pinned) fx_pin(worker->index);
   for (;;) {
-    if (worker->index >= atomic_load(&pool->active)) {
-      pthread_mutex_lock(&pool->mutex);
-      while (worker->index >= atomic_load(&pool->active) && !atomic_load(&pool->is_closing))
-        pthread_cond_wait(&pool->enabled, &pool->mutex);
-      pthread_mutex_unlock(&pool->mutex);
-    }
     for (int i = 0; i < FX_SPINS && atomic_load_explicit(&pool->left, memory_order_relaxed) == 0; i++) fx_pause();
     if (atomic_load(&pool->left) == 0) {
       pthread_mutex_lock(&pool->mutex);
@@ -110,8 +102,6 @@ fx_pool *fx_pool_create(size_t threads, int is_pinned) {
   pool->is_pinned = is_pinned;
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
-  pthread_cond_init(&pool->enabled, NULL);
-  atomic_store(&pool->active, threads);
   pthread_cond_init(&pool->done, NULL);
   // The caller is thread 0. Where the system gives fewer threads, fewer work.
   pool->threads = 1;
@@ -127,26 +117,16 @@ void fx_pool_free(fx_pool *pool) {
   pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->is_closing, 1);
   pthread_cond_broadcast(&pool->wake);
-  pthread_cond_broadcast(&pool->enabled);
   pthread_mutex_unlock(&pool->mutex);
   for (size_t i = 1; i < pool->threads; i++) pthread_join(pool->workers[i].thread, NULL);
   pthread_cond_destroy(&pool->done);
   pthread_cond_destroy(&pool->wake);
-  pthread_cond_destroy(&pool->enabled);
   pthread_mutex_destroy(&pool->mutex);
   free(pool->workers);
   free(pool);
 }
 
 size_t fx_pool_threads(const fx_pool *pool) { return pool->threads; }
-
-void fx_pool_use(fx_pool *pool, size_t threads) {
-  pthread_mutex_lock(&pool->mutex);
-  // The caller of a task always works.
-  atomic_store(&pool->active, threads < 1 ? 1 : threads);
-  pthread_cond_broadcast(&pool->enabled);
-  pthread_mutex_unlock(&pool->mutex);
-}
 
 void fx_pool_enter(fx_pool *pool) {
   if (pool->is_pinned) fx_pin(0);

@@ -48,7 +48,6 @@ typedef struct {
   fx_pool *pool;
   const fx_level *level;
   int is_closing, has_threads, notified;
-  double busy_ms; // in which a run was under way
   int pipe[2];
   fx_queue *queues;
   uint32_t queue_count, queue_room;
@@ -158,7 +157,6 @@ static void serve(fx_context *context, fx_list *list, pthread_cond_t *wake) {
       result = fx_program_run(op->program, context->pool, context->level, op->table, op->scratch);
     else copy_lanes(op);
     pthread_mutex_lock(&context->mutex);
-    if (op->kind == FX_OP_RUN) context->busy_ms += now_ms() - start_ms;
     complete(context, &context->queues[queue], start_ms, result);
     advance_all(context);
   }
@@ -247,18 +245,6 @@ FX_EXPORT void *fx_open(size_t threads, int is_pinned, const char *level) {
 FX_EXPORT int fx_pipe(void *pointer) { return ((fx_context *)pointer)->pipe[0]; }
 FX_EXPORT const char *fx_level_name(void *pointer) { return ((fx_context *)pointer)->level->name; }
 FX_EXPORT size_t fx_threads(void *pointer) { return fx_pool_threads(((fx_context *)pointer)->pool); }
-
-// So many of the threads compute from now on, at least one; a task that is under way is finished by those that are at it.
-FX_EXPORT void fx_use_threads(void *pointer, size_t threads) { fx_pool_use(((fx_context *)pointer)->pool, threads); }
-
-// Milliseconds in which a run was under way.
-FX_EXPORT double fx_busy_ms(void *pointer) {
-  fx_context *context = pointer;
-  pthread_mutex_lock(&context->mutex);
-  double busy_ms = context->busy_ms;
-  pthread_mutex_unlock(&context->mutex);
-  return busy_ms;
-}
 
 // Bytes of scratch that the kernels of a run need; addresses in the table do not count.
 FX_EXPORT double fx_scratch_bytes(void *pointer, const void *program, const double *table) {

@@ -101,17 +101,6 @@ export async function createNativeBackend(options: NativeBackendOptions = {}): P
     ledger,
     compile: async (graph) => new NativeKernel(context, new Program(context, graph), undefined, 0),
     createQueue,
-    hostThreads: {
-      most: library.threads(handle),
-      get busySeconds() {
-        lifetime.assertOpen()
-        return library.busyMs(handle) / 1000
-      },
-      use(count) {
-        lifetime.assertOpen()
-        library.useThreads(handle, Math.max(1, Math.min(count, library.threads(handle))))
-      },
-    },
     close() {
       memory.close()
       scratch.trim()

@@ -10,7 +10,7 @@ import { findCompiler } from '../src/library/find-compiler.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
-const suites = ['conformance', 'four-bit', 'half-compute', 'host-threads', 'random-kernels', 'special-values']
+const suites = ['conformance', 'four-bit', 'half-compute', 'random-kernels', 'special-values']
 
 /** What must be in the process before anything else, since Node itself is built without sanitizers; else why not. */
 function findRuntimes(): { readonly preload: string } | { readonly problem: string } {

@@ -1,7 +1,6 @@
 import { createReferenceBackend } from '@flexgen/backend-reference'
 import type { TraceSpan } from '@flexgen/spec'
 import { describe, expect, it } from 'vitest'
-import { runEngine } from './run-engine.ts'
 import { openBench, openFixture } from './support/bench.ts'
 
 const requests = [{ promptIds: [2, 5, 9, 11] }, { promptIds: [2, 7, 3] }, { promptIds: [3, 4] }, { promptIds: [2] }]
@@ -69,42 +68,6 @@ describe('attention on the host', () => {
     // The second is attended while the first goes on.
     expect(firstAfter!.startMs).toBeGreaterThanOrEqual(attends[0]!.endMs)
     expect(firstAfter!.endMs).toBeLessThan(attends[1]!.endMs)
-  })
-
-  it.each([
-    ['fewer threads where it has time left, and gives them back', undefined],
-    ['all threads where KV moves', { timing: 2 } as const],
-  ])('takes %s', async (_, replacement) => {
-    const used: number[] = []
-    const hostThreads = { most: 8, busySeconds: 0, use: (count: number) => void used.push(count) }
-    await using opened = await openFixture()
-    const host = { ...createReferenceBackend(), hostThreads }
-    const { results, report } = await runEngine(
-      {
-        backend: createReferenceBackend({ hostVisible: false }),
-        host,
-        model: opened.model,
-        weights: opened.weights,
-        policy: { percent: [0, 100, 0, 100, 100, 0], hostAttentionPercent: 100, gpuBatchSize: 2, numGpuBatches: 2 },
-        replacement,
-      },
-      requests,
-      { ...options, maxNewTokens: 8 },
-    )
-    expect(results.map(({ ids }) => ids.slice(0, 4))).toEqual(
-      (await run([0, 100, 0, 100, 100, 0], 100)).results.map(({ ids }) => ids),
-    )
-    const threads = report.sweeps.map((sweep) => sweep.hostThreads)
-    if (replacement === undefined) {
-      // Of sweeps in which attention was busy for no time one thread is enough, whatever it turns out to save.
-      expect(used[0]).toBe(8)
-      expect(used).toContain(1)
-      expect(used.at(-1)).toBe(8)
-      expect(threads.slice(0, 5)).toEqual([8, 8, 8, 8, 1])
-    } else {
-      expect(used).toEqual([])
-      expect(new Set(threads)).toEqual(new Set([undefined]))
-    }
   })
 
   it('needs a host backend where the device has memory of its own', async () => {

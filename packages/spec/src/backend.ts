@@ -143,19 +143,6 @@ export interface Queue {
   idle(): Promise<void>
 }
 
-/**
- * The threads that a backend computes with: who attends on the host beside a device leaves the memory of the machine to the
- * device's copies where it has time.
- */
-export interface HostThreads {
-  /** Threads that there are. */
-  readonly most: number
-  /** Seconds in which a run was under way, since the backend was made. */
-  readonly busySeconds: number
-  /** From the next run on so many compute, at least one; no result depends on it. */
-  use(count: number): void
-}
-
 /** Where it is computed: bytes, queues and events; never tensors of a framework. */
 export interface Backend {
   readonly specificationVersion: 'v1'
@@ -181,8 +168,6 @@ export interface Backend {
   allocateCache(spec: CacheSpec, rows: number): CacheBuffer
   /** Host-visible backends only: attention straight on rows in the host form, one page a row. */
   viewCache?(pages: readonly CachePage[], spec: CacheSpec): CacheBuffer
-  /** Present where fewer threads may compute for a while. */
-  readonly hostThreads?: HostThreads
   /** Frees a buffer or cache once the given events have ended; views free nothing but themselves. */
   free(buffer: DeviceBuffer | HostBuffer | CacheBuffer, ...after: QueueEvent[]): void
   /** @throws {FlexgenError} `UNSUPPORTED_DATA` for an operator or dtype outside the capabilities */

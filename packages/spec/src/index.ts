@@ -44,7 +44,6 @@ export type {
   HostContents,
   HostNeed,
   HostReserve,
-  HostThreads,
   Kernel,
   MemoryStats,
   PageRange,

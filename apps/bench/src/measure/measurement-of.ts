@@ -29,7 +29,6 @@ export function measurementOf(parts: MeasurementParts): Measurement {
   const { settings, blockPrompts, model, report, latency, recorder, sampler } = parts
   const { decoderLayers } = model.facts
   const { timeline } = recorder
-  const hostThreads = report.sweeps.flatMap((sweep) => sweep.hostThreads ?? [])
   const tasks = (['prefill', 'decode'] as const).flatMap((phase) => tasksOf(report, phase))
   return {
     backend: report.backend,
@@ -46,7 +45,6 @@ export function measurementOf(parts: MeasurementParts): Measurement {
     ...latency,
     phaseSeconds: recorder.phaseSeconds,
     sweepSeconds: report.sweeps.map(({ durationSeconds }) => durationSeconds),
-    ...(hostThreads.length > 0 && { sweepHostThreads: hostThreads }),
     peakDeviceBytes: report.peakDeviceBytes,
     peakRamBytes: report.peakRamBytes,
     peakDiskBytes: report.peakDiskBytes,

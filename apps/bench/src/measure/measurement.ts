@@ -105,8 +105,6 @@ export interface Measurement extends Latency {
   readonly phaseSeconds: Readonly<Record<Phase, number>>
   /** Seconds of every sweep that was run, block after block. */
   readonly sweepSeconds: readonly number[]
-  /** Threads that attended on the host in every sweep, where their number follows the run. */
-  readonly sweepHostThreads?: readonly number[]
   readonly peakDeviceBytes: number
   readonly peakRamBytes: number
   readonly peakDiskBytes: number
@@ -212,9 +210,6 @@ export const measurementSchema: z.ZodType<Measurement> = z
       .object({ prefill: amount, decode: amount })
       .meta({ description: 'time that was really run; less than decodeSeconds where that was projected' }),
     sweepSeconds: z.array(amount).meta({ description: 'every sweep that was run, block after block' }),
-    sweepHostThreads: z.exactOptional(z.array(amount)).meta({
-      description: 'threads that attended on the host in every sweep, where their number follows the run',
-    }),
     peakDeviceBytes: amount,
     peakRamBytes: amount,
     peakDiskBytes: amount,

@@ -10,7 +10,6 @@ import type {
   HostContents,
   HostNeed,
   HostReserve,
-  HostThreads,
   Kernel,
   LayerGraph,
   MemoryStats,
@@ -48,8 +47,6 @@ export interface BackendParts {
   readonly ledger: { stats(): MemoryStats; setLimit(bytes: number): QueueEvent }
   readonly compile: (graph: LayerGraph) => Promise<Kernel>
   readonly createQueue: (name: string, trace?: TraceSink) => Queue
-  /** Where fewer threads may compute for a while. */
-  readonly hostThreads?: HostThreads
   /** Where the making of host memory takes time. */
   readonly reserveHost?: (need: HostNeed) => HostReserve
   /** Gives back what is left, once queues, work under way and kernels have ended. */
@@ -73,7 +70,6 @@ export function assembleBackend(parts: BackendParts): Backend {
       lifetime.assertOpen()
       return buffers.allocate('host', byteLength, contents)
     },
-    ...(parts.hostThreads && { hostThreads: parts.hostThreads }),
     ...(parts.reserveHost && {
       reserveHost(need): HostReserve {
         lifetime.assertOpen()

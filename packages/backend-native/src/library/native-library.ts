@@ -13,10 +13,6 @@ export interface NativeLibrary {
   pipe(context: bigint): number
   levelName(context: bigint): string
   threads(context: bigint): number
-  /** So many of the threads compute from now on. */
-  useThreads(context: bigint, threads: number): void
-  /** Milliseconds in which a run was under way, since it was opened. */
-  busyMs(context: bigint): number
   /** Bytes of scratch that the kernels of a run need. */
   scratchBytes(context: bigint, program: bigint, table: Pointer): number
   /** Number of the queue, or -1. */
@@ -56,8 +52,6 @@ const signatures: Readonly<
   pipe: ['fx_pipe', 'int', 'void *'],
   levelName: ['fx_level_name', 'str', 'void *'],
   threads: ['fx_threads', 'size_t', 'void *'],
-  useThreads: ['fx_use_threads', 'void', 'void *', 'size_t'],
-  busyMs: ['fx_busy_ms', 'double', 'void *'],
   scratchBytes: ['fx_scratch_bytes', 'double', 'void *', 'void *', 'void *'],
   createQueue: ['fx_create_queue', 'int', 'void *'],
   resetQueue: ['fx_reset_queue', 'void', 'void *', 'uint32_t'],

@@ -9,7 +9,6 @@ import { Replacer } from '../replacement/replacer.ts'
 import { BlockPlaces } from './block-places.ts'
 import { BlockRun } from './block-run.ts'
 import type { MovingRow } from './cache-moves.ts'
-import { HostPace } from './host-pace.ts'
 import { checkRequests } from './check-requests.ts'
 import type { Engine } from './engine.ts'
 import type { GenerateOptions, GenerationEvent, GenerationRequest, GenerationResult } from './engine-options.ts'
@@ -27,8 +26,6 @@ export class LoadedEngine implements Engine {
   /** The run that is under way. */
   #running: AsyncGenerator<GenerationEvent, void, void> | undefined
   #replacer: Replacer | undefined
-  /** Where KV stays with the host that attends over it; where it moves, attention takes all that there is. */
-  readonly #pace: HostPace | undefined
   /** Sequences that live, while nothing runs because tokens are handed out. */
   #pausedRows: readonly MovingRow[] | undefined
   /** Changes of the budget that are made meanwhile; the next sweep waits for them. */
@@ -39,8 +36,6 @@ export class LoadedEngine implements Engine {
   constructor(parts: LoadedParts) {
     this.#parts = parts
     this.plan = parts.plan
-    const threads = parts.options.replacement === undefined ? parts.attentionHost?.hostThreads : undefined
-    this.#pace = threads && new HostPace(threads)
   }
 
   async generateAll(requests: readonly GenerationRequest[], options: GenerateOptions): Promise<GenerationResult[]> {
@@ -126,7 +121,6 @@ export class LoadedEngine implements Engine {
     options.signal?.addEventListener('abort', stop, { once: true })
     try {
       await this.#replacer?.setLoader(run.loader)
-      this.#pace?.beginRun()
       const waiting = [...sorted]
       while (waiting.length > 0) {
         const block = waiting.splice(0, policy.gpuBatchSize * policy.numGpuBatches)
@@ -135,7 +129,6 @@ export class LoadedEngine implements Engine {
     } finally {
       options.signal?.removeEventListener('abort', stop)
       await run.close()
-      this.#pace?.endRun()
     }
   }
 
@@ -177,7 +170,6 @@ export class LoadedEngine implements Engine {
         const { rows, isPrefill } = places
         const events: GenerationEvent[] = []
         meter.beginSweep()
-        this.#pace?.beginSweep()
         await blockRun.sweep(
           rows,
           (row, i) => (isPrefill ? places.of(row).promptIds[i]! : places.of(row).ids.at(-1)!),
@@ -187,13 +179,12 @@ export class LoadedEngine implements Engine {
           },
           places.continues,
         )
-        const phase = isPrefill ? 'prefill' : 'decode'
-        meter.endSweep(phase, rows.length, events.length, this.#pace?.count)
-        this.#pace?.endSweep(phase, rows.length, meter.lastSweepSeconds)
+        meter.endSweep(isPrefill ? 'prefill' : 'decode', rows.length, events.length)
         const ended = places.advance()
         for (const id of places.takeUnneeded()) blockRun.release(id)
         if (replacer !== undefined) {
           const { moving, remainingSweeps } = places
+          const phase = isPrefill ? 'prefill' : 'decode'
           if (moving.length > 0) {
             meter.addToLastSweep(await replacer.between(meter.lastSweepSeconds, phase, moving, remainingSweeps))
           }
@@ -222,9 +213,7 @@ export class LoadedEngine implements Engine {
   report(): RunReport {
     if (this.#meter === undefined) throw new UsageError('nothing has been generated yet')
     const report = this.#meter.report()
-    const notices = [...report.notices, ...(this.#pace?.notices ?? [])]
-    const replacement = this.#replacer?.report()
-    return { ...report, notices, ...(replacement !== undefined && { replacement }) }
+    return this.#replacer === undefined ? report : { ...report, replacement: this.#replacer.report() }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -53,15 +53,13 @@ export class RunMeter {
     this.#taskSeconds.set(task, (this.#taskSeconds.get(task) ?? 0) + durationMs / 1000)
   }
 
-  /** @param hostThreads that attended beside a device, where their number may change */
-  endSweep(phase: SweepTraffic['phase'], liveSequences: number, newTokens: number, hostThreads?: number): void {
+  endSweep(phase: SweepTraffic['phase'], liveSequences: number, newTokens: number): void {
     this.#sweeps.push({
       phase,
       liveSequences,
       durationSeconds: (this.#clock.now() - this.#startedAtMs) / 1000,
       diskBytesRead: addedBytes(this.#before.read, this.traffic.read),
       diskBytesWritten: addedBytes(this.#before.written, this.traffic.written),
-      ...(hostThreads !== undefined && { hostThreads }),
       ...(this.#taskSeconds.size > 0 && { taskSeconds: Object.fromEntries(this.#taskSeconds) }),
     })
     this.#taskSeconds.clear()

@@ -20,8 +20,6 @@ export interface SweepTraffic {
   /** Read from the disk tier: weights from the checkpoint's files, or from the offload file where they lie in none. */
   readonly diskBytesRead: BytesByKind
   readonly diskBytesWritten: BytesByKind
-  /** Threads that attended on the host beside a device, where their number follows the run. */
-  readonly hostThreads?: number
   /** Seconds by task, where a breakdown was asked for: `loadWeight`, `compute attention`, `storeCache`, ... */
   readonly taskSeconds?: Readonly<Record<string, number>>
 }
