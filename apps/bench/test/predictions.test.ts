@@ -23,6 +23,8 @@ describe('the model of the engine', () => {
   })
 
   it.each([
+    [true, 2],
+    [true, 8],
     [true, 32],
     [false, 8],
     [false, 32],

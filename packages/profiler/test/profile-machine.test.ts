@@ -1,6 +1,6 @@
 import { createReferenceBackend } from '@flexgen/backend-reference'
 import { parseHardwareProfile } from '@flexgen/planner'
-import { systemClock } from '@flexgen/spec'
+import { type LayerGraph, systemClock } from '@flexgen/spec'
 import { createDiskTier } from '@flexgen/storage'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -73,8 +73,19 @@ describe('profileMachine', () => {
   it('measures copies to a device with memory of its own, and what computes beside it', async () => {
     const device = createReferenceBackend({ hostVisible: false })
     const host = createReferenceBackend()
-    const cardEffort = { ...little, matrices: 4, productsPerRun: 2, rows: [1, 4, 16] }
-    const profile = await profileMachine(optionsOf({ backends: [device], host, cardEffort }))
+    const cardEffort = { ...little, matrices: 4, productsPerRun: 2, rows: [1, 4, 16], heads: 3 }
+    const attended = new Set<number>()
+    const watched = {
+      ...host,
+      compile: (graph: LayerGraph) => {
+        for (const { kvHeads } of graph.caches) attended.add(kvHeads)
+        return host.compile(graph)
+      },
+    }
+    const profile = await profileMachine(optionsOf({ backends: [device], host: watched, cardEffort }))
+    // A card carries the beginning of a step in its rates; a host attends the heads of what the card computes.
+    expect(profile.compute.device.attentionRowSeconds).toBe(0)
+    expect(attended).toEqual(new Set([cardEffort.heads]))
     expect(parseHardwareProfile(JSON.parse(JSON.stringify(profile)), 'test')).toEqual(profile)
     expect(profile.machine.device).toBe('gpu')
     expect(profile.links.hostToDevice!.pinned.bytesPerSecond).toBeGreaterThan(0)

@@ -9,7 +9,7 @@ import { addGroup, option } from '../settings/options.ts'
 export function addProfile(program: Command, context: CliContext): void {
   const command = program
     .command('profile')
-    .description('Measure this machine for plan and --policy auto: disk, memory, kernels. Takes less than a minute.')
+    .description('Measure this machine for plan and --policy auto: disk, memory, kernels. Takes about a minute.')
   addGroup(command, 'What is measured:', [
     option('--backend <name>', 'a backend; may be repeated, the first is the default of runs (default: all)', repeated),
     option('--threads <count>', 'threads that compute', wholeNumber(1)),

@@ -14,7 +14,7 @@ export interface ProfileReport {
 export async function examineProfile(): Promise<ProfileReport> {
   const { defaultHardwareFile, readSavedHardware, staleness } = await import('flexgen')
   const path = defaultHardwareFile()
-  const hint = 'flexgen profile measures this machine, in less than a minute'
+  const hint = 'flexgen profile measures this machine, in about a minute'
   try {
     const profile = await readSavedHardware(path)
     if (profile === undefined) return { path, isThere: false, hint }

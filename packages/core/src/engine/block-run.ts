@@ -40,8 +40,8 @@ const queuedLayers = 4
 
 /**
  * Longest time in milliseconds for which steps are handed over without a turn of the event loop. Attention on the host beside a card begins
- * in such a turn: on an H100 its first batch waited 16 ms for four layers to be handed over, and a sweep of OPT-6.7B whose KV lies
- * on the host took 3 % longer with turns every half a millisecond than every tenth (medians of two runs of each in turn).
+ * in such a turn: on an H100 its first batch waited 16 ms for four layers to be handed over, and sweeps of OPT-6.7B whose KV lies
+ * on the host took 0.465 s with turns every tenth of a millisecond and 0.480 every half (medians of two runs of each in turn).
  */
 const mostTurnMs = { beside: 0.1, alone: 0.5 } as const
 

@@ -75,6 +75,7 @@ export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: Swe
     writtenPositions: Math.floor(promptTokens / pagePositions) * pagePositions,
     attention: linearForm({}, engine.device.prefillAttention(promptTokens, flops)),
     hostAttention: linearForm({}),
+    attendsBeside: false,
   })
 }
 
@@ -109,6 +110,7 @@ export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: Swee
     writtenPositions: 1,
     attention: linearForm({ cd: onDevice, cr: onDevice, cn: onDevice, x: -onDevice }),
     hostAttention: linearForm({ x: mode.hostAttention ? onHost : 0 }),
+    attendsBeside: mode.hostAttention && !engine.isHost,
   })
 }
 
@@ -122,6 +124,8 @@ interface PhaseWork {
   readonly writtenPositions: number
   readonly attention: Form
   readonly hostAttention: Form
+  /** Whether a host beside the device attends. */
+  readonly attendsBeside: boolean
 }
 
 function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, work: PhaseWork): SweepTerms {
@@ -156,8 +160,10 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   const { stageSeconds } = engine.device
   const isBeside = mode.hostAttention && !isHost
   const stepSeconds = isBeside ? stagesBeside * stageSeconds + copiesBeside * costs.transferSeconds : stageSeconds
-  // Layers that hold an mlp, or a table, alone are one kernel.
-  const issue = batches * (decoderLayers * stepSeconds + (weights.scheduleLayers - decoderLayers) * stageSeconds)
+  const others = weights.scheduleLayers - decoderLayers
+  // Layers that hold an mlp, or a table, alone are one kernel, and the way of the hidden states.
+  const copiedSeconds = isBeside && !mode.hiddenOnDevice ? 2 * costs.transferSeconds : 0
+  const issue = batches * (decoderLayers * stepSeconds + others * (stageSeconds + copiedSeconds))
   const onDisk: [name: EngineShareName, bytes: number][] = [
     ['wn', fromDisk],
     ['cn', rows * fullPages * positionBytes],
@@ -176,12 +182,13 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   // Layers of mlp alone: whoever attends, or moves KV, rests meanwhile.
   const apart = scaleForm(dense, weights.apartShare)
   // Of one batch nothing is attended yet before its projections, or any more behind them; with several, whole layers start
-  // before the one before has ended, and layers with an mlp between them do not. What is handed over there is waited for, too:
-  // on an H100 one batch of 24 of OPT-30B took 48 ms a step, 7 of them attention on the host, and 34 ms without it.
+  // before the one before has ended, and layers with an mlp between them do not. What is handed over there is waited for, too, as a card
+  // has it: one batch of 24 of OPT-30B took 48 ms a step on an H100, 7 of them attention on the host, and 33 to 36 ms without it.
   const pauses = batches === 1 || weights.apartShare > 0
   const ends = scaleForm(dense, pauses ? (1 - weights.apartShare) / batches : 0)
   const turnSeconds = stagesInTurn * stageSeconds + copiesInTurn * costs.transferSeconds
-  const handedOver = linearForm<EngineShareName>({}, isBeside && pauses ? decoderLayers * turnSeconds : 0)
+  const waitedSeconds = decoderLayers * turnSeconds + (weights.apartShare > 0 ? others * stageSeconds : 0)
+  const handedOver = linearForm<EngineShareName>({}, work.attendsBeside && pauses ? waitedSeconds : 0)
   return {
     resources: {
       ramToDevice,

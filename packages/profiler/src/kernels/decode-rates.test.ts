@@ -28,6 +28,14 @@ it('a host gets back the speeds and the cost of a sequence that its steps were m
   for (const { bytesPerSecond } of rates) expect(bytesPerSecond / 1e11).toBeCloseTo(1, 6)
 })
 
+it('what one sequence alone costs is no measure of many', () => {
+  const decodes = [
+    decodeTimes('float16', 1, 1e-11, 50e-6),
+    ...[4, 8].map((n) => decodeTimes('float16', n, 1e-11, 2e-6)),
+  ]
+  expect(ratesOnHost(decodes, () => true, stageSeconds).rowSeconds).toBeCloseTo(2e-6, 9)
+})
+
 it('a dtype whose sequences cost more has that in its rate, so that long steps take what they took', () => {
   const decodes = [decodeTimes('float16', 1, 1e-11, 2e-6), decodeTimes('q4g64', 8, 4e-12, 9e-6)]
   const { rates, rowSeconds } = ratesOnHost(decodes, ({ dtype }) => dtype === 'float16', stageSeconds)
@@ -45,5 +53,7 @@ it('noise never makes a speed without a time', () => {
   const { rates, rowSeconds } = ratesOnHost([decode], () => true, stageSeconds)
   expect(rowSeconds).toBeGreaterThanOrEqual(0)
   expect(rates[0]!.bytesPerSecond).toBeGreaterThan(0)
+  // Sequences cost all of the shorter step but its call at most.
+  expect(rowSeconds).toBeCloseTo(2e-5, 9)
   expect(rates[0]!.bytesPerSecond).toBeLessThanOrEqual(8e6 / (0.3 * 2e-5) + 1)
 })

@@ -32,7 +32,8 @@ export function rateOnDevice({ dtype, sequences, short, long, spread }: DecodeTi
 
 /**
  * On a host a sequence costs its share of a thread beside what it reads: what is left where the line through both lengths
- * reads nothing, of KV in the dtype that is computed with. Rates are those with which the long steps take what was measured.
+ * reads nothing, of KV in the dtype that is computed with. Rates are those with which the long steps take what was measured, as long as
+ * most of that is reading.
  * @param stageSeconds cost of a call, which is counted elsewhere
  */
 export function ratesOnHost(
@@ -41,7 +42,7 @@ export function ratesOnHost(
   stageSeconds: number,
 ): DecodeRates {
   const rows = decodes.filter(isOwnDtype).map(({ sequences, short, long }) => {
-    const perByte = (long.seconds - short.seconds) / (long.bytes - short.bytes)
+    const perByte = Math.max(0, (long.seconds - short.seconds) / (long.bytes - short.bytes))
     return Math.max(0, short.seconds - perByte * short.bytes - stageSeconds) / sequences
   })
   // Of one sequence alone no lane runs beside another.

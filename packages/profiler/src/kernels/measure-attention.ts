@@ -8,7 +8,7 @@ import { Probe } from './probe.ts'
 import { attentionGraph } from './probe-graphs.ts'
 import type { MemoryRoom } from './working-set.ts'
 
-/** Attention: its speed where much is read, and what a row costs where little is. */
+/** Attention: its speed, and on a host what a sequence costs besides. */
 export interface MeasuredAttention {
   readonly decodeAttention: readonly DecodeAttentionRate[]
   readonly prefillAttention: readonly PrefillAttentionRate[]

@@ -31,7 +31,7 @@ export interface MeasureEffort {
   readonly pinnedBytes: number
 }
 
-/** What `flexgen profile` does: under a minute for two backends on two cores. */
+/** What `flexgen profile` does: under a minute for two backends on two cores, a minute beside a card. */
 export const fullEffort: MeasureEffort = {
   timing: { leastSeconds: 0.06, repetitions: 5 },
   width: 4096,
