@@ -75,7 +75,6 @@ export function prefillTerms(engine: EngineProblem, split: BatchSplit, mode: Swe
     writtenPositions: Math.floor(promptTokens / pagePositions) * pagePositions,
     attention: linearForm({}, engine.device.prefillAttention(promptTokens, flops)),
     hostAttention: linearForm({}),
-    attendsBeside: false,
   })
 }
 
@@ -110,7 +109,6 @@ export function decodeTerms(engine: EngineProblem, split: BatchSplit, mode: Swee
     writtenPositions: 1,
     attention: linearForm({ cd: onDevice, cr: onDevice, cn: onDevice, x: -onDevice }),
     hostAttention: linearForm({ x: mode.hostAttention ? onHost : 0 }),
-    attendsBeside: mode.hostAttention && !engine.isHost,
   })
 }
 
@@ -124,8 +122,6 @@ interface PhaseWork {
   readonly writtenPositions: number
   readonly attention: Form
   readonly hostAttention: Form
-  /** Whether a host beside the device attends. */
-  readonly attendsBeside: boolean
 }
 
 function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, work: PhaseWork): SweepTerms {
@@ -188,7 +184,9 @@ function sweepTerms(engine: EngineProblem, split: BatchSplit, mode: SweepMode, w
   const ends = scaleForm(dense, pauses ? (1 - weights.apartShare) / batches : 0)
   const turnSeconds = stagesInTurn * stageSeconds + copiesInTurn * costs.transferSeconds
   const waitedSeconds = decoderLayers * turnSeconds + (weights.apartShare > 0 ? others * stageSeconds : 0)
-  const handedOver = linearForm<EngineShareName>({}, work.attendsBeside && pauses ? waitedSeconds : 0)
+  // Prompts, which find nothing cached, are attended on the device.
+  const attendsBeside = isBeside && work.cachedPositions > 0
+  const handedOver = linearForm<EngineShareName>({}, attendsBeside && pauses ? waitedSeconds : 0)
   return {
     resources: {
       ramToDevice,

@@ -40,21 +40,20 @@ export async function measureAttention(
     const spec = { kvHeads: heads, headDim, maxPositions: positions[1], dtype: cacheDtype }
     const rows = await createKvRows(probe, spec, Math.max(...sequences), room, kvBytes)
     for (const batch of sequences) {
-      const times: MeasuredTime[] = []
-      for (const length of positions) {
+      const read = async (length: number): Promise<Read & MeasuredTime> => {
         probe.unbind()
         await bindAttention(probe, kernel, rows, { batch, seq: 1, length })
-        times.push(await timeRuns((runs) => probe.run(runs), timing))
+        // Bytes are counted in the dtype that is computed with, whatever the cache holds.
+        const bytes = batch * cachePageBytes({ kvHeads: heads, headDim, dtype }, length)
+        return { bytes, ...(await timeRuns((runs) => probe.run(runs), timing)) }
       }
-      // Bytes are counted in the dtype that is computed with, whatever the cache holds.
-      const bytes = positions.map((length) => batch * cachePageBytes({ kvHeads: heads, headDim, dtype }, length))
-      const [short, long] = [0, 1].map((i) => ({ seconds: times[i]!.seconds, bytes: bytes[i]! })) as [Read, Read]
-      decodes.push({ dtype: cacheDtype, sequences: batch, short, long, spread: times[1]!.spread })
+      const short = await read(positions[0])
+      const long = await read(positions[1])
+      decodes.push({ dtype: cacheDtype, sequences: batch, short, long, spread: long.spread })
     }
   }
-  const isOwnDtype = (decode: DecodeTimes): boolean => decode.dtype === dtype
   const { rates: decodeAttention, rowSeconds: attentionRowSeconds } = backend.device.hostVisible
-    ? ratesOnHost(decodes, isOwnDtype, stageSeconds)
+    ? ratesOnHost(decodes, dtype, stageSeconds)
     : { rates: decodes.map(rateOnDevice), rowSeconds: 0 }
   const prefillAttention: PrefillAttentionRate[] = []
   for (const promptTokens of effort.promptTokens) {
