@@ -106,6 +106,12 @@ typedef struct {
   float *top, *sum, *values; // [group], [group], [group, head dim]
 } fx_partial;
 
+// Bytes that lie side by side.
+typedef struct {
+  const char *at;
+  size_t bytes;
+} fx_stretch;
+
 // The kernels of one instruction set.
 typedef struct {
   const char *name;
@@ -136,8 +142,10 @@ typedef struct {
   void (*linear_block)(const fx_linear *, size_t m0, size_t m1, size_t n0, size_t n1, void *scratch);
   size_t (*linear_rows_scratch)(size_t rows, size_t columns, size_t k);
   size_t (*linear_block_scratch)(size_t rows, size_t columns);
-  // One query, the query heads of one kv head, positions [from, to) of the cache.
-  void (*attend_part)(const fx_attention *, size_t kv_head, size_t from, size_t to, fx_partial, void *scratch);
+  // One query, the query heads of one kv head, positions [from, to) of the cache. `next`, which may be empty, are the keys
+  // that this thread reads next: their beginning is asked for.
+  void (*attend_part)(const fx_attention *, size_t kv_head, size_t from, size_t to, fx_stretch next, fx_partial,
+                      void *scratch);
   // One query with sparsity: of the past only `keep` positions of largest weight.
   void (*attend_sparse)(const fx_attention *, size_t head, size_t keep, void *scratch);
   // Joins parts in order and writes y of one query; a part is `top`, `sum`, `values`, one behind the other.
@@ -167,8 +175,8 @@ extern const fx_level fx_avx2, fx_avx512, fx_avx512_bf16;
 extern const fx_level fx_neon;
 #endif
 
-// Query tile of `attend_block`, and positions of a part of `attend_part`.
-enum { FX_QUERY_TILE = 96, FX_PART_POSITIONS = 1024 };
+// Query tile of `attend_block`, positions of a part of `attend_part`, and how many bytes ahead it asks for what it reads.
+enum { FX_QUERY_TILE = 96, FX_PART_POSITIONS = 1024, FX_AHEAD_BYTES = 16384 };
 
 // What is known of this processor, set by `fx_find_level`: whether reading in order gains from asking ahead, and whether
 // products of bfloat16 pairs are faster than float32 ones.

@@ -38,6 +38,7 @@ FX_INLINE void v_put_n(void *p, size_t i, vf a, size_t n, int dtype) {
 }
 
 #include "kernels/math.inc.h"
+#include "kernels/read-ahead.inc.h"
 #include "kernels/groups.inc.h"
 #if FX_HAS_VNNI
 #include "kernels/groups-vnni.inc.h"

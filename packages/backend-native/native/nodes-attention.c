@@ -1,6 +1,8 @@
 // Attention with its cache: new keys and values are written to their rows, then every query attends.
 #include "program.h"
 
+#include <stdatomic.h>
+
 typedef struct {
   const fx_run *run;
   fx_value q, k, v, y;
@@ -11,7 +13,14 @@ typedef struct {
   size_t parts;  // of a row that is attended in parts
   size_t tiles;  // of the queries of a row
   char *partials;
+  atomic_size_t taken; // pieces that threads have taken
 } attention_job;
+
+// A part of the positions of one kv head of one row.
+typedef struct {
+  fx_attention row;
+  size_t index, kv_head, from, to;
+} attention_piece;
 
 static attention_job job_of(const fx_run *run, const fx_node *node) {
   const double *a = node->attributes;
@@ -91,18 +100,49 @@ static fx_partial partial_of(const attention_job *job, size_t index) {
   return (fx_partial){at, at + job->group, at + 2 * job->group};
 }
 
-// One part of the positions of one kv head of one row; a row of one part is joined at once.
-static void attend_one(void *argument, size_t index, size_t thread) {
-  const attention_job *job = argument;
+// Takes the next piece that has positions; whether there was one.
+static int take_piece(attention_job *job, attention_piece *piece) {
+  const size_t pieces = job->run->batch * job->kv_heads * job->parts;
+  for (;;) {
+    const size_t index = atomic_fetch_add(&job->taken, 1), heads = index / job->parts;
+    if (index >= pieces) return 0;
+    const size_t from = index % job->parts * FX_PART_POSITIONS;
+    piece->row = row_of(job, heads / job->kv_heads);
+    const size_t count = piece->row.position + 1;
+    if (piece->row.queries == 0 || from >= count) continue;
+    piece->index = index;
+    piece->kv_head = heads % job->kv_heads;
+    piece->from = from;
+    piece->to = fx_min(count, from + FX_PART_POSITIONS);
+    return 1;
+  }
+}
+
+// The keys of a piece.
+static fx_stretch keys_of(const attention_piece *piece) {
+  const fx_attention *a = &piece->row;
+  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim);
+  return (fx_stretch){a->k + ld * (piece->kv_head * a->max_positions + piece->from), ld * (piece->to - piece->from)};
+}
+
+// Pieces as long as there are any. A thread takes its next one before it has done the last, so that no piece begins with memory that
+// nobody has asked for. A row of one part is joined at once.
+static void attend_pieces(void *argument, size_t index, size_t thread) {
+  attention_job *job = argument;
   const fx_level *level = job->run->level;
-  size_t part = index % job->parts, kv_head = index / job->parts % job->kv_heads;
-  fx_attention a = row_of(job, index / job->parts / job->kv_heads);
   char *scratch = fx_thread_scratch(job->run, thread);
-  size_t count = a.position + 1, from = part * FX_PART_POSITIONS;
-  if (a.queries == 0 || from >= count) return;
-  fx_partial partial = partial_of(job, index);
-  level->attend_part(&a, kv_head, from, fx_min(count, from + FX_PART_POSITIONS), partial, scratch);
-  if (count <= FX_PART_POSITIONS) level->attend_join(&a, kv_head, partial.top, 1, scratch);
+  attention_piece pieces[2];
+  (void)index;
+  int has_piece = take_piece(job, &pieces[0]);
+  for (size_t i = 0; has_piece; i++) {
+    const attention_piece *piece = &pieces[i % 2], *next = &pieces[(i + 1) % 2];
+    has_piece = take_piece(job, &pieces[(i + 1) % 2]);
+    fx_partial partial = partial_of(job, piece->index);
+    level->attend_part(&piece->row, piece->kv_head, piece->from, piece->to,
+                       has_piece ? keys_of(next) : (fx_stretch){NULL, 0}, partial, scratch);
+    if (piece->row.position < FX_PART_POSITIONS)
+      level->attend_join(&piece->row, piece->kv_head, partial.top, 1, scratch);
+  }
 }
 
 static void join_one(void *argument, size_t index, size_t thread) {
@@ -152,7 +192,7 @@ fx_result fx_run_attention(const fx_run *run, const fx_node *node) {
   if (run->seq > 1) fx_parallel(run->pool, attend_tile, &job, run->batch * job.heads * job.tiles);
   else if (job.sparsity < 1) fx_parallel(run->pool, attend_sparse, &job, run->batch * job.heads);
   else {
-    fx_parallel(run->pool, attend_one, &job, run->batch * job.kv_heads * job.parts);
+    fx_parallel(run->pool, attend_pieces, &job, fx_pool_threads(run->pool));
     if (job.parts > 1) fx_parallel(run->pool, join_one, &job, run->batch * job.kv_heads);
   }
   return (fx_result){FX_OK, {0}};

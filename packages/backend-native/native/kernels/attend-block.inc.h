@@ -41,7 +41,7 @@ static void attend_alone(const fx_attention *a, size_t head, size_t query, float
   one.k = cached(a, a->k, head / group, 0);
   one.v = cached(a, a->v, head / group, 0);
   fx_partial part = {top, sum, values};
-  attend_part(&one, 0, 0, a->position + query + 1, part, rest);
+  attend_part(&one, 0, 0, a->position + query + 1, (fx_stretch){NULL, 0}, part, rest);
   attend_join(&one, 0, top, 1, rest);
 }
 

@@ -20,14 +20,14 @@ FX_INLINE vf score_some(const char *k, size_t ld, value_pair values) {
 }
 
 // Scores of `count` positions of `groups` groups; q as `spread_query` gives it.
-FX_INLINE void score_positions(const char *k, const size_t groups, const float *q, size_t count, const char *soon,
+FX_INLINE void score_positions(const char *k, const size_t groups, const float *q, size_t count, read_ahead *ahead,
                                float *scores) {
   const size_t ld = groups * FX_GROUP_BYTES;
   const float *q_sums = q + groups * FX_GROUP, *q_scales = q_sums + FX_MOST_HEAD_GROUPS;
   for (size_t p = 0; p < count; p += VW) {
     const char *at = k + p * ld;
     char rest[VW * FX_MOST_HEAD_GROUPS * FX_GROUP_BYTES];
-    fetch_groups(soon ? soon + p * ld : NULL, VW * ld);
+    fetch_ahead(ahead, fx_min(VW, count - p) * ld);
     if (p + VW > count) at = memcpy(memset(rest, 0, VW * ld), at, (count - p) * ld);
     vf s = v_zero(), scales, minima;
     FX_UNROLL for (size_t g = 0; g < groups; g++, at += FX_GROUP_BYTES) {
@@ -41,10 +41,10 @@ FX_INLINE void score_positions(const char *k, const size_t groups, const float *
   }
 }
 
-static void score_groups(const char *k, size_t dim, const float *q, size_t count, const char *soon, float *scores) {
+static void score_groups(const char *k, size_t dim, const float *q, size_t count, read_ahead *ahead, float *scores) {
   const size_t groups = dim / FX_GROUP;
   // Addresses that the compiler knows are free.
-  if (groups == 1) score_positions(k, 1, q, count, soon, scores);
-  else if (groups == 2) score_positions(k, 2, q, count, soon, scores);
-  else score_positions(k, groups, q, count, soon, scores);
+  if (groups == 1) score_positions(k, 1, q, count, ahead, scores);
+  else if (groups == 2) score_positions(k, 2, q, count, ahead, scores);
+  else score_positions(k, groups, q, count, ahead, scores);
 }

@@ -2,23 +2,18 @@
 // range are read in the order in which they lie, then the values: two long streams at the speed of memory.
 
 // Keys that all query heads of a group see while they are in L1.
-enum { FX_KEY_BLOCK = 4 * VW, FX_AHEAD_BYTES = 16384 };
-
-// Asks for a line of what is read soon, where a processor does not do it early enough by itself; `soon` may be null.
-FX_INLINE void fetch_soon(const char *soon, size_t bytes) {
-  for (size_t i = 0; soon != NULL && i < bytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
-}
+enum { FX_KEY_BLOCK = 4 * VW };
 
 // Scores of `count` positions, q padded with zeros to whole vectors.
 FX_INLINE void score_keys(const int dtype, const size_t fixed, const char *k, size_t dim, const float *q, size_t count,
-                          const char *soon, float *scores) {
+                          read_ahead *ahead, float *scores) {
   const size_t head_dim = fixed ? fixed : dim, whole = head_dim / VW * VW, ld = fx_bytes(dtype, head_dim);
   size_t p = 0;
   for (; p + VW <= count; p += VW) {
     vf r[VW];
     for (size_t i = 0; i < VW; i++) {
       const char *key = k + (p + i) * ld;
-      fetch_soon(soon ? soon + (p + i) * ld : NULL, ld);
+      fetch_ahead(ahead, ld);
       r[i] = v_zero();
       FX_UNROLL for (size_t j = 0; j < whole; j += VW) r[i] = v_fma(v_get(key, j, dtype), v_load(q + j), r[i]);
       if (whole < head_dim) r[i] = v_fma(v_get_n(key, whole, head_dim - whole, dtype), v_load(q + whole), r[i]);
@@ -27,6 +22,7 @@ FX_INLINE void score_keys(const int dtype, const size_t fixed, const char *k, si
   }
   for (; p < count; p++) {
     const char *key = k + p * ld;
+    fetch_ahead(ahead, ld);
     vf s = v_zero();
     for (size_t j = 0; j < whole; j += VW) s = v_fma(v_get(key, j, dtype), v_load(q + j), s);
     if (whole < head_dim) s = v_fma(v_get_n(key, whole, head_dim - whole, dtype), v_load(q + whole), s);
@@ -36,14 +32,14 @@ FX_INLINE void score_keys(const int dtype, const size_t fixed, const char *k, si
 
 // sums [head dim, padded] += values of `count` positions by weight.
 FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, size_t dim, const float *weights,
-                          size_t count, const char *soon, float *sums) {
+                          size_t count, read_ahead *ahead, float *sums) {
   const size_t head_dim = fixed ? fixed : dim, whole = head_dim / VW * VW, ld = fx_bytes(dtype, head_dim);
   if (fixed && fixed / VW <= 8) {
     vf s[8];
     FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) s[j] = v_load(sums + j * VW);
     for (size_t p = 0; p < count; p++) {
       vf weight = v_set1(weights[p]);
-      fetch_soon(soon ? soon + p * ld : NULL, ld);
+      fetch_ahead(ahead, ld);
       FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) s[j] = v_fma(weight, v_get(v + p * ld, j * VW, dtype), s[j]);
     }
     FX_UNROLL for (size_t j = 0; j < fixed / VW; j++) v_store(sums + j * VW, s[j]);
@@ -52,6 +48,7 @@ FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, si
   for (size_t p = 0; p < count; p++) {
     vf weight = v_set1(weights[p]);
     const char *value = v + p * ld;
+    fetch_ahead(ahead, ld);
     for (size_t j = 0; j < whole; j += VW)
       v_store(sums + j, v_fma(weight, v_get(value, j, dtype), v_load(sums + j)));
     if (whole < head_dim)
@@ -72,22 +69,22 @@ FX_INLINE void sum_values(const int dtype, const size_t fixed, const char *v, si
   else CALL(DTYPE, 0);
 
 // Scores of `count` positions; q as `load_query` gives it.
-static void score(int dtype, const char *k, size_t dim, const float *q, size_t count, const char *soon, float *scores) {
+static void score(int dtype, const char *k, size_t dim, const float *q, size_t count, read_ahead *ahead, float *scores) {
   if (dtype == FX_Q4) {
-    score_groups(k, fx_round_up(dim, FX_GROUP), q, count, soon, scores);
+    score_groups(k, fx_round_up(dim, FX_GROUP), q, count, ahead, scores);
     return;
   }
-#define FX_SCORE(DTYPE, DIM) score_keys(DTYPE, DIM, k, dim, q, count, soon, scores)
+#define FX_SCORE(DTYPE, DIM) score_keys(DTYPE, DIM, k, dim, q, count, ahead, scores)
   FX_BY_DTYPE_AND_DIM(FX_SCORE)
 }
 
-static void weigh(int dtype, const char *v, size_t dim, const float *weights, size_t count, const char *soon,
+static void weigh(int dtype, const char *v, size_t dim, const float *weights, size_t count, read_ahead *ahead,
                   float *sums) {
   if (dtype == FX_Q4) {
-    sum_groups(v, fx_round_up(dim, FX_GROUP), weights, count, soon, sums);
+    sum_groups(v, fx_round_up(dim, FX_GROUP), weights, count, ahead, sums);
     return;
   }
-#define FX_WEIGH(DTYPE, DIM) sum_values(DTYPE, DIM, v, dim, weights, count, soon, sums)
+#define FX_WEIGH(DTYPE, DIM) sum_values(DTYPE, DIM, v, dim, weights, count, ahead, sums)
   FX_BY_DTYPE_AND_DIM(FX_WEIGH)
 }
 
@@ -120,27 +117,21 @@ static const char *cached(const fx_attention *a, const char *half, size_t kv_hea
 // Keys or values that are taken at once: groups need more of them to be weighed ahead.
 static size_t block_of(const fx_attention *a) { return a->cache_dtype == FX_Q4 ? 4 * FX_GROUP : FX_KEY_BLOCK; }
 
-// What is read a while after position p of the keys (or of the values): first the rest of the keys, then the values. Nothing
-// beyond them is asked for: it may be another thread's.
-static const char *soon_of(const fx_attention *a, size_t kv_head, size_t from, size_t p, size_t count, int is_value) {
-  const int is_q4 = a->cache_dtype == FX_Q4;
-  if (!fx_fetches_ahead && !is_q4) return NULL;
-  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim), block = block_of(a);
-  size_t at = p + (is_q4 ? block : fx_round_up(fx_ceil_div(FX_AHEAD_BYTES, ld), block));
-  if (at < count) return cached(a, is_value ? a->v : a->k, kv_head, from + at);
-  return is_value || at >= 2 * count ? NULL : cached(a, a->v, kv_head, from + at - count);
-}
-
-static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size_t to, fx_partial out, void *scratch) {
+static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size_t to, fx_stretch next, fx_partial out,
+                        void *scratch) {
   const size_t group = a->heads / a->kv_heads, count = to - from, padded = fx_round_up(a->head_dim, FX_GROUP);
   const size_t ldq = query_floats(a->head_dim), block = block_of(a);
+  const size_t ld = fx_bytes(a->cache_dtype, a->head_dim), bytes = count * ld;
+  const char *keys = cached(a, a->k, kv_head, from), *values = cached(a, a->v, kv_head, from);
   float *q = scratch, *scores = q + group * ldq, *sums = scores + group * count;
+  read_ahead reads = read_ahead_of((fx_stretch){keys, bytes}, (fx_stretch){values, bytes}, next);
+  read_ahead *ahead = fx_fetches_ahead || a->cache_dtype == FX_Q4 ? &reads : NULL;
   for (size_t g = 0; g < group; g++) load_query(a, 0, kv_head * group + g, q + g * ldq);
   for (size_t p = 0; p < count; p += block) {
     const size_t n = fx_min(block, count - p);
-    const char *k = cached(a, a->k, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 0);
+    const char *k = keys + p * ld;
     for (size_t g = 0; g < group; g++)
-      score(a->cache_dtype, k, a->head_dim, q + g * ldq, n, g == 0 ? soon : NULL, scores + g * count + p);
+      score(a->cache_dtype, k, a->head_dim, q + g * ldq, n, g == 0 ? ahead : NULL, scores + g * count + p);
   }
   for (size_t g = 0; g < group; g++) {
     float *row = scores + g * count;
@@ -150,9 +141,9 @@ static void attend_part(const fx_attention *a, size_t kv_head, size_t from, size
   memset(sums, 0, 4 * group * padded);
   for (size_t p = 0; p < count; p += block) {
     const size_t n = fx_min(block, count - p);
-    const char *v = cached(a, a->v, kv_head, from + p), *soon = soon_of(a, kv_head, from, p, count, 1);
+    const char *v = values + p * ld;
     for (size_t g = 0; g < group; g++)
-      weigh(a->cache_dtype, v, a->head_dim, scores + g * count + p, n, g == 0 ? soon : NULL, sums + g * padded);
+      weigh(a->cache_dtype, v, a->head_dim, scores + g * count + p, n, g == 0 ? ahead : NULL, sums + g * padded);
   }
   for (size_t g = 0; g < group; g++) memcpy(out.values + g * a->head_dim, sums + g * padded, 4 * a->head_dim);
 }

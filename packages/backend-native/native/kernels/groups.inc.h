@@ -23,12 +23,6 @@ FX_INLINE void read_scales(const char *groups, size_t stride, size_t n, float *s
   v_store(minima + i, minimum);
 }
 
-// Asks for so many bytes of groups that are read soon, which may be null: groups are read too unevenly for processors to do it by
-// themselves.
-FX_INLINE void fetch_groups(const char *soon, size_t bytes) {
-  for (size_t i = 0; soon != NULL && i < bytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
-}
-
 // Room for so many scales.
 FX_INLINE size_t scale_floats(size_t groups) { return fx_round_up(groups, VW); }
 

@@ -92,7 +92,7 @@ static void linear_column_rows(const fx_linear *l, size_t n0, size_t n1, float *
     weigh_column_rows(rows, w, FX_GROUP_BYTES, fx_min(FX_GROUP, k), x, k, now);
     for (size_t c = 0; c < k; c += FX_GROUP, w += piece) {
       const size_t ahead = c + FX_GROUP;
-      fetch_groups(w + FX_GROUPS_AHEAD, piece);
+      fetch_soon(w + FX_GROUPS_AHEAD, piece);
       if (ahead < k)
         weigh_column_rows(rows, w + piece, FX_GROUP_BYTES, fx_min(FX_GROUP, k - ahead), x + ahead, k, next);
       add_column_rows(rows, w, FX_GROUP_BYTES, fx_min(FX_GROUP, k - c), now, out + n, wide);
