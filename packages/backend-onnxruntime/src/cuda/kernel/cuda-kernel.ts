@@ -198,15 +198,15 @@ const sessionConstantBytes = 128 * 1024
 /** The forms that a run of a shape may take: which of them is known once its rows are. */
 function possibleRuns(program: CudaProgram, shape: RunShape): StepRun[] {
   const { batch, seq, cacheDtype = program.compute } = shape
-  const isFusable = program.fuses(shape) && cacheDtype === program.compute
+  const isFusable = program.fusedPlan !== undefined && cacheDtype === program.compute
   return [
     ...(isFusable ? [{ batch, seq, cacheDtype, startsAnew: true, isFused: true }] : []),
     ...[true, false].map((startsAnew) => ({ batch, seq, cacheDtype, startsAnew, isFused: false })),
   ]
 }
 
-/** The fused form takes rows that are neighbours, and one token for each row, or prompts from their start (see `fuses`). */
+/** The fused form takes rows that are neighbours, and one token for each row, or prompts from their start. */
 function isFused(program: CudaProgram, plan: CudaRunPlan, facts: RunFacts): boolean {
-  if (!program.fuses(plan) || !facts.isUniform) return false
+  if (program.fusedPlan === undefined || !facts.isUniform) return false
   return [...plan.caches.values()].every(({ inPlace, spec }) => inPlace !== undefined && spec.dtype === program.compute)
 }

@@ -32,7 +32,7 @@ export class CudaProgram {
   readonly lookUps: readonly NodeOf<'Gather'>[]
   /** How ONNX Runtime's fused attention takes prompts, which need no cache; undefined where it does not. */
   readonly promptForm: PromptForm | undefined
-  /** How the graph is cut where ONNX Runtime's fused attention takes all of it; undefined where it does not. */
+  /** How the graph is cut where ONNX Runtime's fused attention takes prompts and decode steps; undefined where it does not. */
   readonly fusedPlan: readonly CudaStepPlan[] | undefined
   /** How it is cut for the form that does everything. */
   readonly plan: readonly CudaStepPlan[]
@@ -63,7 +63,7 @@ export class CudaProgram {
     this.plan = planSteps(this.info, false)
     const fitsFused = this.#fitsFused()
     this.promptForm = fitsFused ? this.#promptForm() : undefined
-    this.fusedPlan = fitsFused && this.#isFusable() ? planSteps(this.info, true) : undefined
+    this.fusedPlan = this.promptForm === 'cache' && this.#isFusable() ? planSteps(this.info, true) : undefined
   }
 
   /** Compiles what every run needs. @throws {FlexgenError} `UNSUPPORTED_DATA`, or what ONNX Runtime reports */
@@ -73,7 +73,7 @@ export class CudaProgram {
       context.deviceKernels.load(neededModules(program.plan))
       if (program.fusedPlan !== undefined) program.fused = await program.#make(program.fusedPlan)
       // Else what the fused form serves needs no other, and most graphs never do.
-      if (program.fusedPlan === undefined || program.promptForm === 'tokens') await program.makeSteps()
+      else await program.makeSteps()
       return program
     } catch (error) {
       program.#end()
@@ -124,12 +124,10 @@ export class CudaProgram {
     return hasAllHeads && this.#context.promptTypes.includes(this.compute) ? 'tokens' : 'cache'
   }
 
-  /** Whether a run takes the fused form, given that its rows are uniform. */
-  fuses({ seq }: Pick<DynamicDimensions, 'seq'>): boolean {
-    return this.fusedPlan !== undefined && (seq === 1 || this.promptForm !== 'tokens')
-  }
-
-  /** Whether the fused operator serves decode, too: it attends to everything, and each cache is one node's. */
+  /**
+   * Whether the fused operator serves whole runs: it attends to everything, and each cache is one node's. Where prompts need no cache,
+   * decode steps take our own kernel, which an H100 runs as fast and which is begun sooner.
+   */
   #isFusable(): boolean {
     const caches = new Set(this.attentions.map(({ attributes }) => attributes.cache))
     return (
