@@ -119,6 +119,12 @@ export interface PageRange {
   readonly position: number
 }
 
+/** A copy between a cache row and a host page, in either direction. */
+export interface CacheCopy {
+  readonly range: CacheRange
+  readonly page: PageRange
+}
+
 /**
  * An ordered stream of operations. Each returns its event at once; operations of one queue run in order, those of
  * different queues side by side. Spans must stay alive until the event has ended. After a failure everything
@@ -133,6 +139,11 @@ export interface Queue {
   copyToCache(target: CacheRange, source: PageRange): QueueEvent
   /** Copies positions of a cache row into a host page. */
   copyFromCache(target: PageRange, source: CacheRange): QueueEvent
+  /**
+   * One or more copies as one operation, which does what `copyToCache` (or `copyFromCache`) does for each: for backends where an
+   * operation costs more than moving its bytes. What the copies write must not overlap.
+   */
+  copyCacheRows?(direction: 'toCache' | 'fromCache', copies: readonly CacheCopy[]): QueueEvent
   /** Runs a kernel. The binding may be changed again once the event has ended. */
   run(kernel: Kernel, binding: Binding): QueueEvent
   /** Lets everything queued from now on wait for an event of any queue. */

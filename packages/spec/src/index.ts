@@ -39,6 +39,7 @@ export type {
   Backend,
   BackendCapabilities,
   Binding,
+  CacheCopy,
   CacheRange,
   DeviceInfo,
   HostContents,

@@ -2,15 +2,18 @@ import assert from 'node:assert/strict'
 import {
   type Backend,
   bytesOf,
+  type CacheCopy,
   cachePageBytes,
   type CacheSpec,
   dtypeBytes,
   type HostBuffer,
+  type QueueEvent,
   type Span,
   spanOf,
 } from '@flexgen/spec'
 import { assertBytes } from '../kit/assert-bytes.ts'
 import { createHostBuffer } from '../kit/host-buffer.ts'
+import { assertRefused } from '../kit/refusal.ts'
 import { createRandom, randomBytes } from '../kit/random.ts'
 import type { BackendContext } from './backend-context.ts'
 
@@ -68,6 +71,11 @@ export function copiesSuite({ test }: BackendContext): void {
   test('positions of a cache row go through host pages of any size and come back', async (backend) => {
     for (const dtype of backend.capabilities.cacheDtypes)
       await copyCacheAtRandom(backend, { kvHeads: 3, headDim: 6, maxPositions: 16, dtype })
+  })
+
+  test('copies of several cache rows, as one operation where a queue has it, move whole rows and parts of them', async (backend) => {
+    for (const dtype of backend.capabilities.cacheDtypes)
+      await copyRowsTogether(backend, { kvHeads: 2, headDim: 8, maxPositions: 6, dtype })
   })
 
   test('a queue copies what another queue brought, once it waits for it', async (backend) => {
@@ -128,4 +136,50 @@ async function copyCacheAtRandom(backend: Backend, spec: CacheSpec): Promise<voi
   await queue.idle()
   assert.ok(checks.length > 10)
   for (const check of checks) check()
+}
+
+/** Copies rows of pages that lie at equal distances, at others, and in no order. */
+async function copyRowsTogether(backend: Backend, spec: CacheSpec): Promise<void> {
+  const queue = backend.createQueue('rows')
+  const copy = (direction: 'toCache' | 'fromCache', copies: readonly CacheCopy[]): QueueEvent | undefined => {
+    if (queue.copyCacheRows !== undefined) return queue.copyCacheRows(direction, copies)
+    return copies
+      .map(({ range, page }) =>
+        direction === 'toCache' ? queue.copyToCache(range, page) : queue.copyFromCache(page, range),
+      )
+      .at(-1)
+  }
+  const rowCount = 7
+  const cache = backend.allocateCache(spec, rowCount)
+  const { maxPositions } = spec
+  const pageBytes = cachePageBytes(spec, maxPositions)
+  const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
+  const orders = [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 4, 5, 6], [3, 2, 1, 0], [5, 0, 6], [1]]
+  const counts = [() => maxPositions, (i: number) => (i % 3 === 2 ? 4 : maxPositions), () => 3, () => 0]
+  for (const [o, order] of orders.entries()) {
+    for (const [c, countOf] of counts.entries()) {
+      // Pages of one buffer, with a gap behind the fourth.
+      const host = createHostBuffer(randomBytes(100 * o + c, (rowCount + 1) * pageBytes))
+      const back = createHostBuffer((rowCount + 1) * pageBytes)
+      const copies = (buffer: HostBuffer): CacheCopy[] =>
+        order.map((row, i) => ({
+          range: { cache, row, position: 0, count: countOf(i) },
+          page: {
+            page: { span: spanOf(buffer, (i + (i > 3 ? 1 : 0)) * pageBytes, pageBytes), positions: maxPositions },
+            position: 0,
+          },
+        }))
+      copy('toCache', copies(host))
+      await copy('fromCache', copies(back))!.whenDone()
+      const expected = new Uint8Array(back.byteLength)
+      for (const [i, { page }] of copies(host).entries()) {
+        for (let lane = 0; lane < 2 * spec.kvHeads; lane++) {
+          const at = page.page.span.byteOffset + lane * maxPositions * positionBytes
+          expected.set(host.bytes.subarray(at, at + countOf(i) * positionBytes), at)
+        }
+      }
+      assertBytes(back.bytes, expected, `${spec.dtype}, rows ${order.join(' ')}, counts ${c}`)
+    }
+  }
+  if (queue.copyCacheRows !== undefined) await assertRefused('no rows', () => queue.copyCacheRows!('toCache', []))
 }

@@ -117,6 +117,11 @@ export class LaneLoading {
     return { cache: this.#slot.item, row: this.#rowCount++ }
   }
 
+  /** Lets copies into the slot wait for an event. */
+  waitToLoad(event: QueueEvent | undefined): void {
+    if (event !== undefined) this.#loadQueue.wait(event)
+  }
+
   /** Says that a copy into the slot was queued; of several the last. */
   copied(event: QueueEvent | undefined): void {
     this.#copied = event ?? this.#copied

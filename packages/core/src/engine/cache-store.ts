@@ -3,6 +3,7 @@ import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
 import { type AttentionPlace, CacheLane, cacheSlotCount, type LaneLoad } from './cache-lane.ts'
 import { type CacheHome, type CacheUnit, CacheUnits, type CacheUnitsOptions } from './cache-units.ts'
 import { HeldBuffers } from './held-buffers.ts'
+import { RowCopies } from './row-copies.ts'
 
 /** What the KV of a block is kept with. */
 export interface CacheStoreOptions extends CacheUnitsOptions {
@@ -166,7 +167,13 @@ export class CacheStore {
 
   /** Gathers the rows of a batch of one cache layer, as they are before this sweep's tokens. */
   load(cacheLayer: number, rows: readonly LiveRow[]): LoadedCache {
-    const loading = { device: this.#lanes.device.begin(), host: this.#lanes.host?.begin() }
+    const { spec } = this.#options
+    const { device, host } = this.#lanes
+    const loading = { device: device.begin(), host: host?.begin() }
+    const copies = {
+      device: new RowCopies(device.loadQueue, 'toCache'),
+      host: host && new RowCopies(host.loadQueue, 'toCache'),
+    }
     const loaded = rows.map((live): LoadedRow => {
       const unit = this.#grid[cacheLayer]![live.id]!
       let place = this.#placeOf(unit, live)
@@ -180,9 +187,15 @@ export class CacheStore {
         return { row: inPlace, place, isStreamed: false }
       }
       const row = lane.nextRow()
-      lane.copied(this.units.loadRow(unit, row, live.cachedPositions, this.#lanes[place]!))
+      const { cachedPositions } = live
+      if (unit.home === 'ram' && cachedPositions > 0) {
+        lane.waitToLoad(unit.stored)
+        copies[place]!.add(this.units.copyOf(unit, row, 0, copies[place]!.countOf(spec, cachedPositions)))
+      } else lane.copied(this.units.loadRow(unit, row, cachedPositions, this.#lanes[place]!))
       return { row, place, isStreamed: true }
     })
+    loading.device.copied(copies.device.queue())
+    loading.host?.copied(copies.host!.queue())
     const nothing: LaneLoad = { ready: [], slot: undefined, copied: undefined }
     return { rows: loaded, lanes: { device: loading.device.end(), host: loading.host?.end() ?? nothing } }
   }
@@ -202,14 +215,23 @@ export class CacheStore {
       if (computed === undefined) continue
       const lane = this.#lanes[place]!
       lane.storeQueue.wait(computed)
-      let last = computed
+      let last: QueueEvent | undefined
+      const copies = new RowCopies(lane.storeQueue, 'fromCache')
+      const copied: CacheUnit[] = []
       rows.forEach((live, i) => {
         const { row, isStreamed, place: own } = loaded[i]!
         if (!isStreamed || own !== place) return
-        last = this.units.store(this.#grid[cacheLayer]![live.id]!, row, live, lane)
-        this.#lastStored.set(place, last)
+        const unit = this.#grid[cacheLayer]![live.id]!
+        if (unit.home === 'ram') {
+          copies.add(this.units.copyOf(unit, row, live.cachedPositions, live.newTokens))
+          copied.push(unit)
+        } else last = this.units.store(unit, row, live, lane)
       })
-      lane.release(lanes[place], last)
+      const stored = copies.queue()
+      for (const unit of copied) unit.stored = stored!
+      last = stored ?? last
+      if (last !== undefined) this.#lastStored.set(place, last)
+      lane.release(lanes[place], last ?? computed)
     }
   }
 

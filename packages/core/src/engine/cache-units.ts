@@ -1,4 +1,5 @@
 import {
+  type CacheCopy,
   type CachePage,
   cachePageBytes,
   type CacheRow,
@@ -239,13 +240,13 @@ export class CacheUnits {
     { loadQueue, pageLane = this.#pageLane }: Pick<UnitLane, 'loadQueue' | 'pageLane'>,
     first = 0,
   ): QueueEvent | undefined {
-    const { spec, pagePositions } = this.#options
+    const { pagePositions } = this.#options
     const { readQueue, pages } = pageLane
     if (cached === first) return undefined
     if (unit.stored !== undefined) loadQueue.wait(unit.stored)
     if (unit.home === 'ram') {
-      const page = this.#restingPage(unit.region!, spec.maxPositions)
-      return loadQueue.copyToCache({ ...target, position: first, count: cached - first }, { page, position: first })
+      const { range, page } = this.copyOf(unit, target, first, cached - first)
+      return loadQueue.copyToCache(range, page)
     }
     const fullPages = Math.floor(cached / pagePositions)
     const firstPage = Math.floor(first / pagePositions)
@@ -272,20 +273,17 @@ export class CacheUnits {
     live: StoredRange,
     lane: Pick<UnitLane, 'storeQueue' | 'pageLane'>,
   ): QueueEvent {
-    unit.stored =
-      unit.home === 'ram' ? this.#storeRow(unit, source, live, lane) : this.#storePages(unit, source, live, lane)
+    if (unit.home === 'ram') {
+      const { range, page } = this.copyOf(unit, source, live.cachedPositions, live.newTokens)
+      unit.stored = lane.storeQueue.copyFromCache(page, range)
+    } else unit.stored = this.#storePages(unit, source, live, lane)
     return unit.stored
   }
 
-  #storeRow(
-    unit: CacheUnit,
-    source: CacheRow,
-    live: StoredRange,
-    { storeQueue }: Pick<UnitLane, 'storeQueue'>,
-  ): QueueEvent {
+  /** The copy of some positions between a row and a unit in RAM. */
+  copyOf(unit: CacheUnit, row: CacheRow, position: number, count: number): CacheCopy {
     const page = this.#restingPage(unit.region!, this.#options.spec.maxPositions)
-    const range = { ...source, position: live.cachedPositions, count: live.newTokens }
-    return storeQueue.copyFromCache({ page, position: live.cachedPositions }, range)
+    return { range: { ...row, position, count }, page: { page, position } }
   }
 
   /** A page that comes whole goes to disk through a page buffer; one that fills bit by bit is the tail until then. */

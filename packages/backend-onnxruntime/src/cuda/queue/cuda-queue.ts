@@ -2,6 +2,7 @@ import type { Owned } from '@flexgen/backend-kit'
 import {
   AbortedError,
   type Binding,
+  type CacheCopy,
   type CacheRange,
   type DeviceBuffer,
   type HostBuffer,
@@ -18,7 +19,7 @@ import type { CudaHandle } from '../driver/cuda-functions.ts'
 import { CudaKernel } from '../kernel/cuda-kernel.ts'
 import { CudaEvent } from './cuda-event.ts'
 import type { Polled } from './completion-poller.ts'
-import { planCudaCacheCopy } from './plan-cache-copy.ts'
+import { planCudaCacheCopies } from './plan-cache-copy.ts'
 import { copyToDevice } from './copy-to-device.ts'
 import { StreamOrder } from './stream-order.ts'
 
@@ -135,11 +136,16 @@ export class CudaQueue implements Queue, Polled {
   }
 
   copyToCache(target: CacheRange, source: PageRange): QueueEvent {
-    return this.#push(planCudaCacheCopy('copyToCache', target, source, this.#context))
+    return this.copyCacheRows('toCache', [{ range: target, page: source }])
   }
 
   copyFromCache(target: PageRange, source: CacheRange): QueueEvent {
-    return this.#push(planCudaCacheCopy('copyFromCache', source, target, this.#context))
+    return this.copyCacheRows('fromCache', [{ range: source, page: target }])
+  }
+
+  copyCacheRows(direction: 'toCache' | 'fromCache', copies: readonly CacheCopy[]): QueueEvent {
+    const label = direction === 'toCache' ? 'copyToCache' : 'copyFromCache'
+    return this.#push(planCudaCacheCopies(label, copies, this.#context))
   }
 
   run(kernel: Kernel, binding: Binding): QueueEvent {

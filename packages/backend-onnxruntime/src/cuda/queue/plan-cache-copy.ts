@@ -1,54 +1,72 @@
-import { type CacheRange, dtypeBytes, type PageRange, UsageError } from '@flexgen/spec'
-import { checkCacheCopy } from '@flexgen/backend-kit'
+import { type CacheCopy, dtypeBytes, type Span, UsageError, type HostBuffer } from '@flexgen/spec'
+import { checkCacheCopy, type Owned } from '@flexgen/backend-kit'
 import type { CudaContext } from '../cuda-context.ts'
-import type { RectangleSide } from '../driver/rectangle.ts'
+import type { LentHost } from '../memory/cuda-memory-table.ts'
+import { type CacheLines, rectanglesOf } from './cache-rectangles.ts'
 import type { Work } from './cuda-queue.ts'
 
 /**
- * A copy between a cache row and a host page: a line for each head, keys and values apart.
- * @throws {FlexgenError} `USAGE` for positions outside the row or the page
+ * Copies between cache rows and host pages: a line for each head, keys and values apart, but rows that are copied whole and lie at
+ * equal distances as lines of one rectangle.
+ * @throws {FlexgenError} `USAGE` for positions outside a row or a page, or where there is no copy
  */
-export function planCudaCacheCopy(
+export function planCudaCacheCopies(
   label: 'copyToCache' | 'copyFromCache',
-  range: CacheRange,
-  target: PageRange,
-  { caches, memory, copyRectangle }: CudaContext,
+  copies: readonly CacheCopy[],
+  context: CudaContext,
 ): Work {
-  const { position, count } = range
-  const { spec } = range.cache
-  const { row, pageBytes } = checkCacheCopy(range, target, (at) => caches.lendRow(at))
-  const { page, position: pagePosition } = target
-  const host = memory.lendHost({ ...page.span, byteLength: pageBytes }, 'a cache page')
-  const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
-  const width = count * positionBytes
-  const halves = [row.keys, row.values].map((start, half): [RectangleSide, RectangleSide] => [
-    {
-      memory: 'device',
-      address: start + BigInt(position * positionBytes),
-      pitch: spec.maxPositions * positionBytes,
-    },
-    {
-      memory: 'host',
-      address: host.address + BigInt((half * spec.kvHeads * page.positions + pagePosition) * positionBytes),
-      pitch: page.positions * positionBytes,
-    },
-  ])
+  if (copies.length === 0) throw new UsageError(`${label} of no rows`)
+  const owners = new Set<Owned>()
+  const pages: LentPage[] = []
+  let sizeBytes = 0
+  const lines = copies.map(({ range, page }): CacheLines => {
+    const { row, pageBytes } = checkCacheCopy(range, page, (at) => context.caches.lendRow(at))
+    const host = lendPage({ ...page.page.span, byteLength: pageBytes }, context)
+    pages.push({ host, pageBytes })
+    owners.add(row.owner)
+    if (host.owner !== undefined) owners.add(host.owner)
+    const { spec } = range.cache
+    const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
+    sizeBytes += 2 * spec.kvHeads * range.count * positionBytes
+    const skipped = BigInt(range.position * positionBytes)
+    return {
+      heads: spec.kvHeads,
+      width: range.count * positionBytes,
+      rowPitch: spec.maxPositions * positionBytes,
+      pagePitch: page.page.positions * positionBytes,
+      keys: row.keys + skipped,
+      values: row.values + skipped,
+      page: host.address + BigInt(page.position * positionBytes),
+    }
+  })
+  const rectangles = rectanglesOf(lines)
   return {
     label,
-    sizeBytes: 2 * spec.kvHeads * width,
+    sizeBytes,
     isRun: false,
-    owners: host.owner === undefined ? [row.owner] : [row.owner, host.owner],
-    blocker: () => host.owner?.locking,
+    owners: [...owners],
+    blocker: () => {
+      const lockings = pages.flatMap(({ host }) => host.owner?.locking ?? [])
+      return lockings.length === 0 ? undefined : Promise.all(lockings).then(() => undefined)
+    },
     issue(stream) {
-      if (host.bytes.byteLength < pageBytes)
+      if (pages.some(({ host, pageBytes }) => host.bytes.byteLength < pageBytes))
         throw new UsageError('a cache page was freed before a copy that uses it', {
           hint: 'pass the events of all operations that use a buffer to free()',
         })
-      if (width === 0) return
-      for (const [device, side] of halves) {
-        if (label === 'copyToCache') copyRectangle(device, side, width, spec.kvHeads, stream)
-        else copyRectangle(side, device, width, spec.kvHeads, stream)
+      for (const { device, host, width, height } of rectangles) {
+        if (label === 'copyToCache') context.copyRectangle(device, host, width, height, stream)
+        else context.copyRectangle(host, device, width, height, stream)
       }
     },
   }
+}
+
+interface LentPage {
+  readonly host: LentHost
+  readonly pageBytes: number
+}
+
+function lendPage(span: Span<HostBuffer>, { memory }: CudaContext): LentHost {
+  return memory.lendHost(span, 'a cache page')
 }

@@ -47,6 +47,19 @@ export const attention: readonly Defect[] = [
     })),
   ],
   [
+    'of several rows the last is not copied',
+    ['copies of several cache rows, as one operation where a queue has it, move whole rows and parts of them'],
+    withQueue((queue) => ({
+      copyCacheRows: (direction, copies) =>
+        copies
+          .slice(0, Math.max(1, copies.length - 1))
+          .map(({ range, page }) =>
+            direction === 'toCache' ? queue.copyToCache(range, page) : queue.copyFromCache(page, range),
+          )
+          .at(-1)!,
+    })),
+  ],
+  [
     'a 4-bit cache holds floats',
     ['Attention with a q4g64 cache agrees with the oracle, or is refused'],
     (backend) => ({
