@@ -29,16 +29,19 @@ export function planCaches<Row>(
       const rows = bound.get(name) ?? fail('is not bound')
       if (rows.length !== batch) fail(`has ${rows.length} rows for a batch of ${batch}`)
       const first = rows[0]!.cache.spec
-      const seen = new Map<object, Set<number>>()
+      const seen = new Map<object, Set<number> | number>()
       for (const { cache, row } of rows) {
         const { spec } = cache
         if (spec.kvHeads !== kvHeads || spec.headDim !== headDim)
           fail(`has ${spec.kvHeads} heads of ${spec.headDim}, not ${kvHeads} of ${headDim}`)
         if (spec.maxPositions !== first.maxPositions) fail('has rows with room for different numbers of positions')
         if (spec.dtype !== first.dtype) fail(`has rows of ${first.dtype} and of ${spec.dtype}`)
-        const taken = seen.get(cache) ?? new Set()
-        if (taken.has(row)) fail(`has row ${row} twice`)
-        seen.set(cache, taken.add(row))
+        const taken = seen.get(cache)
+        if (taken === row || (typeof taken === 'object' && taken.has(row))) fail(`has row ${row} twice`)
+        // Rows are mostly caches of their own, which need no set.
+        if (taken === undefined) seen.set(cache, row)
+        else if (typeof taken === 'number') seen.set(cache, new Set([taken, row]))
+        else taken.add(row)
       }
       return [name, { rows: rows.map((row) => lendRow(row)), spec: first }]
     }),

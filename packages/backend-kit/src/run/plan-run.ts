@@ -8,8 +8,8 @@ import {
   UsageError,
 } from '@flexgen/spec'
 import type { CacheTable } from '../memory/cache-table.ts'
-import { checkSize } from '../check/check-size.ts'
 import type { LentBytes, MemoryTable } from '../memory/memory-table.ts'
+import { dimensionsOf } from './dimensions-of.ts'
 import { planCaches, type PlannedCache } from './plan-caches.ts'
 import type { BoundValue, RunBinding } from '../binding/run-binding.ts'
 
@@ -54,7 +54,7 @@ export function planRun(
     if (!expected.some((value) => value.name === name))
       throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
-  const dimensions = dimensionsOf(graph, binding)
+  const dimensions = dimensionsOf(graph.name, [...graph.inputs, ...graph.outputs], binding.values)
   const shapes = new Map(inferShapes(graph, dimensions))
   const plan = (value: GraphValue): PlannedValue => {
     const bound = binding.values.get(value.name)
@@ -74,21 +74,6 @@ export function planRun(
   checkOverlaps(graph, inputs, outputs)
   const caches = planCaches(graph, binding.caches, dimensions.batch, (row) => memory.caches.lendRow(row))
   return { dimensions, shapes, inputs, outputs, caches }
-}
-
-/** Takes batch and seq from the first shapes that have them; all others must then agree. */
-function dimensionsOf(graph: LayerGraph, binding: RunBinding): DynamicDimensions {
-  const found: { batch?: number; seq?: number } = {}
-  for (const { name, shape } of [...graph.inputs, ...graph.outputs]) {
-    const bound = binding.values.get(name)
-    if (bound === undefined) continue
-    for (const [axis, dimension] of shape.entries()) {
-      const size = bound.shape[axis] ?? Number.NaN
-      checkSize(`dimension ${axis} of ${graph.name}, ${name},`, size, 1)
-      if (typeof dimension !== 'number') found[dimension] ??= size
-    }
-  }
-  return { batch: found.batch ?? 1, seq: found.seq ?? 1 }
 }
 
 function checkShape(graph: LayerGraph, value: GraphValue, { shape }: BoundValue, wanted: readonly number[]): void {

@@ -1,13 +1,6 @@
-import {
-  type CacheSpec,
-  type DynamicDimensions,
-  elementCount,
-  type GraphValue,
-  tensorBytes,
-  UsageError,
-} from '@flexgen/spec'
+import { type CacheSpec, elementCount, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
 import { dtypeNumbers } from '../graphs/capabilities.ts'
-import { type BoundValue, checkSize, planCaches } from '@flexgen/backend-kit'
+import { type BoundValue, dimensionsOf, planCaches } from '@flexgen/backend-kit'
 import type { MappedBytes } from '@flexgen/backend-kit'
 import type { KernelContext } from './kernel-context.ts'
 import type { NativeBinding } from './native-binding.ts'
@@ -36,7 +29,7 @@ export function planRun(program: Program, held: HeldWeights, binding: NativeBind
     if (held.has(name)) throw new UsageError(`${graph.name}: ${name} is prepared and cannot be bound`)
     if (!program.borders.has(name)) throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
-  const { batch, seq } = dimensionsOf(program, held, binding)
+  const { batch, seq } = dimensionsOf(graph.name, program.borders.values(), binding.values)
   const caches = planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))
   const { maxPositions, dtype: cacheDtype } = [...caches.values()].reduce(
     (most, { spec }) => (spec.maxPositions > most.maxPositions ? spec : most),
@@ -74,21 +67,6 @@ export function planRun(program: Program, held: HeldWeights, binding: NativeBind
     scratchBytes: layout.scratchBytes,
     lent: lent.map((memory) => ({ memory, byteLength: memory.bytes.byteLength })),
   }
-}
-
-/** Takes batch and seq from the first shapes that have them; all others must then agree. */
-function dimensionsOf({ info, borders }: Program, held: HeldWeights, binding: NativeBinding): DynamicDimensions {
-  const found: { batch?: number; seq?: number } = {}
-  for (const { name, shape } of borders.values()) {
-    const bound = binding.values.get(name)
-    if (bound === undefined || held.has(name)) continue
-    for (const [axis, dimension] of shape.entries()) {
-      const size = bound.shape[axis] ?? Number.NaN
-      checkSize(`dimension ${axis} of ${info.graph.name}, ${name},`, size, 1)
-      if (typeof dimension !== 'number') found[dimension] ??= size
-    }
-  }
-  return { batch: found.batch ?? 1, seq: found.seq ?? 1 }
 }
 
 function checkValue(

@@ -5,8 +5,7 @@ import { isHalf, tensorTypes } from '../onnx/tensor-type.ts'
 import type { Tensor } from '../sessions/session.ts'
 import type { KernelContext } from './kernel-context.ts'
 import type { BoundValue, CheckedValue, OnnxBinding } from './onnx-binding.ts'
-import { planCaches } from '@flexgen/backend-kit'
-import { dimensionsOf } from './run-dimensions.ts'
+import { dimensionsOf, planCaches } from '@flexgen/backend-kit'
 import type { Program } from './program.ts'
 import { alignScratch, type RunLayout, type ScratchPlace } from './run-layout.ts'
 import type { BoundCache } from './run-state.ts'
@@ -33,7 +32,7 @@ export function planRun(program: Program, binding: OnnxBinding, context: KernelC
     if (program.held.has(name)) throw new UsageError(`${graph.name}: ${name} is prepared and cannot be bound`)
     if (!program.borders.has(name)) throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
-  const { batch, seq } = dimensionsOf(graph.name, program.borders, binding.values)
+  const { batch, seq } = dimensionsOf(graph.name, program.borders.values(), binding.values)
   const caches = planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))
   const maxPositions = Math.max(0, ...[...caches.values()].map(({ spec }) => spec.maxPositions))
   const layout = program.layouts.of({ batch, seq, maxPositions })

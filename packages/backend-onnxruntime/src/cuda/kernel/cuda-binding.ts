@@ -7,6 +7,8 @@ import type { CudaRunPlan } from './plan-cuda-run.ts'
 export interface CudaCheckedValue {
   readonly lent: LentDevice
   readonly byteLength: number
+  /** Whether kernels can read and write it where it lies. */
+  readonly isAligned: boolean
   readonly tensor: AddressedTensor
 }
 

@@ -1,7 +1,6 @@
 import { cachePageBytes, type GraphValue, tensorBytes, UsageError } from '@flexgen/spec'
 import { flatShape } from '../../graphs/graph-info.ts'
-import { planCaches, type PlannedCache, type Owned } from '@flexgen/backend-kit'
-import { dimensionsOf } from '../../kernels/run-dimensions.ts'
+import { dimensionsOf, planCaches, type PlannedCache, type Owned } from '@flexgen/backend-kit'
 import type { CudaContext } from '../cuda-context.ts'
 import type { CacheRowPlace } from '../memory/cuda-cache.ts'
 import type { LentDevice } from '../memory/cuda-memory-table.ts'
@@ -44,7 +43,7 @@ export function planCudaRun(
     if (held.has(name)) throw new UsageError(`${graph.name}: ${name} is prepared and cannot be bound`)
     if (!program.borders.has(name)) throw new UsageError(`${graph.name} has no input or output ${name}`)
   }
-  const { batch, seq } = dimensionsOf(graph.name, program.borders, binding.values)
+  const { batch, seq } = dimensionsOf(graph.name, program.borders.values(), binding.values)
   const caches = new Map<string, CudaCacheRows>()
   for (const [name, cache] of planCaches(graph, binding.caches, batch, (row) => context.caches.lendRow(row))) {
     const halfBytes = cachePageBytes(cache.spec, cache.spec.maxPositions) / 2
@@ -68,7 +67,7 @@ export function planCudaRun(
     ...[...values.values()].map(({ lent }) => lent.owner),
     ...[...caches.values()].flatMap(({ rows }) => rows.map(({ owner }) => owner)),
   ]
-  const misaligned = [...values].filter(([, { tensor }]) => tensor.address % BigInt(runAlignment) !== 0n)
+  const misaligned = [...values].filter(([, { isAligned }]) => !isAligned)
   return { batch, seq, maxPositions, shapes, values, misaligned, caches, owners: [...new Set(owners)] }
 }
 
@@ -82,7 +81,8 @@ export function checkedValue(
   const { dtype, type } = program.info.values.get(name)!
   const flat = flatShape(shape, type)
   const byteLength = tensorBytes(dtype, shape)
-  return { lent, byteLength, tensor: { address: lent.address, type, shape: flat } }
+  const isAligned = lent.address % BigInt(runAlignment) === 0n
+  return { lent, byteLength, isAligned, tensor: { address: lent.address, type, shape: flat } }
 }
 
 function checkValue(
@@ -114,9 +114,8 @@ function checkValue(
 function checkOverlaps({ info: { graph } }: CudaProgram, values: ReadonlyMap<string, CudaCheckedValue>): void {
   for (const [index, output] of graph.outputs.entries()) {
     const target = values.get(output.name)!
-    const later = new Set(graph.outputs.slice(index).map(({ name }) => name))
     for (const [name, value] of values) {
-      if (!later.has(name) && overlaps(value, target))
+      if (overlaps(value, target) && !graph.outputs.slice(index).some((later) => later.name === name))
         throw new UsageError(`${graph.name}: output ${output.name} lies over ${name}`)
     }
   }
