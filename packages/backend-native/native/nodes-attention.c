@@ -100,9 +100,11 @@ static fx_partial partial_of(const attention_job *job, size_t index) {
   return (fx_partial){at, at + job->group, at + 2 * job->group};
 }
 
+static size_t pieces_of(const attention_job *job) { return job->run->batch * job->kv_heads * job->parts; }
+
 // Takes the next piece that has positions; whether there was one.
 static int take_piece(attention_job *job, attention_piece *piece) {
-  const size_t pieces = job->run->batch * job->kv_heads * job->parts;
+  const size_t pieces = pieces_of(job);
   for (;;) {
     const size_t index = atomic_fetch_add(&job->taken, 1), heads = index / job->parts;
     if (index >= pieces) return 0;
@@ -125,23 +127,27 @@ static fx_stretch keys_of(const attention_piece *piece) {
   return (fx_stretch){a->k + ld * (piece->kv_head * a->max_positions + piece->from), ld * (piece->to - piece->from)};
 }
 
-// Pieces as long as there are any. A thread takes its next one before it has done the last, so that no piece begins with memory that
-// nobody has asked for. A row of one part is joined at once.
+// Pieces as long as there are any. A thread takes its next one before it has done the last, so that its keys are asked for in time;
+// but not of the last ones, so that none waits for a thread that is busy. A row of one part is joined at once.
 static void attend_pieces(void *argument, size_t index, size_t thread) {
   attention_job *job = argument;
   const fx_level *level = job->run->level;
+  const size_t threads = fx_pool_threads(job->run->pool);
   char *scratch = fx_thread_scratch(job->run, thread);
   attention_piece pieces[2];
   (void)index;
   int has_piece = take_piece(job, &pieces[0]);
   for (size_t i = 0; has_piece; i++) {
-    const attention_piece *piece = &pieces[i % 2], *next = &pieces[(i + 1) % 2];
-    has_piece = take_piece(job, &pieces[(i + 1) % 2]);
+    const attention_piece *piece = &pieces[i % 2];
+    attention_piece *next = &pieces[(i + 1) % 2];
+    const int is_early = atomic_load(&job->taken) + threads <= pieces_of(job);
+    has_piece = is_early && take_piece(job, next);
     fx_partial partial = partial_of(job, piece->index);
     level->attend_part(&piece->row, piece->kv_head, piece->from, piece->to,
                        has_piece ? keys_of(next) : (fx_stretch){NULL, 0}, partial, scratch);
     if (piece->row.position < FX_PART_POSITIONS)
       level->attend_join(&piece->row, piece->kv_head, partial.top, 1, scratch);
+    if (!is_early) has_piece = take_piece(job, next);
   }
 }
 
@@ -192,7 +198,7 @@ fx_result fx_run_attention(const fx_run *run, const fx_node *node) {
   if (run->seq > 1) fx_parallel(run->pool, attend_tile, &job, run->batch * job.heads * job.tiles);
   else if (job.sparsity < 1) fx_parallel(run->pool, attend_sparse, &job, run->batch * job.heads);
   else {
-    fx_parallel(run->pool, attend_pieces, &job, fx_pool_threads(run->pool));
+    fx_parallel(run->pool, attend_pieces, &job, fx_min(fx_pool_threads(run->pool), pieces_of(&job)));
     if (job.parts > 1) fx_parallel(run->pool, join_one, &job, run->batch * job.kv_heads);
   }
   return (fx_result){FX_OK, {0}};

@@ -123,6 +123,11 @@ export interface PageRange {
 export interface CacheCopy {
   readonly range: CacheRange
   readonly page: PageRange
+  /**
+   * Whether positions behind the range may be copied along where a backend finds that cheaper: what lies there in the target is of no use
+   * to anybody.
+   */
+  readonly mayCopyRest?: boolean
 }
 
 /**

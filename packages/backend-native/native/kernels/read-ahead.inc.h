@@ -17,21 +17,24 @@ FX_INLINE void go_ahead(read_ahead *ahead, size_t bytes, const int fetches) {
   while (ahead != NULL && bytes > 0 && ahead->first < FX_AHEAD_STRETCHES) {
     fx_stretch *left = &ahead->left[ahead->first];
     const size_t n = fx_min(bytes, left->bytes);
+    if (n == 0) {
+      ahead->first++;
+      continue;
+    }
     if (fetches) fetch_soon(left->at, n);
     left->at += n;
     left->bytes -= n;
     bytes -= n;
-    if (left->bytes == 0) ahead->first++;
   }
 }
 
 // To be called with so many bytes as are read now: asks for as many that are read a while after them.
 FX_INLINE void fetch_ahead(read_ahead *ahead, size_t bytes) { go_ahead(ahead, bytes, 1); }
 
-// Keys, then values, then what this thread reads next, of which only the beginning is asked for: the beginning of the keys was
-// asked for by whoever read before.
+// Keys, then values, then the keys that this thread reads next, of which only the beginning is asked for. That of these keys was asked
+// for by what it read before, but for its first ones.
 static read_ahead read_ahead_of(fx_stretch keys, fx_stretch values, fx_stretch next) {
   read_ahead ahead = {{keys, values, {next.at, fx_min(next.bytes, FX_AHEAD_BYTES)}}, 0};
-  go_ahead(&ahead, FX_AHEAD_BYTES, 0);
+  go_ahead(&ahead, fx_min(FX_AHEAD_BYTES, keys.bytes), 0);
   return ahead;
 }

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,42 @@ EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, uint64_t source, size_t byte
 EXPORT Status cuMemcpyDtoHAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) { return copy(target, source, bytes, stream); }
 EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) { return copy(target, source, bytes, stream); }
 
+// Page-locked ranges: a copy lies in one of them, or touches none.
+typedef struct Locked { char *start, *end; struct Locked* next; } Locked;
+static Locked* lockedRanges = NULL;
+static pthread_mutex_t lockedMutex = PTHREAD_MUTEX_INITIALIZER;
+EXPORT Status cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) {
+  (void)flags;
+  __atomic_add_fetch(fakeFailRegister ? &fakeRefused : &fakeRegistered, 1, __ATOMIC_SEQ_CST);
+  if (fakeFailRegister) return notPermitted;
+  if (address == NULL) return invalidValue;
+  Locked* made = malloc(sizeof(Locked));
+  pthread_mutex_lock(&lockedMutex);
+  *made = (Locked){address, (char*)address + bytes, lockedRanges};
+  lockedRanges = made;
+  pthread_mutex_unlock(&lockedMutex);
+  return success;
+}
+EXPORT Status cuMemHostUnregister(void* address) {
+  __atomic_sub_fetch(&fakeRegistered, 1, __ATOMIC_SEQ_CST);
+  pthread_mutex_lock(&lockedMutex);
+  Locked** at = &lockedRanges;
+  while (*at != NULL && (*at)->start != address) at = &(*at)->next;
+  Locked* gone = *at;
+  if (gone != NULL) *at = gone->next;
+  pthread_mutex_unlock(&lockedMutex);
+  free(gone);
+  return gone ? success : invalidValue;
+}
+static int spansLocks(const char* start, size_t bytes) {
+  int result = 0;
+  pthread_mutex_lock(&lockedMutex);
+  for (const Locked* range = lockedRanges; range != NULL; range = range->next)
+    if (start < range->end && start + bytes > range->start && (start < range->start || start + bytes > range->end)) result = 1;
+  pthread_mutex_unlock(&lockedMutex);
+  return result;
+}
+
 typedef struct {
   size_t x, y; int type; const void* host; uint64_t device; void* array; size_t pitch;
 } Side;
@@ -90,22 +127,17 @@ static char* lineOf(const Side* side) {
 EXPORT Status cuMemcpy2DAsync_v2(const Rectangle* r, void* stream) {
   char *to = lineOf(&r->target), *from = lineOf(&r->source);
   if (stream == NULL || to == NULL || from == NULL) return invalidValue;
-  if (r->width > r->target.pitch || r->width > r->source.pitch) return invalidValue;
+  if (r->width > r->target.pitch || r->width > r->source.pitch || r->height == 0) return invalidValue;
+  if (r->target.type == 1 && spansLocks(to, (r->height - 1) * r->target.pitch + r->width)) return invalidValue;
+  if (r->source.type == 1 && spansLocks(from, (r->height - 1) * r->source.pitch + r->width)) return invalidValue;
   for (size_t i = 0; i < r->height; i++) memcpy(to + i * r->target.pitch, from + i * r->source.pitch, r->width);
   return success;
-}
-EXPORT Status cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) {
-  (void)bytes, (void)flags;
-  __atomic_add_fetch(fakeFailRegister ? &fakeRefused : &fakeRegistered, 1, __ATOMIC_SEQ_CST);
-  if (fakeFailRegister) return notPermitted;
-  return address ? success : invalidValue;
 }
 EXPORT Status cuMemHostGetDevicePointer_v2(void** out, void* address, unsigned flags) {
   (void)flags;
   *out = address;
   return success;
 }
-EXPORT Status cuMemHostUnregister(void* address) { __atomic_sub_fetch(&fakeRegistered, 1, __ATOMIC_SEQ_CST); return address ? success : invalidValue; }
 
 typedef struct { int late; double atMs; int64_t copies; } Event;
 EXPORT Status cuStreamCreate(void** stream, unsigned flags) { (void)flags; *stream = calloc(1, 16); fakeHandles++; return success; }

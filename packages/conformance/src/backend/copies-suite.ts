@@ -138,7 +138,15 @@ async function copyCacheAtRandom(backend: Backend, spec: CacheSpec): Promise<voi
   for (const check of checks) check()
 }
 
-/** Copies rows of pages that lie at equal distances, at others, and in no order. */
+/** Where rows are copied from and to: from a position of the row on, from another of the page. */
+interface RowPart {
+  readonly position: number
+  readonly pagePosition: number
+  countOf(index: number): number
+  readonly mayCopyRest?: boolean
+}
+
+/** Copies rows of pages that lie at equal distances, at others, and in no order, in one buffer and in several. */
 async function copyRowsTogether(backend: Backend, spec: CacheSpec): Promise<void> {
   const queue = backend.createQueue('rows')
   const copy = (direction: 'toCache' | 'fromCache', copies: readonly CacheCopy[]): QueueEvent | undefined => {
@@ -149,37 +157,61 @@ async function copyRowsTogether(backend: Backend, spec: CacheSpec): Promise<void
       )
       .at(-1)
   }
-  const rowCount = 7
-  const cache = backend.allocateCache(spec, rowCount)
+  const cache = backend.allocateCache(spec, 7)
   const { maxPositions } = spec
   const pageBytes = cachePageBytes(spec, maxPositions)
   const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
   const orders = [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 4, 5, 6], [3, 2, 1, 0], [5, 0, 6], [1]]
-  const counts = [() => maxPositions, (i: number) => (i % 3 === 2 ? 4 : maxPositions), () => 3, () => 0]
-  for (const [o, order] of orders.entries()) {
-    for (const [c, countOf] of counts.entries()) {
-      // Pages of one buffer, with a gap behind the fourth.
-      const host = createHostBuffer(randomBytes(100 * o + c, (rowCount + 1) * pageBytes))
-      const back = createHostBuffer((rowCount + 1) * pageBytes)
-      const copies = (buffer: HostBuffer): CacheCopy[] =>
-        order.map((row, i) => ({
-          range: { cache, row, position: 0, count: countOf(i) },
-          page: {
-            page: { span: spanOf(buffer, (i + (i > 3 ? 1 : 0)) * pageBytes, pageBytes), positions: maxPositions },
-            position: 0,
-          },
-        }))
-      copy('toCache', copies(host))
-      await copy('fromCache', copies(back))!.whenDone()
-      const expected = new Uint8Array(back.byteLength)
-      for (const [i, { page }] of copies(host).entries()) {
-        for (let lane = 0; lane < 2 * spec.kvHeads; lane++) {
-          const at = page.page.span.byteOffset + lane * maxPositions * positionBytes
-          expected.set(host.bytes.subarray(at, at + countOf(i) * positionBytes), at)
+  const start = { position: 0, pagePosition: 0 }
+  const parts: RowPart[] = [
+    { ...start, countOf: () => maxPositions },
+    { ...start, countOf: (i) => (i % 3 === 2 ? 4 : maxPositions) },
+    { ...start, countOf: () => 3 },
+    { ...start, countOf: (i) => (i % 3 === 1 ? 4 : 5), mayCopyRest: true },
+    { position: 4, pagePosition: 4, countOf: () => 1 },
+    { position: 1, pagePosition: 2, countOf: (i) => 1 + (i % 3) },
+    { ...start, countOf: () => 0 },
+  ]
+  let seed = 0
+  for (const isApart of [false, true])
+    for (const order of orders)
+      for (const [p, { position, pagePosition, countOf, mayCopyRest = false }] of parts.entries()) {
+        // Pages of one buffer with a gap behind the fourth, or buffers of their own, of which backends may make more than one thing.
+        const pagesOf = (bytes: () => Uint8Array): Span<HostBuffer>[] => {
+          if (isApart) {
+            const apart = order.map(() => spanOf(hostBufferOf(backend, bytes().subarray(0, pageBytes))))
+            // Upwards and downwards in memory, whichever of them it is that systems give.
+            return p % 2 === 0 ? apart : apart.toReversed()
+          }
+          const host = hostBufferOf(backend, bytes())
+          return order.map((_, i) => spanOf(host, (i + (i > 3 ? 1 : 0)) * pageBytes, pageBytes))
         }
+        const size = 8 * pageBytes
+        const pages = pagesOf(() => randomBytes(seed++, size))
+        const back = pagesOf(() => new Uint8Array(size))
+        const copies = (spans: readonly Span<HostBuffer>[]): CacheCopy[] =>
+          order.map((row, i) => ({
+            range: { cache, row, position, count: countOf(i) },
+            page: { page: { span: spans[i]!, positions: maxPositions }, position: pagePosition },
+          }))
+        copy('toCache', mayCopyRest ? copies(pages).map((each) => ({ ...each, mayCopyRest })) : copies(pages))
+        await copy('fromCache', copies(back))!.whenDone()
+        for (const [i, page] of pages.entries()) {
+          const expected = new Uint8Array(pageBytes)
+          for (let lane = 0; lane < 2 * spec.kvHeads; lane++) {
+            const at = (lane * maxPositions + pagePosition) * positionBytes
+            expected.set(bytesOf(page).subarray(at, at + countOf(i) * positionBytes), at)
+          }
+          assertBytes(bytesOf(back[i]!), expected, `${spec.dtype}, rows ${order.join(' ')}, part ${p}, row ${i}`)
+        }
+        for (const buffer of new Set([...pages, ...back].map((span) => span.buffer))) backend.free(buffer)
       }
-      assertBytes(back.bytes, expected, `${spec.dtype}, rows ${order.join(' ')}, counts ${c}`)
-    }
-  }
   if (queue.copyCacheRows !== undefined) await assertRefused('no rows', () => queue.copyCacheRows!('toCache', []))
+}
+
+/** Host memory of the backend with some bytes. */
+function hostBufferOf(backend: Backend, bytes: Uint8Array): HostBuffer {
+  const buffer = backend.allocateHost(bytes.byteLength)
+  buffer.bytes.set(bytes)
+  return buffer
 }

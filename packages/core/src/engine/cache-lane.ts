@@ -1,5 +1,6 @@
-import type { Backend, CacheBuffer, CacheRow, CacheSpec, Queue, QueueEvent } from '@flexgen/spec'
+import type { Backend, CacheBuffer, CacheCopy, CacheRow, CacheSpec, Queue, QueueEvent } from '@flexgen/spec'
 import { HeldBuffers } from './held-buffers.ts'
+import { queueRowCopies } from './queue-row-copies.ts'
 import { type Slot, SlotPool } from './slot-pool.ts'
 
 /** Where the KV of a sequence is attended: on the device, or on the host where it rests. */
@@ -94,6 +95,7 @@ export class LaneLoading {
   readonly #loadQueue: Queue
   readonly #slots: SlotPool<CacheBuffer>
   readonly #waits: QueueEvent[] = []
+  readonly #copies: CacheCopy[] = []
   #slot: Slot<CacheBuffer> | undefined
   #rowCount = 0
   #copied: QueueEvent | undefined
@@ -117,9 +119,15 @@ export class LaneLoading {
     return { cache: this.#slot.item, row: this.#rowCount++ }
   }
 
-  /** Lets copies into the slot wait for an event. */
-  waitToLoad(event: QueueEvent | undefined): void {
-    if (event !== undefined) this.#loadQueue.wait(event)
+  /** Has a row that rests in RAM copied into the slot once an event has ended. */
+  add(copy: CacheCopy, after: QueueEvent | undefined): void {
+    if (after !== undefined) this.#loadQueue.wait(after)
+    this.#copies.push(copy)
+  }
+
+  /** Queues the copies of all rows that were added. */
+  queueRows(): void {
+    this.copied(queueRowCopies(this.#loadQueue, 'toCache', this.#copies.splice(0)))
   }
 
   /** Says that a copy into the slot was queued; of several the last. */

@@ -3,7 +3,7 @@ import { cutBatches, type LiveRow } from '../schedule/sweep.ts'
 import { type AttentionPlace, CacheLane, cacheSlotCount, type LaneLoad } from './cache-lane.ts'
 import { type CacheHome, type CacheUnit, CacheUnits, type CacheUnitsOptions } from './cache-units.ts'
 import { HeldBuffers } from './held-buffers.ts'
-import { RowCopies } from './row-copies.ts'
+import { queueRowCopies } from './queue-row-copies.ts'
 
 /** What the KV of a block is kept with. */
 export interface CacheStoreOptions extends CacheUnitsOptions {
@@ -167,13 +167,8 @@ export class CacheStore {
 
   /** Gathers the rows of a batch of one cache layer, as they are before this sweep's tokens. */
   load(cacheLayer: number, rows: readonly LiveRow[]): LoadedCache {
-    const { spec } = this.#options
-    const { device, host } = this.#lanes
-    const loading = { device: device.begin(), host: host?.begin() }
-    const copies = {
-      device: new RowCopies(device.loadQueue, 'toCache'),
-      host: host && new RowCopies(host.loadQueue, 'toCache'),
-    }
+    const loading = { device: this.#lanes.device.begin(), host: this.#lanes.host?.begin() }
+    const fromDisk: (() => void)[] = []
     const loaded = rows.map((live): LoadedRow => {
       const unit = this.#grid[cacheLayer]![live.id]!
       let place = this.#placeOf(unit, live)
@@ -188,14 +183,15 @@ export class CacheStore {
       }
       const row = lane.nextRow()
       const { cachedPositions } = live
-      if (unit.home === 'ram' && cachedPositions > 0) {
-        lane.waitToLoad(unit.stored)
-        copies[place]!.add(this.units.copyOf(unit, row, 0, copies[place]!.countOf(spec, cachedPositions)))
-      } else lane.copied(this.units.loadRow(unit, row, cachedPositions, this.#lanes[place]!))
+      if (cachedPositions > 0 && unit.home === 'ram')
+        lane.add({ ...this.units.copyOf(unit, row, 0, cachedPositions), mayCopyRest: true }, unit.stored)
+      else if (cachedPositions > 0)
+        fromDisk.push(() => lane.copied(this.units.loadRow(unit, row, cachedPositions, this.#lanes[place]!)))
       return { row, place, isStreamed: true }
     })
-    loading.device.copied(copies.device.queue())
-    loading.host?.copied(copies.host!.queue())
+    // What rests in RAM first: it need not wait for pages that are read.
+    for (const lane of [loading.device, loading.host]) lane?.queueRows()
+    for (const load of fromDisk) load()
     const nothing: LaneLoad = { ready: [], slot: undefined, copied: undefined }
     return { rows: loaded, lanes: { device: loading.device.end(), host: loading.host?.end() ?? nothing } }
   }
@@ -215,21 +211,18 @@ export class CacheStore {
       if (computed === undefined) continue
       const lane = this.#lanes[place]!
       lane.storeQueue.wait(computed)
-      let last: QueueEvent | undefined
-      const copies = new RowCopies(lane.storeQueue, 'fromCache')
-      const copied: CacheUnit[] = []
-      rows.forEach((live, i) => {
+      const streamed = rows.flatMap((live, i) => {
         const { row, isStreamed, place: own } = loaded[i]!
-        if (!isStreamed || own !== place) return
-        const unit = this.#grid[cacheLayer]![live.id]!
-        if (unit.home === 'ram') {
-          copies.add(this.units.copyOf(unit, row, live.cachedPositions, live.newTokens))
-          copied.push(unit)
-        } else last = this.units.store(unit, row, live, lane)
+        return isStreamed && own === place ? [{ live, row, unit: this.#grid[cacheLayer]![live.id]! }] : []
       })
-      const stored = copies.queue()
-      for (const unit of copied) unit.stored = stored!
-      last = stored ?? last
+      const toRam = streamed.filter(({ unit }) => unit.home === 'ram')
+      const copies = toRam.map(({ live, row, unit }) =>
+        this.units.copyOf(unit, row, live.cachedPositions, live.newTokens),
+      )
+      let last = queueRowCopies(lane.storeQueue, 'fromCache', copies)
+      for (const { unit } of toRam) unit.stored = last!
+      for (const { live, row, unit } of streamed)
+        if (unit.home !== 'ram') last = this.units.store(unit, row, live, lane)
       if (last !== undefined) this.#lastStored.set(place, last)
       lane.release(lanes[place], last ?? computed)
     }

@@ -71,8 +71,8 @@ export class CudaProgram {
     const program = new CudaProgram(context, graph)
     try {
       context.deviceKernels.load(neededModules(program.plan))
+      // What the fused form serves needs no other, and most graphs that have it never do.
       if (program.fusedPlan !== undefined) program.fused = await program.#make(program.fusedPlan)
-      // Else what the fused form serves needs no other, and most graphs never do.
       else await program.makeSteps()
       return program
     } catch (error) {
@@ -126,7 +126,7 @@ export class CudaProgram {
 
   /**
    * Whether the fused operator serves whole runs: it attends to everything, and each cache is one node's. Where prompts need no cache,
-   * decode steps take our own kernel, which an H100 runs as fast and which is begun sooner.
+   * decode steps take our own kernel, which is about as fast on an H100 and begun sooner (decision 6).
    */
   #isFusable(): boolean {
     const caches = new Set(this.attentions.map(({ attributes }) => attributes.cache))

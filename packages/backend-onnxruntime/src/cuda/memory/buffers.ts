@@ -44,6 +44,11 @@ export class PinnedBuffer extends Owned implements HostBuffer {
     this.bytes = new Uint8Array(memory.buffer, 0, byteLength)
   }
 
+  /** What was page-locked at once, with this among it. */
+  get region(): object {
+    return this.#memory.region
+  }
+
   /** Where kernels see the memory; undefined where they do not, or not yet. */
   get deviceAddress(): bigint | undefined {
     return this.#memory.deviceAddress()

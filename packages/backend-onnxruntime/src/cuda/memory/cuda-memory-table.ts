@@ -25,6 +25,8 @@ export interface LentHost {
   readonly owner: PinnedBuffer | undefined
   readonly bytes: Uint8Array
   readonly address: bigint
+  /** Memory that one copy may span, with this among it. */
+  readonly region: object
   /** Where kernels see it; undefined where they do not, or not before its pages are locked. */
   readonly deviceAddress: bigint | undefined
 }
@@ -95,6 +97,7 @@ export class CudaMemoryTable {
       owner,
       bytes: part,
       address,
+      region: owner?.region ?? part.buffer,
       get deviceAddress() {
         const start = owner?.deviceAddress
         return start === undefined ? undefined : start + BigInt(byteOffset)

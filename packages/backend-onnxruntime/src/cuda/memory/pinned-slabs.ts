@@ -18,6 +18,8 @@ import type { PageToucher } from './touch-pages.ts'
 export interface PinnedMemory {
   readonly buffer: ArrayBuffer
   readonly address: bigint
+  /** What was page-locked at once: a copy may not go beyond it. */
+  readonly region: object
   /** Where kernels see it; undefined where they do not, or not before its pages are locked. */
   deviceAddress(): bigint | undefined
   /** Settles once the pages are locked; undefined where they are. */
@@ -139,6 +141,7 @@ export class PinnedSlabs {
     return {
       buffer: mapping.buffer,
       address,
+      region: mapping,
       deviceAddress: () => deviceAddress,
       locking: () => undefined,
       release: () => {
@@ -200,6 +203,7 @@ export class PinnedSlabs {
     return {
       buffer,
       address,
+      region: slab,
       deviceAddress: () => (slab.deviceAddress === undefined ? undefined : slab.deviceAddress + BigInt(start)),
       locking: () => slab.locking,
       release: () => {

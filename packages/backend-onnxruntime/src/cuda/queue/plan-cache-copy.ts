@@ -1,7 +1,6 @@
-import { type CacheCopy, dtypeBytes, type Span, UsageError, type HostBuffer } from '@flexgen/spec'
 import { checkCacheCopy, type Owned } from '@flexgen/backend-kit'
+import { type CacheCopy, dtypeBytes, UsageError } from '@flexgen/spec'
 import type { CudaContext } from '../cuda-context.ts'
-import type { LentHost } from '../memory/cuda-memory-table.ts'
 import { type CacheLines, rectanglesOf } from './cache-rectangles.ts'
 import type { Work } from './cuda-queue.ts'
 
@@ -13,21 +12,24 @@ import type { Work } from './cuda-queue.ts'
 export function planCudaCacheCopies(
   label: 'copyToCache' | 'copyFromCache',
   copies: readonly CacheCopy[],
-  context: CudaContext,
+  { caches, memory, copyRectangle }: CudaContext,
 ): Work {
   if (copies.length === 0) throw new UsageError(`${label} of no rows`)
   const owners = new Set<Owned>()
-  const pages: LentPage[] = []
-  let sizeBytes = 0
-  const lines = copies.map(({ range, page }): CacheLines => {
-    const { row, pageBytes } = checkCacheCopy(range, page, (at) => context.caches.lendRow(at))
-    const host = lendPage({ ...page.page.span, byteLength: pageBytes }, context)
-    pages.push({ host, pageBytes })
+  /** What a page had when the copy was planned. */
+  const pages: { readonly bytes: Uint8Array; readonly pageBytes: number }[] = []
+  const lockings = new Set<{ readonly locking: Promise<void> | undefined }>()
+  const lines = copies.map(({ range, page, mayCopyRest = false }): CacheLines => {
+    const { row, pageBytes } = checkCacheCopy(range, page, (at) => caches.lendRow(at))
+    const host = memory.lendHost({ ...page.page.span, byteLength: pageBytes }, 'a cache page')
+    pages.push({ bytes: host.bytes, pageBytes })
     owners.add(row.owner)
-    if (host.owner !== undefined) owners.add(host.owner)
+    if (host.owner !== undefined) {
+      owners.add(host.owner)
+      lockings.add(host.owner)
+    }
     const { spec } = range.cache
     const positionBytes = dtypeBytes(spec.dtype, spec.headDim)
-    sizeBytes += 2 * spec.kvHeads * range.count * positionBytes
     const skipped = BigInt(range.position * positionBytes)
     return {
       heads: spec.kvHeads,
@@ -36,37 +38,31 @@ export function planCudaCacheCopies(
       pagePitch: page.page.positions * positionBytes,
       keys: row.keys + skipped,
       values: row.values + skipped,
+      rowRegion: row.owner,
       page: host.address + BigInt(page.position * positionBytes),
+      pageRegion: host.region,
+      mayCopyRest: mayCopyRest && range.position === 0 && page.position === 0,
     }
   })
   const rectangles = rectanglesOf(lines)
   return {
     label,
-    sizeBytes,
+    sizeBytes: rectangles.reduce((sum, { width, height }) => sum + width * height, 0),
     isRun: false,
     owners: [...owners],
     blocker: () => {
-      const lockings = pages.flatMap(({ host }) => host.owner?.locking ?? [])
-      return lockings.length === 0 ? undefined : Promise.all(lockings).then(() => undefined)
+      const waits = [...lockings].flatMap(({ locking }) => locking ?? [])
+      return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
     },
     issue(stream) {
-      if (pages.some(({ host, pageBytes }) => host.bytes.byteLength < pageBytes))
+      if (pages.some(({ bytes, pageBytes }) => bytes.byteLength < pageBytes))
         throw new UsageError('a cache page was freed before a copy that uses it', {
           hint: 'pass the events of all operations that use a buffer to free()',
         })
       for (const { device, host, width, height } of rectangles) {
-        if (label === 'copyToCache') context.copyRectangle(device, host, width, height, stream)
-        else context.copyRectangle(host, device, width, height, stream)
+        if (label === 'copyToCache') copyRectangle(device, host, width, height, stream)
+        else copyRectangle(host, device, width, height, stream)
       }
     },
   }
-}
-
-interface LentPage {
-  readonly host: LentHost
-  readonly pageBytes: number
-}
-
-function lendPage(span: Span<HostBuffer>, { memory }: CudaContext): LentHost {
-  return memory.lendHost(span, 'a cache page')
 }
