@@ -1,5 +1,6 @@
 import { UsageError } from '@flexgen/spec'
 import { largestLogits } from './largest-logits.ts'
+import { sampleAll } from './sample-all.ts'
 
 /** How a token is chosen; temperature 0 is greedy. */
 export interface SamplingOptions {
@@ -64,6 +65,7 @@ export function argMax(logits: Float32Array): number {
 export function sampleRow(logits: Float32Array, options: SamplingOptions, uniform: number): number {
   if (options.temperature === 0) return argMax(logits)
   const count = options.topK > 0 ? Math.min(options.topK, logits.length) : logits.length
+  if (count === logits.length) return sampleAll(logits, options.temperature, options.topP, uniform)
   const candidates = largestLogits(logits, count)
   const highest = logits[candidates[0]!]!
   const weights = candidates.map((id) => Math.exp((logits[id]! - highest) / options.temperature))
