@@ -13,6 +13,7 @@ export const aboutBytes: readonly RegExp[] = [
   /^a span may be longer than its tensor$/,
   /^prepared weights need their spans no longer$/,
   /^positions of a cache row go through host pages of any size and come back$/,
+  /^copies of several cache rows, as one operation where a queue has it, move whole rows and parts of them$/,
   /^a queue copies what another queue brought, once it waits for it$/,
   /^copies and kernels of one queue see what was queued before them$/,
   /^queues that wait for each other carry many rounds through two slots$/,
